@@ -1,0 +1,189 @@
+#include <weir/core/partition_plan.h>
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace weir {
+namespace {
+
+// What Kafka Streams adds to a windowed changelog's retention: brokers delete by wall clock, stores expire by stream time.
+constexpr Duration kChangelogExtraRetention = std::chrono::hours{24};
+constexpr std::int64_t kRepartitionSegmentBytes = 50 << 20;
+
+// Works the partition counts of repartition topics out.
+class Counts {
+ public:
+  Counts(const Topology& topology, const std::map<std::string, Partition>& external) : topology_(topology) {
+    for (const auto& [name, count] : external) counts_[TopicName{name, false}] = count;
+    for (const RepartitionTopic& repartition : topology.repartitions) {
+      const TopicName name{repartition.name, true};
+      repartitions_[name] = &repartition;
+      if (repartition.partitions) counts_[name] = *repartition.partitions;
+    }
+  }
+
+  // Returns the count of a topic: as known, else the largest among the sources upstream of its sink.
+  Partition of(const TopicName& topic) {
+    if (const auto known = counts_.find(topic); known != counts_.end()) return known->second;
+    const auto repartition = repartitions_.find(topic);
+    if (repartition == repartitions_.end()) return 0;
+    if (!being_counted_.insert(topic).second) return 0;  // a topic upstream of itself adds nothing
+    Partition largest = 0;
+    for (const TopicName& source : sources_above(repartition->second->sink)) largest = std::max(largest, of(source));
+    being_counted_.erase(topic);
+    if (being_counted_.empty()) counts_[topic] = largest;
+    return largest;
+  }
+
+  // Makes the members of a group agree where that is ours to decide; says what is wrong where it is not.
+  absl::Status level(const CopartitionGroup& group) {
+    std::map<Partition, std::vector<std::string>> fixed;
+    Partition largest = 0;
+    for (const TopicName& topic : group.topics) {
+      const auto repartition = repartitions_.find(topic);
+      if (repartition == repartitions_.end() || repartition->second->partitions) {
+        fixed[of(topic)].push_back(topic.name);
+      }
+      largest = std::max(largest, of(topic));
+    }
+    if (fixed.size() > 1) {
+      std::vector<std::string> parts;
+      for (const auto& [count, names] : fixed) parts.push_back(fmt::format("{} has {}", fmt::join(names, ", "), count));
+      return absl::FailedPreconditionError(
+          fmt::format("{}:{}: the inputs of '{}' are not co-partitioned: {} partitions; records of one key would be in "
+                      "different tasks. Repartition one of them to the other's count",
+                      group.where.file_name(), group.where.line(), group.node, fmt::join(parts, ", ")));
+    }
+    const Partition target = fixed.empty() ? largest : fixed.begin()->first;
+    for (const TopicName& topic : group.topics) counts_[topic] = target;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::set<TopicName> sources_above(NodeIndex node) const {
+    std::set<TopicName> topics;
+    std::vector<NodeIndex> rest{node};
+    std::set<NodeIndex> seen;
+    while (!rest.empty()) {
+      const NodeSpec& spec = topology_.nodes[rest.back()];
+      rest.pop_back();
+      if (spec.kind == NodeKind::kSource) topics.insert(spec.topics.begin(), spec.topics.end());
+      for (const NodeIndex parent : spec.parents) {
+        if (seen.insert(parent).second) rest.push_back(parent);
+      }
+    }
+    return topics;
+  }
+
+  const Topology& topology_;
+  std::map<TopicName, Partition> counts_;
+  std::map<TopicName, const RepartitionTopic*> repartitions_;
+  std::set<TopicName> being_counted_;
+};
+
+std::vector<std::string> external_topics(const Topology& topology, NodeKind kind) {
+  std::set<std::string> names;
+  for (const NodeSpec& node : topology.nodes) {
+    if (node.kind != kind) continue;
+    for (const TopicName& topic : node.topics) {
+      if (!topic.internal) names.insert(topic.name);
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+NewTopic changelog_for(const StoreSpec& store, const std::string& application_id, Partition partitions) {
+  NewTopic topic;
+  topic.name = changelog_topic(application_id, store.name);
+  topic.partitions = partitions;
+  topic.config["message.timestamp.type"] = "CreateTime";
+  if (store.retention.count() >= 0) {
+    topic.config["cleanup.policy"] = "compact,delete";
+    topic.config["retention.ms"] = std::to_string((store.retention + kChangelogExtraRetention).count());
+  } else {
+    topic.config["cleanup.policy"] = "compact";
+  }
+  return topic;
+}
+
+NewTopic repartition_for(const std::string& name, Partition partitions) {
+  return {.name = name,
+          .partitions = partitions,
+          .config = {{"cleanup.policy", "delete"},
+                     {"retention.ms", "-1"},
+                     {"segment.bytes", std::to_string(kRepartitionSegmentBytes)},
+                     {"message.timestamp.type", "CreateTime"}}};
+}
+
+}  // namespace
+
+std::string tasks_topic(const std::string& application_id) { return application_id + "-tasks"; }
+
+std::string changelog_topic(const std::string& application_id, const std::string& store) {
+  return application_id + "-" + store + "-changelog";
+}
+
+std::vector<std::string> external_sources(const Topology& topology) {
+  return external_topics(topology, NodeKind::kSource);
+}
+
+std::vector<std::string> external_sinks(const Topology& topology) { return external_topics(topology, NodeKind::kSink); }
+
+absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const std::string& application_id,
+                                              const std::map<std::string, Partition>& partitions) {
+  std::vector<std::string> missing;
+  for (const std::string& source : external_sources(topology)) {
+    const auto found = partitions.find(source);
+    if (found == partitions.end() || found->second < 1) missing.push_back(source);
+  }
+  if (!missing.empty()) {
+    return absl::NotFoundError(fmt::format("source topic{} missing: {}. Create {} and start again",
+                                           missing.size() == 1 ? "" : "s", fmt::join(missing, ", "),
+                                           missing.size() == 1 ? "it" : "them"));
+  }
+
+  Counts counts(topology, partitions);
+  for (const CopartitionGroup& group : topology.copartitions) WEIR_RETURN_IF_ERROR(counts.level(group));
+
+  PartitionPlan plan;
+  plan.partitions = partitions;
+  for (const RepartitionTopic& repartition : topology.repartitions) {
+    const TopicName name{repartition.name, true};
+    const std::string on_broker = name.on_broker(application_id);
+    plan.partitions[on_broker] = counts.of(name);
+    plan.internal_topics.push_back(repartition_for(on_broker, counts.of(name)));
+  }
+
+  Partition most_tasks = 0;
+  std::vector<Partition> tasks_of(topology.sub_topologies.size());
+  for (const SubTopology& part : topology.sub_topologies) {
+    Partition tasks = 0;
+    for (const TopicName& source : part.sources) tasks = std::max(tasks, counts.of(source));
+    tasks_of[static_cast<std::size_t>(part.id)] = tasks;
+    most_tasks = std::max(most_tasks, tasks);
+    for (const std::size_t store : part.stores) {
+      if (topology.stores[store].logged) {
+        plan.internal_topics.push_back(changelog_for(topology.stores[store], application_id, tasks));
+      }
+    }
+  }
+
+  for (Partition partition = 0; partition < most_tasks; ++partition) {
+    for (const SubTopology& part : topology.sub_topologies) {
+      if (partition >= tasks_of[static_cast<std::size_t>(part.id)]) continue;
+      TaskPlan task;
+      task.id = {part.id, partition};
+      for (const TopicName& source : part.sources) {
+        if (partition < counts.of(source)) task.sources.push_back({source.on_broker(application_id), partition});
+      }
+      plan.tasks.push_back(std::move(task));
+    }
+  }
+  for (const NewTopic& topic : plan.internal_topics) plan.partitions[topic.name] = topic.partitions;
+  return plan;
+}
+
+}  // namespace weir

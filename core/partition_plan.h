@@ -1,0 +1,56 @@
+// Which tasks a topology has once the partition counts of its topics are known.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/topology.h>
+#include <weir/core/transport.h>
+
+namespace weir {
+
+// One sub-topology on one partition number.
+struct TaskId {
+  int sub_topology = 0;
+  Partition partition = 0;
+
+  auto operator<=>(const TaskId&) const = default;
+  [[nodiscard]] std::string name() const { return std::to_string(sub_topology) + "_" + std::to_string(partition); }
+};
+
+struct TaskPlan {
+  TaskId id;
+  std::vector<TopicPartition> sources;  // with the names on the broker
+};
+
+struct PartitionPlan {
+  // By token: the task that partition n of the tasks topic stands for. Numbered partition-major, so that neighbouring
+  // tokens belong to different sub-topologies and a group spreads each sub-topology over its members.
+  std::vector<TaskPlan> tasks;
+  // Internal topics to be created, by name on the broker; changelogs included.
+  std::vector<NewTopic> internal_topics;
+  // Partition counts of all topics read or written, as far as known, by name on the broker.
+  std::map<std::string, Partition> partitions;
+};
+
+// The name of the topic whose partitions stand for the tasks of an application.
+[[nodiscard]] std::string tasks_topic(const std::string& application_id);
+
+// The name of a store's changelog on the broker.
+[[nodiscard]] std::string changelog_topic(const std::string& application_id, const std::string& store);
+
+// Names of the topics that must exist before the application can start: the sources that are not internal.
+[[nodiscard]] std::vector<std::string> external_sources(const Topology& topology);
+
+// Names of the topics it writes that are not internal; known beforehand.
+[[nodiscard]] std::vector<std::string> external_sinks(const Topology& topology);
+
+// Lays out the tasks. `partitions` has the counts of the external topics (0 or missing: does not exist).
+// NotFound names every missing source; FailedPrecondition explains what is not co-partitioned.
+[[nodiscard]] absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const std::string& application_id,
+                                                            const std::map<std::string, Partition>& partitions);
+
+}  // namespace weir

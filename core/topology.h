@@ -1,0 +1,89 @@
+// The immutable description of a program: nodes, stores, topics, and the parts they fall into.
+//
+// A topology knows nothing of types: its nodes carry factories. It can be shared by any number of tasks and threads.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/error_policy.h>
+#include <weir/core/node.h>
+#include <weir/core/task_store.h>
+
+namespace weir {
+
+using NodeIndex = std::size_t;
+
+// A topic as the topology names it. An internal one gets the application's id in front.
+struct TopicName {
+  std::string name;
+  bool internal = false;
+
+  auto operator<=>(const TopicName&) const = default;
+
+  // The name on the broker.
+  [[nodiscard]] std::string on_broker(const std::string& application_id) const {
+    return internal ? application_id + "-" + name : name;
+  }
+};
+
+enum class NodeKind { kSource, kProcessor, kSink };
+
+struct NodeSpec {
+  std::string name;
+  NodeKind kind = NodeKind::kProcessor;
+  std::vector<NodeIndex> parents;
+  std::vector<NodeIndex> children;  // in the order in which they were added: the order in which they get records
+  std::set<std::string> stores;
+  std::vector<TopicName> topics;    // read by a source, written by a sink; empty for a sink that decides per record
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+  std::function<std::unique_ptr<Node>()> make;
+  std::source_location where;       // the caller's line
+};
+
+// A topic between two sub-topologies.
+struct RepartitionTopic {
+  std::string name;                      // without the application's id
+  std::optional<Partition> partitions;   // as the user said; otherwise as many as the largest source upstream
+  NodeIndex sink = 0;
+  std::source_location where;
+};
+
+// Nodes connected by edges or by a shared store; runs as one task per partition.
+struct SubTopology {
+  int id = 0;
+  std::vector<NodeIndex> nodes;         // parents before children
+  std::vector<TopicName> sources;       // sorted
+  std::vector<std::size_t> stores;      // indexes into Topology::stores
+};
+
+// Sources that must have the same number of partitions, because a join reads them side by side.
+struct CopartitionGroup {
+  std::set<TopicName> topics;
+  std::string node;
+  std::source_location where;
+};
+
+struct Topology {
+  std::vector<NodeSpec> nodes;
+  std::vector<StoreSpec> stores;
+  std::vector<SubTopology> sub_topologies;
+  std::vector<RepartitionTopic> repartitions;
+  std::vector<CopartitionGroup> copartitions;
+  std::shared_ptr<const StateEngine> engine;  // null if there are no stores; shared with the builder that was told it
+
+  // Kafka Streams' text form, and the same as JSON.
+  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] std::string describe_json() const;
+};
+
+}  // namespace weir

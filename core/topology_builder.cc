@@ -1,0 +1,252 @@
+#include <weir/core/topology_builder.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kLongestTopicName = 249;
+
+bool is_legal_topic_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+// Returns what is wrong with a name of a topic or store, or nothing.
+std::string fault_in_name(const std::string& name) {
+  if (name.empty()) return "is empty";
+  if (name == "." || name == "..") return "is not allowed";
+  if (name.size() > kLongestTopicName) return fmt::format("is longer than {} characters", kLongestTopicName);
+  if (!std::all_of(name.begin(), name.end(), is_legal_topic_character)) {
+    return "has a character other than A-Z a-z 0-9 . _ -";
+  }
+  return "";
+}
+
+// Sets of nodes, joined until what belongs together is one set.
+class DisjointSets {
+ public:
+  explicit DisjointSets(std::size_t size) : parents_(size) { std::iota(parents_.begin(), parents_.end(), 0); }
+
+  std::size_t find(std::size_t element) {
+    while (parents_[element] != element) element = parents_[element] = parents_[parents_[element]];
+    return element;
+  }
+
+  void join(std::size_t left, std::size_t right) {
+    left = find(left);
+    right = find(right);
+    // The smaller index leads, so that sets are numbered in order of first appearance.
+    parents_[std::max(left, right)] = std::min(left, right);
+  }
+
+ private:
+  std::vector<std::size_t> parents_;
+};
+
+}  // namespace
+
+std::string TopologyBuilder::name_for(const std::string& verb, const std::string& wanted) {
+  const int number = ++counters_[verb];
+  return wanted.empty() ? fmt::format("{}-{}", verb, number) : wanted;
+}
+
+NodeIndex TopologyBuilder::add(NodeSpec spec) {
+  const NodeIndex index = nodes_.size();
+  for (const NodeIndex parent : spec.parents) nodes_[parent].children.push_back(index);
+  nodes_.push_back(std::move(spec));
+  return index;
+}
+
+NodeIndex TopologyBuilder::add_source(std::string name, std::vector<TopicName> topics, ErrorPolicy on_error,
+                                      std::function<std::unique_ptr<Node>()> make, const Location& where) {
+  NodeSpec spec;
+  spec.name = std::move(name);
+  spec.kind = NodeKind::kSource;
+  spec.topics = std::move(topics);
+  spec.on_error = on_error;
+  spec.make = std::move(make);
+  spec.where = where;
+  return add(std::move(spec));
+}
+
+NodeIndex TopologyBuilder::add_processor(std::string name, std::vector<NodeIndex> parents,
+                                         std::vector<std::string> stores, ErrorPolicy on_error,
+                                         std::function<std::unique_ptr<Node>()> make, const Location& where) {
+  NodeSpec spec;
+  spec.name = std::move(name);
+  spec.kind = NodeKind::kProcessor;
+  spec.parents = std::move(parents);
+  spec.stores = {stores.begin(), stores.end()};
+  spec.on_error = on_error;
+  spec.make = std::move(make);
+  spec.where = where;
+  return add(std::move(spec));
+}
+
+NodeIndex TopologyBuilder::add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
+                                    std::function<std::unique_ptr<Node>()> make, const Location& where) {
+  NodeSpec spec;
+  spec.name = std::move(name);
+  spec.kind = NodeKind::kSink;
+  spec.parents = {parent};
+  spec.topics = std::move(topics);
+  spec.make = std::move(make);
+  spec.where = where;
+  return add(std::move(spec));
+}
+
+void TopologyBuilder::add_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine,
+                                const Location& where) {
+  engine_ = engine;
+  stores_.push_back(std::move(spec));
+  store_places_.push_back(where);
+}
+
+void TopologyBuilder::add_repartition(RepartitionTopic topic) { repartitions_.push_back(std::move(topic)); }
+
+void TopologyBuilder::copartition(const std::vector<NodeIndex>& nodes, const std::string& node_name,
+                                  const Location& where) {
+  copartitions_.push_back({nodes, node_name, where});
+}
+
+void TopologyBuilder::problem(const std::string& what, const Location& where) { problems_.push_back({what, where}); }
+
+std::set<TopicName> TopologyBuilder::sources_of(NodeIndex node) const {
+  std::set<TopicName> topics;
+  std::vector<NodeIndex> rest{node};
+  std::set<NodeIndex> seen;
+  while (!rest.empty()) {
+    const NodeIndex index = rest.back();
+    rest.pop_back();
+    if (!seen.insert(index).second) continue;
+    const NodeSpec& spec = nodes_[index];
+    if (spec.kind == NodeKind::kSource) topics.insert(spec.topics.begin(), spec.topics.end());
+    rest.insert(rest.end(), spec.parents.begin(), spec.parents.end());
+  }
+  return topics;
+}
+
+void TopologyBuilder::check(std::vector<Problem>& problems) const {
+  std::map<std::string, NodeIndex> names;
+  std::map<TopicName, NodeIndex> claimed;
+  bool has_source = false;
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    const NodeSpec& node = nodes_[index];
+    if (const auto [first, fresh] = names.emplace(node.name, index); !fresh) {
+      problems.push_back({fmt::format("two nodes are called '{}' (the other at line {})", node.name,
+                                      nodes_[first->second].where.line()),
+                          node.where});
+    }
+    has_source |= node.kind == NodeKind::kSource;
+    for (const TopicName& topic : node.topics) {
+      if (const std::string fault = fault_in_name(topic.name); !fault.empty()) {
+        problems.push_back({fmt::format("the topic name '{}' {}", topic.name, fault), node.where});
+      }
+      if (node.kind != NodeKind::kSource) continue;
+      if (const auto [first, fresh] = claimed.emplace(topic, index); !fresh) {
+        problems.push_back({fmt::format("the topic '{}' is read by two sources, '{}' and '{}': read it once and use the "
+                                        "stream or table twice",
+                                        topic.name, nodes_[first->second].name, node.name),
+                            node.where});
+      }
+    }
+    for (const std::string& store : node.stores) {
+      const bool known = std::any_of(stores_.begin(), stores_.end(),
+                                     [&](const StoreSpec& spec) { return spec.name == store; });
+      if (!known) {
+        problems.push_back({fmt::format("node '{}' uses the store '{}', which was never added", node.name, store),
+                            node.where});
+      }
+    }
+  }
+  if (!has_source) problems.push_back({"the topology reads no topic", Location::current()});
+
+  std::map<std::string, std::size_t> store_names;
+  for (std::size_t i = 0; i < stores_.size(); ++i) {
+    if (const std::string fault = fault_in_name(stores_[i].name); !fault.empty()) {
+      problems.push_back({fmt::format("the store name '{}' {}", stores_[i].name, fault), store_places_[i]});
+    }
+    if (const auto [first, fresh] = store_names.emplace(stores_[i].name, i); !fresh) {
+      problems.push_back({fmt::format("two stores are called '{}' (the other at line {})", stores_[i].name,
+                                      store_places_[first->second].line()),
+                          store_places_[i]});
+    }
+  }
+
+  std::map<std::string, const RepartitionTopic*> repartition_names;
+  for (const RepartitionTopic& topic : repartitions_) {
+    if (topic.partitions && *topic.partitions < 1) {
+      problems.push_back({fmt::format("the repartition topic '{}' asks for {} partitions", topic.name, *topic.partitions),
+                          topic.where});
+    }
+    if (const auto [first, fresh] = repartition_names.emplace(topic.name, &topic); !fresh) {
+      problems.push_back({fmt::format("two repartition topics are called '{}' (the other at line {})", topic.name,
+                                      first->second->where.line()),
+                          topic.where});
+    }
+  }
+}
+
+std::vector<SubTopology> TopologyBuilder::sub_topologies() const {
+  DisjointSets sets(nodes_.size());
+  std::map<std::string, NodeIndex> first_user;
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    for (const NodeIndex parent : nodes_[index].parents) sets.join(parent, index);
+    for (const std::string& store : nodes_[index].stores) sets.join(first_user.emplace(store, index).first->second, index);
+  }
+
+  std::map<std::size_t, SubTopology> parts;
+  for (NodeIndex index = 0; index < nodes_.size(); ++index) {
+    SubTopology& part = parts[sets.find(index)];
+    part.nodes.push_back(index);
+    if (nodes_[index].kind == NodeKind::kSource) {
+      part.sources.insert(part.sources.end(), nodes_[index].topics.begin(), nodes_[index].topics.end());
+    }
+  }
+  for (std::size_t store = 0; store < stores_.size(); ++store) {
+    // A store that nobody uses belongs to no task.
+    if (const auto user = first_user.find(stores_[store].name); user != first_user.end()) {
+      parts[sets.find(user->second)].stores.push_back(store);
+    }
+  }
+
+  std::vector<SubTopology> result;
+  for (auto& [leader, part] : parts) {
+    part.id = static_cast<int>(result.size());
+    std::sort(part.sources.begin(), part.sources.end());
+    result.push_back(std::move(part));
+  }
+  return result;
+}
+
+absl::StatusOr<Topology> TopologyBuilder::build() const {
+  std::vector<Problem> problems = problems_;
+  check(problems);
+  if (!problems.empty()) {
+    std::string message = fmt::format("the topology has {} problem{}:", problems.size(), problems.size() == 1 ? "" : "s");
+    for (const Problem& problem : problems) {
+      message += fmt::format("\n  {}:{}: {}", problem.where.file_name(), problem.where.line(), problem.what);
+    }
+    return absl::InvalidArgumentError(message);
+  }
+
+  Topology topology;
+  topology.nodes = nodes_;
+  topology.stores = stores_;
+  topology.repartitions = repartitions_;
+  topology.engine = engine_;
+  topology.sub_topologies = sub_topologies();
+  for (const CopartitionDemand& demand : copartitions_) {
+    CopartitionGroup group;
+    group.node = demand.name;
+    group.where = demand.where;
+    for (const NodeIndex node : demand.nodes) group.topics.merge(sources_of(node));
+    topology.copartitions.push_back(std::move(group));
+  }
+  return topology;
+}
+
+}  // namespace weir
