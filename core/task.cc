@@ -1,0 +1,472 @@
+#include <weir/core/task.h>
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <weir/core/serde.h>
+
+namespace weir {
+namespace {
+
+// What a timer's emissions came from: nothing.
+const Origin kNoOrigin;
+
+constexpr char kTimePrefix[] = "time/";
+constexpr char kStreamTime[] = "stream-time";
+constexpr char kPartitionTimePrefix[] = "partition-time/";
+
+Bytes encode_time(Timestamp time) {
+  Bytes bytes;
+  put_big_endian(time, bytes);
+  return bytes;
+}
+
+Timestamp decode_time(const std::map<std::string, Bytes>& values, const std::string& name) {
+  const auto found = values.find(name);
+  if (found == values.end() || found->second.size() != sizeof(Timestamp)) return kNoTimestamp;
+  return get_big_endian<Timestamp>(found->second.data());
+}
+
+std::string time_key(const TopicPartition& where) {
+  return fmt::format("{}{}/{}", kPartitionTimePrefix, where.topic, where.partition);
+}
+
+}  // namespace
+
+std::string_view name_of(DropReason reason) {
+  switch (reason) {
+    case DropReason::kNullKey:
+      return "null key";
+    case DropReason::kNullValue:
+      return "null value";
+    case DropReason::kLate:
+      return "late";
+    case DropReason::kExpired:
+      return "expired";
+    case DropReason::kBadTimestamp:
+      return "bad timestamp";
+    case DropReason::kUndecodable:
+      return "undecodable";
+    case DropReason::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+std::uint64_t TaskCounters::dropped_total() const {
+  return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0});
+}
+
+// Sends what the stores encode to the changelog topics, and knows how far those are acknowledged.
+class Task::Changelog final : public ChangelogWriter {
+ public:
+  Changelog(const std::string& application_id, Partition partition)
+      : application_id_(application_id), partition_(partition) {}
+
+  void use(Producer& producer) {
+    producer_ = &producer;
+    topics_.clear();
+  }
+
+  void append(const StoreSpec& store, BytesView key, NullableBytes value, Timestamp timestamp) override {
+    if (!store.logged) return;
+    OutgoingRecord record;
+    record.topic = topic_of(store.name);
+    record.partition = partition_;
+    record.key = key;
+    record.value = value;
+    record.timestamp = std::max<Timestamp>(timestamp, 0);
+    producer_->send(record);
+  }
+
+  // Moves the offset of each store that was written to the end of what the broker has acknowledged.
+  void update(std::map<std::string, Offset>& changelogs) const {
+    for (const auto& [store, topic] : topics_) {
+      const Offset last = producer_->last_acknowledged(topic, partition_);
+      if (last != kNoOffset) changelogs[store] = last + 1;
+    }
+  }
+
+ private:
+  TopicId topic_of(const std::string& store) {
+    const auto found = topics_.find(store);
+    if (found != topics_.end()) return found->second;
+    return topics_.emplace(store, producer_->topic(changelog_topic(application_id_, store))).first->second;
+  }
+
+  const std::string application_id_;
+  const Partition partition_;
+  Producer* producer_ = nullptr;
+  std::map<std::string, TopicId> topics_;  // of the stores written since the producer is in use
+};
+
+Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes, const TaskEnvironment& environment,
+           std::unique_ptr<TaskStore> store)
+    : id_(id),
+      name_(id.name()),
+      topology_(topology),
+      node_indexes_(nodes),
+      environment_(environment),
+      store_(std::move(store)),
+      changelog_(std::make_unique<Changelog>(environment.application_id, id.partition)),
+      origin_(&kNoOrigin) {
+  changelog_->use(*environment_.producer);
+  load_meta();
+}
+
+Task::~Task() = default;
+
+// Runs what may push records, and turns a failure that unwound it into its status.
+template <class F>
+absl::Status Task::guarded(F&& call) {
+  try {
+    call();
+    return absl::OkStatus();
+  } catch (const ProcessingFailure& failure) {
+    return failure.status;
+  }
+}
+
+void Task::load_meta() {
+  static const std::map<std::string, Bytes> kEmpty;
+  const auto& values = store_ != nullptr ? store_->meta().values : kEmpty;
+  for (auto& [name, time] : times_) *time = decode_time(values, kTimePrefix + name);
+  stream_time_ = decode_time(values, kStreamTime);
+  for (Source& source : sources_) {
+    source.partition_time = decode_time(values, time_key(source.buffer.where()));
+  }
+}
+
+void Task::make_nodes() {
+  nodes_.clear();
+  source_nodes_.clear();
+  timers_.clear();
+  std::map<NodeIndex, Node*> made;
+  for (const NodeIndex index : node_indexes_) {
+    const NodeSpec& spec = topology_.nodes[index];
+    nodes_.push_back(spec.make());
+    Node& node = *nodes_.back();
+    node.settle(spec.name, spec.on_error, *this);
+    made[index] = &node;
+    if (spec.kind == NodeKind::kSource) {
+      auto* source = dynamic_cast<SourceNode*>(&node);
+      if (source == nullptr) throw ProcessingFailure{fatal_error(fmt::format("source '{}' makes no source node", spec.name))};
+      for (const TopicName& topic : spec.topics) source_nodes_[topic.on_broker(environment_.application_id)] = source;
+    }
+  }
+  for (const NodeIndex index : node_indexes_) {
+    for (const NodeIndex child : topology_.nodes[index].children) {
+      if (made[index]->connect(*made.at(child))) continue;
+      throw ProcessingFailure{fatal_error(fmt::format("node '{}' does not emit what '{}' takes",
+                                                      topology_.nodes[index].name, topology_.nodes[child].name))};
+    }
+  }
+}
+
+absl::Status Task::open(std::vector<Input> inputs) {
+  WEIR_RETURN_IF_ERROR(guarded([&] { make_nodes(); }));
+  sources_.clear();
+  sources_.reserve(inputs.size());
+  for (Input& input : inputs) {
+    const auto node = source_nodes_.find(input.where.topic);
+    if (node == source_nodes_.end()) {
+      return fatal_error(fmt::format("task {} has no source for the topic '{}'", name_, input.where.topic));
+    }
+    Source& source = sources_.emplace_back(Source{PartitionBuffer(input.where, std::move(input.reader)), node->second,
+                                                  Origin{}, input.position, kNoTimestamp, {}, {}});
+    // The buffer keeps the name, and sources_ is not resized any more.
+    source.origin.topic = source.buffer.where().topic;
+    source.origin.partition = source.buffer.where().partition;
+  }
+  load_meta();
+  open_ = true;
+  return guarded([&] {
+    for (const auto& node : nodes_) node->open();
+  });
+}
+
+void Task::use(Producer& producer) {
+  environment_.producer = &producer;
+  changelog_->use(producer);
+}
+
+std::size_t Task::fill(std::size_t capacity) {
+  std::size_t fetched = 0;
+  for (Source& source : sources_) fetched += source.buffer.fill(capacity);
+  return fetched;
+}
+
+void Task::add(const TopicPartition& where, RawRecord record) {
+  for (Source& source : sources_) {
+    if (source.buffer.where() == where) {
+      source.buffer.add(std::move(record));
+      return;
+    }
+  }
+}
+
+// Learns the time of the head, dropping heads that have none. Returns whether there is a head.
+bool Task::prepare_head(Source& source) {
+  while (!source.buffer.empty()) {
+    if (source.head_time) return true;
+    const RawRecord& head = source.buffer.front();
+    source.origin.offset = head.offset;
+    current_ = &head;
+    origin_ = &source.origin;
+    const Timestamp time = source.node->timestamp_of(head, source.partition_time, source.origin);
+    current_ = nullptr;
+    origin_ = &kNoOrigin;
+    if (time >= 0) {
+      source.head_time = time;
+      return true;
+    }
+    drop(DropReason::kBadTimestamp);
+    source.position = head.offset + 1;
+    dirty_ = true;
+    source.buffer.pop();
+  }
+  return false;
+}
+
+// Whether the task should hold its other partitions back for this empty one (KIP-695).
+bool Task::worth_waiting(Source& source) {
+  if (environment_.max_task_idle.count() < 0) return false;
+  if (!source.buffer.caught_up()) return true;
+  if (environment_.max_task_idle.count() == 0) return false;
+  const Duration now = environment_.clock->steady();
+  if (!source.empty_since) source.empty_since = now;
+  return now - *source.empty_since < environment_.max_task_idle;
+}
+
+Task::Source* Task::choose() {
+  Source* chosen = nullptr;
+  bool somebody_is_awaited = false;
+  for (Source& source : sources_) {
+    if (!prepare_head(source)) {
+      if (sources_.size() > 1 && worth_waiting(source)) somebody_is_awaited = true;
+      continue;
+    }
+    source.empty_since.reset();
+    if (chosen == nullptr || *source.head_time < *chosen->head_time) chosen = &source;
+  }
+  return somebody_is_awaited ? nullptr : chosen;
+}
+
+absl::StatusOr<bool> Task::process_next() {
+  Source* source = nullptr;
+  WEIR_RETURN_IF_ERROR(guarded([&] { source = choose(); }));
+  if (source == nullptr) return false;
+
+  const RawRecord& raw = source->buffer.front();
+  const Timestamp time = *source->head_time;
+  source->origin.offset = raw.offset;
+  headers_.clear();
+  raw.read_headers(headers_);
+  source->partition_time = std::max(source->partition_time, time);
+  stream_time_ = std::max(stream_time_, time);
+  dirty_ = true;
+
+  current_ = &raw;
+  origin_ = &source->origin;
+  const absl::Status status = guarded([&] { source->node->accept(raw, time, headers_, source->origin); });
+  current_ = nullptr;
+  origin_ = &kNoOrigin;
+  WEIR_RETURN_IF_ERROR(status);
+
+  source->position = raw.offset + 1;
+  source->head_time.reset();
+  source->buffer.pop();
+  ++counters_.processed;
+  if (!timers_.empty()) {
+    WEIR_RETURN_IF_ERROR(guarded([&] { fire_timers(TimerClock::kStreamTime, stream_time_); }));
+  }
+  return true;
+}
+
+absl::Status Task::fire_wall_timers() {
+  if (timers_.empty()) return absl::OkStatus();
+  return guarded([&] { fire_timers(TimerClock::kWallClock, environment_.clock->wall()); });
+}
+
+void Task::fire_timers(TimerClock clock, Timestamp now) {
+  if (now < 0) return;
+  // By index: a timer may schedule another, which moves the vector.
+  for (std::size_t i = 0; i < timers_.size(); ++i) {
+    if (timers_[i].clock != clock || *timers_[i].cancelled || timers_[i].next > now) continue;
+    const Timestamp interval = timers_[i].interval.count();
+    timers_[i].next += ((now - timers_[i].next) / interval + 1) * interval;
+    dirty_ = true;
+    const auto fire = timers_[i].fire;
+    fire(now);
+  }
+  std::erase_if(timers_, [](const Timer& timer) { return *timer.cancelled; });
+}
+
+absl::Status Task::prepare_commit() {
+  commit_requested_ = false;
+  if (store_ == nullptr) return absl::OkStatus();
+  WEIR_RETURN_IF_ERROR(guarded([&] {
+    while (store_->emit_pending()) {
+    }
+  }));
+  return store_->encode(*changelog_);
+}
+
+std::vector<PartitionOffset> Task::positions() const {
+  std::vector<PartitionOffset> result;
+  for (const Source& source : sources_) {
+    Offset position = source.position;
+    // With nothing buffered the reader may have passed control records that nobody will ever process.
+    if (const PartitionReader* reader = source.buffer.reader(); reader != nullptr && source.buffer.empty()) {
+      position = std::max(position, reader->position());
+    }
+    result.push_back({source.buffer.where(), position, ""});
+  }
+  return result;
+}
+
+absl::Status Task::apply() {
+  dirty_ = false;
+  if (store_ == nullptr) return absl::OkStatus();
+  TaskMeta meta = store_->meta();
+  for (const PartitionOffset& position : positions()) meta.positions[position.where] = position.offset;
+  changelog_->update(meta.changelogs);
+  for (const auto& [name, time] : times_) meta.values[kTimePrefix + name] = encode_time(*time);
+  meta.values[kStreamTime] = encode_time(stream_time_);
+  for (const Source& source : sources_) {
+    meta.values[time_key(source.buffer.where())] = encode_time(source.partition_time);
+  }
+  meta.wall = environment_.clock->wall();
+  return store_->apply(meta);
+}
+
+void Task::rewind() {
+  close();
+  sources_.clear();
+  if (store_ != nullptr) store_->drop();
+  load_meta();
+  dirty_ = false;
+  commit_requested_ = false;
+}
+
+void Task::close() {
+  if (!open_) return;
+  open_ = false;
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) (*node)->close();
+}
+
+std::size_t Task::buffered_records() const {
+  std::size_t records = 0;
+  for (const Source& source : sources_) records += source.buffer.size();
+  return records;
+}
+
+std::uint64_t Task::lag() const {
+  std::uint64_t lag = 0;
+  for (const Source& source : sources_) {
+    const PartitionReader* reader = source.buffer.reader();
+    lag += source.buffer.size();
+    if (reader != nullptr && reader->known_end() > reader->position()) {
+      lag += static_cast<std::uint64_t>(reader->known_end() - reader->position());
+    }
+  }
+  return lag;
+}
+
+// ------------------------------------------------------------------------------------------------ TaskContext
+
+StateStore& Task::store(const Node& node, std::string_view name) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].get() != &node) continue;
+    if (!topology_.nodes[node_indexes_[i]].stores.contains(std::string(name))) break;
+    if (StateStore* found = store_ != nullptr ? store_->find(name) : nullptr; found != nullptr) return *found;
+  }
+  throw ProcessingFailure{fatal_error(
+      fmt::format("node '{}' of task {} is not connected to a store '{}'", node.name(), name_, name))};
+}
+
+Timestamp* Task::persistent_time(const std::string& name) {
+  auto& time = times_[name];
+  if (time == nullptr) {
+    time = std::make_unique<Timestamp>(
+        store_ != nullptr ? decode_time(store_->meta().values, kTimePrefix + name) : kNoTimestamp);
+  }
+  return time.get();
+}
+
+OutputTopic Task::output(const std::string& topic) {
+  OutputTopic output;
+  output.id = environment_.producer->topic(topic);
+  if (environment_.partitions != nullptr) {
+    if (const auto found = environment_.partitions->find(topic); found != environment_.partitions->end()) {
+      output.partitions = found->second;
+    }
+  }
+  return output;
+}
+
+void Task::send(const OutgoingRecord& record) {
+  dirty_ = true;
+  environment_.producer->send(record);
+}
+
+void Task::drop(DropReason reason) { ++counters_.dropped[static_cast<std::size_t>(reason)]; }
+
+void Task::failed(const Node& node, DropReason reason, const std::string& what) {
+  const std::string message = fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason),
+                                          node.name(), origin_->topic, origin_->partition, origin_->offset, name_, what);
+  const ErrorPolicy policy = node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
+  if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit) throw ProcessingFailure{fatal_error(message)};
+  drop(reason);
+  if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, what);
+  // A flood of bad records must not become a flood of log lines: tell of the 1st, 2nd, 4th, 8th, ...
+  const std::uint64_t count = counters_.dropped[static_cast<std::size_t>(reason)];
+  if (environment_.log && std::has_single_bit(count)) {
+    environment_.log(LogLevel::kWarning, fmt::format("{} ({} so far)", message, count));
+  }
+}
+
+// The names of the headers are those of Kafka Streams' dead-letter records (KIP-1034).
+void Task::send_dead_letter(const Node& node, const std::string& what) {
+  if (environment_.dead_letter_topic.empty()) {
+    throw ProcessingFailure{
+        fatal_error(fmt::format("node '{}' sends records aside, but the application has no dead-letter topic: {}",
+                                node.name(), what))};
+  }
+  Headers headers;
+  if (current_ != nullptr) current_->read_headers(headers);
+  headers.add("__streams.errors.exception", node.name());
+  headers.add("__streams.errors.message", what);
+  headers.add("__streams.errors.topic", std::string(origin_->topic));
+  headers.add("__streams.errors.partition", std::to_string(origin_->partition));
+  headers.add("__streams.errors.offset", std::to_string(origin_->offset));
+  OutgoingRecord record;
+  record.topic = environment_.producer->topic(environment_.dead_letter_topic);
+  if (current_ != nullptr) {
+    record.key = current_->key;
+    record.value = current_->value;
+    record.timestamp = std::max<Timestamp>(current_->timestamp, 0);
+  } else {
+    record.timestamp = environment_.clock->wall();
+  }
+  record.headers = &headers;
+  environment_.producer->send(record);
+  ++counters_.dead_letters;
+}
+
+Cancellable Task::schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) {
+  if (interval.count() < 1) {
+    throw ProcessingFailure{fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
+  }
+  auto cancelled = std::make_shared<bool>(false);
+  const Timestamp first = clock == TimerClock::kStreamTime ? 0 : environment_.clock->wall() + interval.count();
+  timers_.push_back({interval, clock, first, std::move(fire), cancelled});
+  return Cancellable(std::move(cancelled));
+}
+
+void Node::user_code_threw(const char* what) const { context().failed(*this, DropReason::kFailed, what); }
+
+}  // namespace weir

@@ -1,0 +1,186 @@
+// A task: one sub-topology on one partition number, with its nodes, its stores and its share of the input.
+//
+// The task chooses the next record (the head with the lowest timestamp over its partitions), decodes only that one, pushes
+// it through the nodes and notes the position. It commits in steps that a worker drives:
+//
+//   process_next*  →  prepare_commit  →  (the worker waits for acknowledgements, or for the transaction)  →  apply
+//                                     ↘  rewind, when the transaction is lost
+//
+// Thread safety: none; a task belongs to one worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/clock.h>
+#include <weir/core/log.h>
+#include <weir/core/partition_buffer.h>
+#include <weir/core/partition_plan.h>
+#include <weir/core/task_context.h>
+#include <weir/core/task_store.h>
+#include <weir/core/topology.h>
+#include <weir/core/transport.h>
+
+namespace weir {
+
+// What a task shares with others of its worker. Everything pointed to outlives the task.
+struct TaskEnvironment {
+  std::string application_id;
+  const Clock* clock = nullptr;
+  Producer* producer = nullptr;
+  Logger log;
+  ErrorPolicy on_error = ErrorPolicy::kFail;
+  // Where records with the policy kDeadLetter go. Required if any node may have it.
+  std::string dead_letter_topic;
+  // Partition counts by name on the broker.
+  const std::map<std::string, Partition>* partitions = nullptr;
+  // How long a task with several inputs waits for a partition that has nothing, once the broker says it has nothing. Negative:
+  // not even until the broker has said so. See KIP-695.
+  Duration max_task_idle{0};
+};
+
+struct TaskCounters {
+  std::uint64_t processed = 0;
+  std::array<std::uint64_t, kDropReasons> dropped{};
+  std::uint64_t dead_letters = 0;
+
+  [[nodiscard]] std::uint64_t dropped_total() const;
+};
+
+class Task final : private TaskContext {
+ public:
+  // Where a source partition is read and from where.
+  struct Input {
+    TopicPartition where;                     // name on the broker
+    std::unique_ptr<PartitionReader> reader;  // may be null: records are added by hand
+    Offset position = 0;                      // next offset to process
+  };
+
+  // Makes the nodes of one part of a topology. `store` is null if the part has none.
+  Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes, const TaskEnvironment& environment,
+       std::unique_ptr<TaskStore> store);
+  ~Task() override;
+
+  // Opens the nodes on restored stores, and starts reading. May be called again after `rewind`.
+  [[nodiscard]] absl::Status open(std::vector<Input> inputs);
+
+  // Takes what has been fetched, up to `capacity` records a partition. Returns how many came.
+  std::size_t fill(std::size_t capacity);
+
+  // Appends a record to the buffer of a partition that was opened without a reader.
+  void add(const TopicPartition& where, RawRecord record);
+
+  // Processes one record. Returns false if there is none, or if the task waits for a slower partition. A failure leaves the
+  // position at the record that failed.
+  [[nodiscard]] absl::StatusOr<bool> process_next();
+
+  // Fires wall-clock timers that are due.
+  [[nodiscard]] absl::Status fire_wall_timers();
+
+  // Whether anything happened since the last apply that a commit would keep.
+  [[nodiscard]] bool dirty() const { return dirty_; }
+  [[nodiscard]] bool commit_requested() const { return commit_requested_; }
+
+  // Emits what waited for the commit, encodes the stores, sends the changelog.
+  [[nodiscard]] absl::Status prepare_commit();
+
+  // Next offsets of all inputs, those that a commit makes good.
+  [[nodiscard]] std::vector<PartitionOffset> positions() const;
+
+  // Makes the prepared changes durable. The changelog must be acknowledged.
+  [[nodiscard]] absl::Status apply();
+
+  // Forgets everything since the last apply, nodes' state and buffers too. The caller opens the task again at the committed
+  // positions.
+  void rewind();
+
+  // Closes the nodes.
+  void close();
+
+  // The producer was replaced by a new object; ids of topics are looked up again.
+  void use(Producer& producer);
+
+  [[nodiscard]] const TaskId& id() const { return id_; }
+  [[nodiscard]] const TaskCounters& counters() const { return counters_; }
+  [[nodiscard]] TaskStore* task_store() { return store_.get(); }
+  [[nodiscard]] Timestamp stream_time() const override { return stream_time_; }
+  [[nodiscard]] std::size_t buffered_records() const;
+  // Records the broker is known to hold for this task that are not processed yet; fetched ones included.
+  [[nodiscard]] std::uint64_t lag() const;
+
+ private:
+  class Changelog;
+
+  struct Source {
+    PartitionBuffer buffer;
+    SourceNode* node = nullptr;
+    Origin origin;
+    Offset position = 0;             // after the last processed record
+    Timestamp partition_time = kNoTimestamp;
+    std::optional<Timestamp> head_time;  // of buffer.front(), once it is known
+    std::optional<Duration> empty_since;
+  };
+  struct Timer {
+    Duration interval;
+    TimerClock clock;
+    Timestamp next;
+    std::function<void(Timestamp)> fire;
+    std::shared_ptr<bool> cancelled;  // shared with the Cancellable handed out
+  };
+
+  // TaskContext
+  [[nodiscard]] const std::string& task_name() const override { return name_; }
+  [[nodiscard]] Partition partition() const override { return id_.partition; }
+  [[nodiscard]] const std::string& application_id() const override { return environment_.application_id; }
+  [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
+  [[nodiscard]] StateStore& store(const Node& node, std::string_view name) override;
+  [[nodiscard]] Timestamp* persistent_time(const std::string& name) override;
+  [[nodiscard]] OutputTopic output(const std::string& topic) override;
+  void send(const OutgoingRecord& record) override;
+  void drop(DropReason reason) override;
+  void failed(const Node& node, DropReason reason, const std::string& what) override;
+  Cancellable schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) override;
+  void request_commit() override { commit_requested_ = true; }
+  [[nodiscard]] const Origin& origin() const override { return *origin_; }
+
+  void make_nodes();
+  void load_meta();
+  [[nodiscard]] Source* choose();
+  bool prepare_head(Source& source);
+  bool worth_waiting(Source& source);
+  void fire_timers(TimerClock clock, Timestamp now);
+  void send_dead_letter(const Node& node, const std::string& what);
+  template <class F>
+  [[nodiscard]] absl::Status guarded(F&& call);
+
+  const TaskId id_;
+  const std::string name_;
+  const Topology& topology_;
+  const std::vector<NodeIndex> node_indexes_;
+  TaskEnvironment environment_;
+  std::unique_ptr<TaskStore> store_;
+  std::unique_ptr<Changelog> changelog_;  // uses store_'s specs
+  std::map<std::string, std::unique_ptr<Timestamp>> times_;
+  std::vector<std::unique_ptr<Node>> nodes_;  // parallel to node_indexes_; use store_ and times_
+  std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker
+  std::vector<Source> sources_;
+  std::vector<Timer> timers_;
+
+  const Origin* origin_;
+  const RawRecord* current_ = nullptr;  // the record being processed
+  Headers headers_;
+  Timestamp stream_time_ = kNoTimestamp;
+  bool dirty_ = false;
+  bool commit_requested_ = false;
+  bool open_ = false;
+  TaskCounters counters_;
+};
+
+}  // namespace weir
