@@ -1,0 +1,50 @@
+# add_room(NAME [USES target...] [PRIVATELY target...] SOURCES file...)
+#
+# Builds the library weir_NAME (alias weir::NAME) from the folder that calls it. USES are the libraries whose headers
+# NAME's own headers include; PRIVATELY those that only its sources include. Each room's headers are mounted, as
+# <weir/ROOM/...>, under an include root of their own, so a room cannot include what it does not link: the direction
+# of dependency is the compiler's to enforce. FOLDER is where the room is mounted (default: NAME).
+#
+# add_header_check(NAME) compiles every header of the calling folder alone.
+
+function(add_room NAME)
+  cmake_parse_arguments(ROOM "" "FOLDER" "USES;PRIVATELY;SOURCES" ${ARGN})
+  if(NOT ROOM_FOLDER)
+    set(ROOM_FOLDER ${NAME})
+  endif()
+  set(target weir_${NAME})
+  set(mount ${PROJECT_BINARY_DIR}/rooms/${NAME})
+  get_filename_component(mount_parent ${mount}/weir/${ROOM_FOLDER} DIRECTORY)
+  file(MAKE_DIRECTORY ${mount_parent})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${mount}/weir/${ROOM_FOLDER} SYMBOLIC)
+
+  add_library(${target} ${ROOM_SOURCES})
+  add_library(weir::${NAME} ALIAS ${target})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${mount}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME} POSITION_INDEPENDENT_CODE ON)
+  install(TARGETS ${target} EXPORT weir-targets)
+  install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir/${ROOM_FOLDER}
+          FILES_MATCHING PATTERN "*.h")
+endfunction()
+
+# Compiles each header of the room alone, so that none leans on what its includer happened to include before.
+function(add_header_check NAME)
+  if(NOT WEIR_BUILD_TESTS)
+    return()
+  endif()
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
+  get_target_property(mount weir_${NAME} INCLUDE_DIRECTORIES)
+  set(sources)
+  foreach(header ${headers})
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/header_check/${header}.cc)
+    file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <weir/${folder}/${header}>\n")
+    list(APPEND sources ${source})
+  endforeach()
+  if(sources)
+    add_library(weir_${NAME}_headers OBJECT ${sources})
+    target_link_libraries(weir_${NAME}_headers PRIVATE weir_${NAME} ${ARGN})
+  endif()
+endfunction()

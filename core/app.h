@@ -1,0 +1,122 @@
+// An application: a topology that runs in this process, as a member of the group of its application id.
+//
+//   absl::StatusOr<std::unique_ptr<weir::App>> app = weir::App::create(topology, {
+//       .application_id = "word-count", .transport = transport, .state_directory = "state"});
+//   absl::Status started = (*app)->start();
+//   ...
+//   absl::Status closed = (*app)->close(10s);
+//
+// Each worker is a thread with a consumer and a producer; several processes with the same application id share the tasks.
+// weir installs no signal handlers: call close from yours (or from a thread that waits for a signal).
+//
+// Thread safety: all functions may be called from any thread, but not from inside a callable of the topology.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/task_context.h>
+#include <weir/core/topology.h>
+#include <weir/core/transport.h>
+#include <weir/core/worker_options.h>
+
+namespace weir {
+
+//   created → rebalancing ⇄ running → pending shutdown → not running
+//                  └──────────┴──────→ pending error → error
+enum class AppState { kCreated, kRebalancing, kRunning, kPendingShutdown, kNotRunning, kPendingError, kError };
+[[nodiscard]] std::string_view name_of(AppState state);
+
+struct AppConfig {
+  // Names the group, and begins the names of internal topics and transactional ids. Required.
+  std::string application_id;
+  // See connect.h. Required; shared with whoever else talks to the same brokers.
+  std::shared_ptr<Transport> transport;
+  int workers = 1;
+  Guarantee guarantee = Guarantee::kAtLeastOnce;
+  // Default: 30 s at least once, 100 ms exactly once.
+  std::optional<Duration> commit_interval;
+  // Where tasks keep their stores; "<directory>/<application id>" is made and locked. Required if the topology has persistent
+  // stores or the guarantee is exactly-once. Of one process at a time.
+  std::string state_directory;
+  // What to do with records that cannot be processed, unless their node says otherwise.
+  ErrorPolicy on_error = ErrorPolicy::kFail;
+  // An existing topic; required if any policy is to send records aside.
+  std::string dead_letter_topic;
+  OffsetReset offset_reset = OffsetReset::kEarliest;
+  Duration max_task_idle{0};
+  std::size_t buffered_records = 1000;
+  StateLimits state_limits;
+  // How long start may take to reach the brokers and prepare the topics.
+  Duration start_timeout{60'000};
+  Duration session_timeout{45'000};
+  std::map<std::string, std::string> consumer_properties;
+  std::map<std::string, std::string> producer_properties;
+  // Default: warnings and errors to standard error.
+  std::optional<Logger> log;
+  // Default: the system's. Outlives the application.
+  const Clock* clock = nullptr;
+};
+
+// Sums over the workers. Counters begin at 0 with the process.
+struct AppMetrics {
+  std::uint64_t records_processed = 0;
+  std::uint64_t records_committed = 0;  // processed, and their positions committed
+  std::map<DropReason, std::uint64_t> records_dropped;
+  std::uint64_t dead_letters = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t transactions_aborted = 0;
+  std::uint64_t records_restored = 0;
+  std::uint64_t restore_remaining = 0;
+  std::uint64_t tasks = 0;
+  std::uint64_t lag = 0;          // records the brokers are known to hold for this process that are not processed
+  std::uint64_t state_bytes = 0;  // estimate, on disk or in memory
+};
+
+class App {
+ public:
+  // Called on every change of state, from one of the application's threads, in order. Must not call close.
+  using StateListener = std::function<void(AppState now, AppState before)>;
+
+  // InvalidArgument says what the configuration lacks; FailedPrecondition that the state directory is in use.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<App>> create(Topology topology, AppConfig config);
+
+  // Closes without a commit if close was not called. Waits for callables that are running.
+  ~App();
+
+  // Before start only.
+  void on_state_change(StateListener listener);
+
+  // Starts the threads and returns. What goes wrong later shows in state and failure.
+  [[nodiscard]] absl::Status start();
+
+  // Commits, leaves the group and stops. DeadlineExceeded names the workers that are not done and what they are busy with;
+  // they then end without a commit, as soon as they can. A second call waits for the same.
+  [[nodiscard]] absl::Status close(Duration deadline, bool leave_group = true);
+
+  [[nodiscard]] AppState state() const;
+
+  // Waits until the application is in that state or in a final one. Returns whether it is in that state.
+  [[nodiscard]] bool wait_for(AppState state, Duration at_most) const;
+
+  // Why the application is in error; ok otherwise.
+  [[nodiscard]] absl::Status failure() const;
+
+  [[nodiscard]] AppMetrics metrics() const;
+
+  [[nodiscard]] const Topology& topology() const;
+
+ private:
+  class Impl;
+  explicit App(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir

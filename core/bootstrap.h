@@ -1,0 +1,56 @@
+// What has to be known and made before an application can join its group: the partition counts of its topics, its internal
+// topics, its plan of tasks. In steps, without waiting.
+//
+// Thread safety: none.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/clock.h>
+#include <weir/core/partition_plan.h>
+#include <weir/core/topology.h>
+#include <weir/core/transport.h>
+
+namespace weir {
+
+class Bootstrap {
+ public:
+  // A broker that does not answer is asked again until `deadline` (steady time) has passed. `dead_letter_topic` may be empty.
+  Bootstrap(const Topology& topology, std::string application_id, std::string dead_letter_topic, Transport& transport,
+            const Clock& clock, Duration deadline);
+
+  // Does a bounded piece of work. Returns whether the plan is ready.
+  [[nodiscard]] absl::StatusOr<bool> step();
+
+  // Requires that step returned true.
+  [[nodiscard]] PartitionPlan take() { return std::move(*plan_); }
+
+ private:
+  [[nodiscard]] absl::StatusOr<bool> ask(std::vector<std::string> names);
+  [[nodiscard]] absl::Status plan_tasks();
+  [[nodiscard]] absl::Status compare_internal_topics();
+  [[nodiscard]] absl::Status again(const absl::Status& status) const;
+
+  const Topology& topology_;
+  const std::string application_id_;
+  const std::string dead_letter_topic_;
+  Transport& transport_;
+  const Clock& clock_;
+  const Duration deadline_;
+
+  std::unique_ptr<Admin> admin_;
+  Pending<std::vector<TopicDescription>> describing_;
+  Pending<> creating_;
+  std::optional<PartitionPlan> plan_;
+  std::map<std::string, Partition> known_;  // as the broker said last
+  std::vector<NewTopic> wanted_;            // internal topics, the tasks topic among them
+  bool created_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,93 @@
+#include <weir/core/commit_cycle.h>
+
+#include <utility>
+
+namespace weir {
+
+std::string_view name_of(CommitCycle::Phase phase) {
+  switch (phase) {
+    case CommitCycle::Phase::kIdle:
+      return "idle";
+    case CommitCycle::Phase::kDraining:
+      return "waiting for acknowledgements";
+    case CommitCycle::Phase::kSendingOffsets:
+      return "sending offsets to the transaction";
+    case CommitCycle::Phase::kCommitting:
+      return "committing the transaction";
+    case CommitCycle::Phase::kStoringPositions:
+      return "committing positions";
+  }
+  return "";
+}
+
+absl::Status CommitCycle::start(std::vector<Task*> tasks, Producer& producer) {
+  if (tasks.empty()) return absl::OkStatus();
+  for (Task* task : tasks) WEIR_RETURN_IF_ERROR(task->prepare_commit());
+  tasks_ = std::move(tasks);
+  producer_ = &producer;
+  producer_->flush();
+  phase_ = Phase::kDraining;
+  return absl::OkStatus();
+}
+
+void CommitCycle::abandon() {
+  phase_ = Phase::kIdle;
+  pending_.abandon();
+  tasks_.clear();
+}
+
+absl::StatusOr<bool> CommitCycle::step() {
+  auto over = advance();
+  if (!over.ok() || *over) abandon();
+  return over;
+}
+
+absl::StatusOr<bool> CommitCycle::advance() {
+  switch (phase_) {
+    case Phase::kIdle:
+      return true;
+    case Phase::kDraining:
+      WEIR_RETURN_IF_ERROR(producer_->failure());
+      if (producer_->in_flight() > 0) return false;
+      if (guarantee_ == Guarantee::kExactlyOnce) {
+        pending_ = producer_->send_offsets(positions(), consumer_.group_metadata());
+        phase_ = Phase::kSendingOffsets;
+      } else {
+        WEIR_RETURN_IF_ERROR(apply());
+        pending_ = consumer_.commit(positions());
+        phase_ = Phase::kStoringPositions;
+      }
+      return false;
+    case Phase::kSendingOffsets:
+      if (!pending_.ready()) return false;
+      WEIR_RETURN_IF_ERROR(pending_.take().status());
+      pending_ = producer_->commit_transaction();
+      phase_ = Phase::kCommitting;
+      return false;
+    case Phase::kCommitting:
+      if (!pending_.ready()) return false;
+      WEIR_RETURN_IF_ERROR(pending_.take().status());
+      WEIR_RETURN_IF_ERROR(apply());
+      return true;
+    case Phase::kStoringPositions:
+      if (!pending_.ready()) return false;
+      WEIR_RETURN_IF_ERROR(pending_.take().status());
+      return true;
+  }
+  return true;
+}
+
+absl::Status CommitCycle::apply() {
+  for (Task* task : tasks_) WEIR_RETURN_IF_ERROR(with_context(task->apply(), "task " + task->id().name()));
+  return absl::OkStatus();
+}
+
+std::vector<PartitionOffset> CommitCycle::positions() const {
+  std::vector<PartitionOffset> all;
+  for (const Task* task : tasks_) {
+    for (PartitionOffset& position : task->positions()) all.push_back(std::move(position));
+  }
+  return all;
+}
+
+}  // namespace weir

@@ -1,0 +1,119 @@
+#include <weir/core/task_lifecycle.h>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+// Takes a finished answer into `result`. Returns an error unless the question may simply be asked again.
+template <class T>
+absl::Status collect(Pending<T>& pending, std::optional<T>& result) {
+  auto answer = pending.take();
+  if (answer.ok()) {
+    result = *std::move(answer);
+    return absl::OkStatus();
+  }
+  return class_of(answer.status()) == ErrorClass::kRetriable ? absl::OkStatus() : answer.status();
+}
+
+std::string show(const TopicPartition& where) { return fmt::format("topic={} partition={}", where.topic, where.partition); }
+
+}  // namespace
+
+TaskOpening::TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
+                         const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer)
+    : topology_(topology),
+      plan_(plan),
+      options_(options),
+      environment_(environment),
+      consumer_(consumer),
+      restore_consumer_(restore_consumer) {}
+
+absl::StatusOr<bool> TaskOpening::step() {
+  if (task_ != nullptr) return true;
+  if (!committed_positions_) {
+    if (!committed_.started()) committed_ = consumer_.committed(plan_.sources);
+    if (committed_.ready()) WEIR_RETURN_IF_ERROR(with_context(collect(committed_, committed_positions_), where()));
+  }
+  if (!source_ranges_) {
+    if (!ranges_.started()) ranges_ = consumer_.offset_ranges(plan_.sources);
+    if (ranges_.ready()) WEIR_RETURN_IF_ERROR(with_context(collect(ranges_, source_ranges_), where()));
+  }
+  if (!committed_positions_ || !source_ranges_) return false;
+
+  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
+  if (!part.stores.empty()) {
+    if (store_ == nullptr) WEIR_RETURN_IF_ERROR(open_store());
+    const auto restored = restorer_->step();
+    if (!restored.ok()) return with_context(restored.status(), where());
+    if (!*restored) return false;
+  }
+  WEIR_RETURN_IF_ERROR(with_context(start_task(), where()));
+  return true;
+}
+
+absl::Status TaskOpening::open_store() {
+  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
+  std::vector<StoreSpec> specs;
+  for (const std::size_t store : part.stores) specs.push_back(topology_.stores[store]);
+  TaskStoreOptions options;
+  options.directory = options_.state_directory + "/" + plan_.id.name();
+  options.task = plan_.id.name();
+  options.resources = options_.resources;
+  auto store = topology_.engine->open(options, specs);
+  if (!store.ok()) return with_context(store.status(), where());
+  store_ = *std::move(store);
+  restorer_.emplace(options_.application_id, plan_.id.partition, std::move(specs), *store_, restore_consumer_,
+                    options_.log);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() const {
+  std::vector<PartitionOffset> starts;
+  for (std::size_t i = 0; i < plan_.sources.size(); ++i) {
+    const TopicPartition& source = plan_.sources[i];
+    const OffsetRange& range = (*source_ranges_)[i];
+    Offset start = (*committed_positions_)[i].offset;
+    if (start == kNoOffset && store_ != nullptr) {
+      // Brokers forget positions of topics that no member subscribes to; our own record of the last commit does not.
+      const auto own = store_->meta().positions.find(source);
+      if (own != store_->meta().positions.end()) start = own->second;
+    }
+    if (start == kNoOffset || start < range.begin || start > range.end) {
+      const bool first_time = start == kNoOffset;
+      if (options_.offset_reset == OffsetReset::kFail) {
+        return fatal_error(first_time
+                               ? fmt::format("no committed position: {}", show(source))
+                               : fmt::format("the committed position is out of range: {} position={} begin={} end={}",
+                                             show(source), start, range.begin, range.end));
+      }
+      const Offset reset = options_.offset_reset == OffsetReset::kEarliest ? range.begin : range.end;
+      if (!first_time && options_.log) {
+        options_.log(LogLevel::kWarning,
+                     fmt::format("the committed position is out of range, going on at {}: {} position={} begin={} end={}",
+                                 reset, show(source), start, range.begin, range.end));
+      }
+      start = reset;
+    }
+    starts.push_back({source, start, ""});
+  }
+  return starts;
+}
+
+absl::Status TaskOpening::start_task() {
+  const auto starts = starting_points();
+  if (!starts.ok()) return starts.status();
+  auto readers = consumer_.assign(*starts);
+  if (!readers.ok()) return readers.status();
+  std::vector<Task::Input> inputs;
+  for (std::size_t i = 0; i < starts->size(); ++i) {
+    inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset});
+  }
+  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
+  auto task = std::make_unique<Task>(plan_.id, topology_, part.nodes, environment_, std::move(store_));
+  WEIR_RETURN_IF_ERROR(task->open(std::move(inputs)));
+  task_ = std::move(task);
+  return absl::OkStatus();
+}
+
+}  // namespace weir

@@ -1,0 +1,62 @@
+// From an assigned token to a running task, in steps:
+//
+//   fetching offsets  →  restoring  →  ready
+//
+// The same way is taken after an aborted transaction: whatever its outcome was, the committed positions and the changelog
+// tell.
+//
+// Thread safety: none.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/restorer.h>
+#include <weir/core/task.h>
+#include <weir/core/worker_options.h>
+
+namespace weir {
+
+class TaskOpening {
+ public:
+  // All references outlive the opening. `restore_consumer` belongs to no group.
+  TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
+              const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer);
+
+  // Does a bounded piece of work. Returns whether the task is ready to be taken.
+  [[nodiscard]] absl::StatusOr<bool> step();
+
+  // Returns the open task, reading from its positions. Requires that step returned true.
+  [[nodiscard]] std::unique_ptr<Task> take() { return std::move(task_); }
+
+  [[nodiscard]] const TaskPlan& plan() const { return plan_; }
+  [[nodiscard]] std::uint64_t restored_records() const { return restorer_ ? restorer_->restored_records() : 0; }
+  [[nodiscard]] std::uint64_t remaining_records() const { return restorer_ ? restorer_->remaining_records() : 0; }
+
+ private:
+  [[nodiscard]] absl::Status open_store();
+  [[nodiscard]] absl::StatusOr<std::vector<PartitionOffset>> starting_points() const;
+  [[nodiscard]] absl::Status start_task();
+  [[nodiscard]] std::string where() const { return "task " + plan_.id.name(); }
+
+  const Topology& topology_;
+  const TaskPlan& plan_;
+  const WorkerOptions& options_;
+  const TaskEnvironment& environment_;
+  Consumer& consumer_;
+  Consumer& restore_consumer_;
+
+  Pending<std::vector<PartitionOffset>> committed_;
+  Pending<std::vector<OffsetRange>> ranges_;
+  std::optional<std::vector<PartitionOffset>> committed_positions_;
+  std::optional<std::vector<OffsetRange>> source_ranges_;
+  std::unique_ptr<TaskStore> store_;
+  std::optional<Restorer> restorer_;  // uses store_
+  std::unique_ptr<Task> task_;
+};
+
+}  // namespace weir

@@ -1,0 +1,533 @@
+#include <weir/core/worker.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+// Between two steps at most so many records of each task, so that the clients are served often enough.
+constexpr std::size_t kRecordsPerStep = 500;
+constexpr Duration kLongestIdle{100};
+constexpr Duration kCommitPoll{1};
+constexpr Duration kPublishInterval{100};
+// Brokers forget committed positions of topics that no member subscribes to (a week by default), and no member subscribes
+// to our sources.
+constexpr Duration kPositionsInterval = std::chrono::hours{1};
+
+void add(TaskCounters& total, const TaskCounters& more) {
+  total.processed += more.processed;
+  total.dead_letters += more.dead_letters;
+  for (std::size_t i = 0; i < kDropReasons; ++i) total.dropped[i] += more.dropped[i];
+}
+
+}  // namespace
+
+std::string_view name_of(WorkerState state) {
+  switch (state) {
+    case WorkerState::kStarting:
+      return "starting";
+    case WorkerState::kRebalancing:
+      return "rebalancing";
+    case WorkerState::kRunning:
+      return "running";
+    case WorkerState::kStopping:
+      return "stopping";
+    case WorkerState::kStopped:
+      return "stopped";
+    case WorkerState::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& transport, const Clock& clock,
+               WorkerOptions options)
+    : topology_(topology), plan_(plan), transport_(transport), clock_(clock), options_(std::move(options)) {
+  environment_.application_id = options_.application_id;
+  environment_.clock = &clock_;
+  environment_.log = options_.log;
+  environment_.on_error = options_.on_error;
+  environment_.dead_letter_topic = options_.dead_letter_topic;
+  environment_.partitions = &plan_.partitions;
+  environment_.max_task_idle = options_.max_task_idle;
+}
+
+Worker::~Worker() { drop_everything(); }
+
+void Worker::log(LogLevel level, const std::string& message) const {
+  if (options_.log) options_.log(level, fmt::format("{}: {}", options_.client_id, message));
+}
+
+void Worker::stop(bool leave_group) {
+  leave_group_.store(leave_group, std::memory_order_relaxed);
+  stop_requested_.store(true, std::memory_order_release);
+}
+
+void Worker::abandon() { abandoned_.store(true, std::memory_order_release); }
+
+void Worker::idle_wait(Duration at_most) {
+  if (consumer_ != nullptr && at_most.count() > 0) consumer_->wait(at_most);
+}
+
+Duration Worker::run_once() {
+  Duration idle{0};
+  advance(idle);
+  if (!failure_.ok() && stage_ != Stage::kOver) {
+    drop_everything();
+    stage_ = Stage::kOver;
+    state_ = WorkerState::kFailed;
+  }
+  const Duration now = clock_.steady();
+  if (idle.count() > 0 || now - last_publish_ >= kPublishInterval) {
+    last_publish_ = now;
+    publish();
+  }
+  return idle;
+}
+
+void Worker::advance(Duration& idle) {
+  if (stage_ == Stage::kOver) {
+    idle = kLongestIdle;
+    return;
+  }
+  if (abandoned_.load(std::memory_order_acquire)) {
+    drop_everything();
+    stage_ = Stage::kOver;
+    state_ = WorkerState::kStopped;
+    return;
+  }
+  if (stage_ == Stage::kConnecting) return connect();
+  serve_clients();
+  if (!failure_.ok()) return;
+
+  switch (stage_) {
+    case Stage::kInitialising:
+      idle = kCommitPoll;
+      return become_member();
+    case Stage::kClosing:
+      idle = kCommitPoll;
+      for (; !rebalances_.empty(); rebalances_.pop_front()) consumer_->complete_rebalance();
+      if (!closing_.ready()) return;
+      if (const auto closed = closing_.take(); !closed.ok()) {
+        log(LogLevel::kWarning, "leaving the group failed: " + message_of(closed.status()));
+      }
+      drop_everything();
+      stage_ = Stage::kOver;
+      state_ = WorkerState::kStopped;
+      return;
+    default:
+      break;
+  }
+
+  if (aborting_.started()) {
+    activity_ = "aborting a transaction";
+    idle = kCommitPoll;
+    if (!aborting_.ready()) return;
+    if (const auto aborted = aborting_.take(); !aborted.ok()) {
+      log(LogLevel::kWarning, "the abort failed, renewing the producer: " + message_of(aborted.status()));
+      return recover_producer();
+    }
+    reopen_all();
+    return;
+  }
+  if (commit_->running()) {
+    activity_ = name_of(commit_->phase());
+    advance_commit();
+    idle = commit_->running() ? kCommitPoll : Duration{0};
+    return;
+  }
+  if (rebalance()) return;
+  if (stop_requested_.load(std::memory_order_acquire)) return begin_closing();
+
+  activity_ = "processing";
+  open_tasks();
+  if (!failure_.ok()) return;
+  const bool progressed = process();
+  if (!failure_.ok()) return;
+  if (commit_due()) {
+    start_commit();
+  } else if (!progressed) {
+    idle = openings_.empty() ? until_next_deadline() : kCommitPoll;
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- beginning
+
+void Worker::connect() {
+  activity_ = "connecting";
+  ConsumerOptions group;
+  group.client_id = options_.client_id;
+  group.group = options_.application_id;
+  group.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
+  group.session_timeout = options_.session_timeout;
+  group.properties = options_.consumer_properties;
+  auto consumer = transport_.make_consumer(group);
+  if (!consumer.ok()) return fail(consumer.status());
+  consumer_ = *std::move(consumer);
+
+  if (topology_.engine != nullptr) {
+    ConsumerOptions restore = group;
+    restore.client_id += "-restore";
+    restore.group.clear();
+    auto restorer = transport_.make_consumer(restore);
+    if (!restorer.ok()) return fail(restorer.status());
+    restore_consumer_ = *std::move(restorer);
+  }
+
+  if (const absl::Status made = make_producer(); !made.ok()) return fail(made);
+  commit_ = std::make_unique<CommitCycle>(options_.guarantee, *consumer_);
+  stage_ = Stage::kInitialising;
+}
+
+absl::Status Worker::make_producer() {
+  ProducerOptions options;
+  options.client_id = options_.client_id;
+  if (options_.guarantee == Guarantee::kExactlyOnce) options.transactional_id = options_.transactional_id;
+  options.report_offsets = topology_.engine != nullptr;
+  options.properties = options_.producer_properties;
+  auto producer = transport_.make_producer(options);
+  if (!producer.ok()) return producer.status();
+  producer_ = *std::move(producer);
+  environment_.producer = producer_.get();
+  in_transaction_ = false;
+  if (options_.guarantee == Guarantee::kExactlyOnce) initialising_ = producer_->init_transactions();
+  return absl::OkStatus();
+}
+
+void Worker::become_member() {
+  activity_ = "initialising the transactional producer";
+  if (initialising_.started()) {
+    if (!initialising_.ready()) return;
+    if (const auto initialised = initialising_.take(); !initialised.ok()) {
+      if (class_of(initialised.status()) != ErrorClass::kRetriable) return fail(initialised.status());
+      initialising_ = producer_->init_transactions();
+      return;
+    }
+  }
+  if (stop_requested_.load(std::memory_order_acquire)) return begin_closing();
+  if (state() == WorkerState::kStarting) {
+    if (const absl::Status joined = consumer_->subscribe(tasks_topic(options_.application_id)); !joined.ok()) {
+      return fail(joined);
+    }
+    state_ = WorkerState::kRebalancing;
+    last_forced_commit_ = clock_.steady();
+  }
+  last_commit_ = clock_.steady();
+  stage_ = Stage::kMember;
+}
+
+void Worker::serve_clients() {
+  events_.clear();
+  consumer_->poll(events_);
+  for (const ConsumerEvent& event : events_) take_event(event);
+  if (restore_consumer_ != nullptr) {
+    events_.clear();
+    restore_consumer_->poll(events_);
+    for (const ConsumerEvent& event : events_) take_event(event);
+  }
+  producer_->poll();
+  // A record that the broker refused is lost for good if the position moves past it.
+  if (const absl::Status failure = producer_->failure();
+      !failure.ok() && options_.guarantee == Guarantee::kAtLeastOnce && stage_ == Stage::kMember) {
+    fail(with_context(failure, "a record could not be written"));
+  }
+}
+
+void Worker::take_event(const ConsumerEvent& event) {
+  if (const auto* rebalance = std::get_if<RebalanceEvent>(&event)) {
+    rebalances_.push_back(*rebalance);
+    return;
+  }
+  const auto& error = std::get<ConsumerError>(event);
+  const std::string place =
+      error.where.topic.empty() ? "" : fmt::format(": topic={} partition={}", error.where.topic, error.where.partition);
+  if (class_of(error.status) == ErrorClass::kFatal) return fail(with_context(error.status, "the consumer failed" + place));
+  log(LogLevel::kWarning, message_of(error.status) + place);
+}
+
+// -------------------------------------------------------------------------------------------------- membership
+
+bool Worker::rebalance() {
+  if (rebalances_.empty()) return false;
+  const RebalanceEvent& event = rebalances_.front();
+  switch (event.kind) {
+    case RebalanceEvent::Kind::kAssigned:
+      assign_tokens(event.partitions);
+      break;
+    case RebalanceEvent::Kind::kRevoked: {
+      activity_ = "committing before tasks are given back";
+      const bool dirty = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
+      if (dirty) {
+        start_commit();
+        return true;
+      }
+      release_tokens(event.partitions);
+      break;
+    }
+    case RebalanceEvent::Kind::kLost:
+      // The group has given the tasks to others already. In a transaction all tasks of the worker share their fate.
+      release_tokens(event.partitions);
+      if (in_transaction_) {
+        aborting_ = producer_->abort_transaction();
+        in_transaction_ = false;
+      }
+      break;
+  }
+  consumer_->complete_rebalance();
+  rebalances_.pop_front();
+  return true;
+}
+
+void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
+  for (const TopicPartition& token : tokens) {
+    const auto index = static_cast<std::size_t>(token.partition);
+    if (index >= plan_.tasks.size()) {
+      return fail(fatal_error(fmt::format("the group assigned token {} of {}, but the topology has {} tasks: another member "
+                                          "runs another topology under this application id",
+                                          token.partition, token.topic, plan_.tasks.size())));
+    }
+    openings_[token.partition] = std::make_unique<TaskOpening>(topology_, plan_.tasks[index], options_, environment_,
+                                                               *consumer_, *(restore_consumer_ ? restore_consumer_ : consumer_));
+    log(LogLevel::kInfo, fmt::format("opening task {}", plan_.tasks[index].id.name()));
+  }
+  if (!openings_.empty() || tasks_.empty()) state_ = WorkerState::kRebalancing;
+  if (openings_.empty()) state_ = WorkerState::kRunning;
+}
+
+void Worker::release_tokens(const std::vector<TopicPartition>& tokens) {
+  for (const TopicPartition& token : tokens) {
+    openings_.erase(token.partition);
+    const auto task = tasks_.find(token.partition);
+    if (task == tasks_.end()) continue;
+    log(LogLevel::kInfo, fmt::format("giving task {} back", task->second->id().name()));
+    add(past_, task->second->counters());
+    task->second->close();
+    tasks_.erase(task);
+  }
+  if (openings_.empty()) state_ = WorkerState::kRunning;
+}
+
+void Worker::open_tasks() {
+  for (auto entry = openings_.begin(); entry != openings_.end();) {
+    const auto ready = entry->second->step();
+    if (!ready.ok()) return fail(ready.status());
+    if (!*ready) {
+      ++entry;
+      continue;
+    }
+    past_restored_ += entry->second->restored_records();
+    if (entry->second->restored_records() > 0) {
+      log(LogLevel::kInfo, fmt::format("task {} restored {} records", entry->second->plan().id.name(),
+                                       entry->second->restored_records()));
+    }
+    tasks_[entry->first] = entry->second->take();
+    entry = openings_.erase(entry);
+    commit_forced_ = true;
+    if (openings_.empty()) state_ = WorkerState::kRunning;
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- processing
+
+bool Worker::process() {
+  if (!producer_->has_room()) return false;
+  bool progressed = false;
+  for (auto& [token, task] : tasks_) {
+    const std::size_t fetched = task->fill(options_.buffered_records);
+    progressed |= fetched > 0;
+    if (!in_transaction_ && options_.guarantee == Guarantee::kExactlyOnce) {
+      if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) {
+        commit_failed(begun);
+        return true;
+      }
+      in_transaction_ = true;
+    }
+    for (std::size_t count = 0; count < kRecordsPerStep && producer_->has_room(); ++count) {
+      const auto processed = task->process_next();
+      if (!processed.ok()) {
+        fail(processed.status());
+        return true;
+      }
+      if (!*processed) break;
+      progressed = true;
+    }
+    if (const absl::Status fired = task->fire_wall_timers(); !fired.ok()) {
+      fail(fired);
+      return true;
+    }
+  }
+  return progressed;
+}
+
+// -------------------------------------------------------------------------------------------------- committing
+
+bool Worker::commit_due() const {
+  if (tasks_.empty()) return false;
+  const Duration now = clock_.steady();
+  if (commit_forced_ || now - last_forced_commit_ >= kPositionsInterval) return true;
+  std::size_t uncommitted = 0;
+  bool dirty = false;
+  for (const auto& [token, task] : tasks_) {
+    if (task->commit_requested()) return true;
+    dirty |= task->dirty();
+    if (TaskStore* store = task->task_store(); store != nullptr) uncommitted += store->uncommitted_bytes();
+  }
+  return dirty && (now - last_commit_ >= options_.commit_interval || uncommitted >= options_.uncommitted_bytes_max);
+}
+
+void Worker::start_commit() {
+  const Duration now = clock_.steady();
+  const bool forced = commit_forced_ || now - last_forced_commit_ >= kPositionsInterval;
+  std::vector<Task*> tasks;
+  for (const auto& [token, task] : tasks_) {
+    if (forced || task->dirty() || task->commit_requested()) tasks.push_back(task.get());
+  }
+  if (forced) last_forced_commit_ = now;
+  commit_forced_ = false;
+  last_commit_ = now;
+  if (options_.guarantee == Guarantee::kExactlyOnce && !in_transaction_) {
+    if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) return commit_failed(begun);
+    in_transaction_ = true;
+  }
+  committed_records_ = past_.processed;
+  for (const auto& [token, task] : tasks_) committed_records_ += task->counters().processed;
+  if (const absl::Status started = commit_->start(std::move(tasks), *producer_); !started.ok()) fail(started);
+}
+
+void Worker::advance_commit() {
+  const auto over = commit_->step();
+  if (!over.ok()) return commit_failed(over.status());
+  if (!*over) return;
+  in_transaction_ = false;
+  last_commit_ = clock_.steady();
+  metrics_.records_committed.store(committed_records_, std::memory_order_relaxed);
+  metrics_.commits.fetch_add(1, std::memory_order_relaxed);
+}
+
+// What a failed commit means. At least once: the state may be applied while the positions are not, so they are sent again.
+// Exactly once: the transaction is aborted, or its outcome is looked up by opening the tasks anew.
+void Worker::commit_failed(const absl::Status& status) {
+  const ErrorClass error = class_of(status);
+  commit_->abandon();
+  if (options_.guarantee == Guarantee::kAtLeastOnce) {
+    switch (error) {
+      case ErrorClass::kRetriable:
+      case ErrorClass::kUnknown:
+      case ErrorClass::kFenced:
+        // A member that the group has given up hears of it as a lost assignment.
+        log(LogLevel::kWarning, "the commit failed and is tried again: " + message_of(status));
+        commit_forced_ = true;
+        return;
+      case ErrorClass::kAbortable:
+      case ErrorClass::kFatal:
+        return fail(with_context(status, "the commit failed"));
+    }
+  }
+  metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
+  log(LogLevel::kWarning, "the transaction is given up: " + message_of(status));
+  if (error == ErrorClass::kRetriable || error == ErrorClass::kAbortable) {
+    aborting_ = producer_->abort_transaction();
+    in_transaction_ = false;
+    return;
+  }
+  if (error == ErrorClass::kFatal && !in_transaction_) return fail(status);
+  recover_producer();
+}
+
+// Makes a new producer with the same id: its initialisation settles whatever transaction the old one left behind.
+void Worker::recover_producer() {
+  reopen_all();
+  producer_.reset();
+  if (const absl::Status made = make_producer(); !made.ok()) return fail(made);
+  stage_ = Stage::kInitialising;
+}
+
+// Takes every task back to the committed positions, by the way of a new owner.
+void Worker::reopen_all() {
+  std::vector<TopicPartition> tokens;
+  for (const auto& [token, task] : tasks_) tokens.push_back({tasks_topic(options_.application_id), token});
+  for (const auto& [token, opening] : openings_) {
+    if (!tasks_.contains(token)) tokens.push_back({tasks_topic(options_.application_id), token});
+  }
+  release_tokens(tokens);
+  producer_->clear_failure();
+  assign_tokens(tokens);
+}
+
+// -------------------------------------------------------------------------------------------------- ending
+
+void Worker::begin_closing() {
+  state_ = WorkerState::kStopping;
+  const bool dirty = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
+  if (dirty && stage_ == Stage::kMember) {
+    activity_ = "committing before the end";
+    return start_commit();
+  }
+  activity_ = "leaving the group";
+  openings_.clear();
+  for (auto& [token, task] : tasks_) {
+    add(past_, task->counters());
+    task->close();
+  }
+  tasks_.clear();
+  closing_ = consumer_->close(leave_group_.load(std::memory_order_relaxed));
+  stage_ = Stage::kClosing;
+}
+
+// Only takes a note: the end of the step closes everything, so that no caller finds its objects gone.
+void Worker::fail(const absl::Status& status) {
+  if (!failure_.ok()) return;
+  failure_ = status;
+  log(LogLevel::kError, message_of(status));
+}
+
+// Closes all without a commit; destroying the consumer leaves the group.
+void Worker::drop_everything() {
+  if (commit_ != nullptr) commit_->abandon();
+  openings_.clear();
+  for (auto& [token, task] : tasks_) {
+    add(past_, task->counters());
+    task->close();
+  }
+  tasks_.clear();
+  restore_consumer_.reset();
+  producer_.reset();
+  consumer_.reset();
+}
+
+// -------------------------------------------------------------------------------------------------- telling
+
+Duration Worker::until_next_deadline() const {
+  const Duration left = options_.commit_interval - (clock_.steady() - last_commit_);
+  return std::clamp(left, Duration{1}, kLongestIdle);
+}
+
+void Worker::publish() {
+  TaskCounters total = past_;
+  std::uint64_t lag = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& [token, task] : tasks_) {
+    add(total, task->counters());
+    lag += task->lag();
+    if (TaskStore* store = task->task_store(); store != nullptr) bytes += store->stored_bytes();
+  }
+  std::uint64_t restored = past_restored_;
+  std::uint64_t remaining = 0;
+  for (const auto& [token, opening] : openings_) {
+    restored += opening->restored_records();
+    remaining += opening->remaining_records();
+  }
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  metrics_.records_processed.store(total.processed, kRelaxed);
+  for (std::size_t i = 0; i < kDropReasons; ++i) metrics_.records_dropped[i].store(total.dropped[i], kRelaxed);
+  metrics_.dead_letters.store(total.dead_letters, kRelaxed);
+  metrics_.tasks.store(tasks_.size(), kRelaxed);
+  metrics_.lag.store(lag, kRelaxed);
+  metrics_.state_bytes.store(bytes, kRelaxed);
+  metrics_.records_restored.store(restored, kRelaxed);
+  metrics_.restore_remaining.store(remaining, kRelaxed);
+}
+
+}  // namespace weir

@@ -1,0 +1,155 @@
+// A worker: one consumer, one producer and the tasks whose tokens the group gave it. A state machine: run_once advances it by
+// one bounded step and never waits; a thread, or a simulator, calls it again and again.
+//
+// Membership: the worker subscribes only to the application's tasks topic, whose partitions (tokens) stand for tasks. Owning
+// a token means reading the sources of its task. Before a token is given back what its task did is committed.
+//
+// Thread safety: run_once, idle_wait and the destructor belong to one thread. The functions that say so may be called from
+// any.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/commit_cycle.h>
+#include <weir/core/task.h>
+#include <weir/core/task_lifecycle.h>
+#include <weir/core/worker_options.h>
+
+namespace weir {
+
+enum class WorkerState {
+  kStarting,     // not in the group yet
+  kRebalancing,  // in the group; some of its tasks are being opened or restored
+  kRunning,      // all its tasks process records
+  kStopping,     // commits and leaves
+  kStopped,
+  kFailed,       // see failure()
+};
+[[nodiscard]] std::string_view name_of(WorkerState state);
+
+// Counters with one writer, the worker; anybody may read them.
+struct WorkerMetrics {
+  std::atomic<std::uint64_t> records_processed{0};
+  std::array<std::atomic<std::uint64_t>, kDropReasons> records_dropped{};
+  std::atomic<std::uint64_t> dead_letters{0};
+  std::atomic<std::uint64_t> commits{0};
+  std::atomic<std::uint64_t> transactions_aborted{0};
+  std::atomic<std::uint64_t> records_restored{0};
+  std::atomic<std::uint64_t> restore_remaining{0};
+  std::atomic<std::uint64_t> tasks{0};
+  std::atomic<std::uint64_t> lag{0};
+  std::atomic<std::uint64_t> state_bytes{0};
+  // Records processed and committed.
+  std::atomic<std::uint64_t> records_committed{0};
+};
+
+class Worker {
+ public:
+  // Everything referred to outlives the worker.
+  Worker(const Topology& topology, const PartitionPlan& plan, Transport& transport, const Clock& clock,
+         WorkerOptions options);
+  ~Worker();
+
+  // Advances by one step. Returns how long there is nothing to do unless something arrives: zero if it should be called again
+  // at once.
+  [[nodiscard]] Duration run_once();
+
+  // Waits for something to arrive, at most that long; returns early on wake().
+  void idle_wait(Duration at_most);
+
+  // Any thread: asks the worker to commit, to leave the group if told so, and to end.
+  void stop(bool leave_group);
+  // Any thread: asks it to end at once, without a commit.
+  void abandon();
+
+  // Any thread.
+  [[nodiscard]] WorkerState state() const { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool over() const {
+    const WorkerState now = state();
+    return now == WorkerState::kStopped || now == WorkerState::kFailed;
+  }
+  [[nodiscard]] const WorkerMetrics& metrics() const { return metrics_; }
+  // Any thread: what it is busy with, for the one whose deadline has passed.
+  [[nodiscard]] std::string_view activity() const { return activity_.load(std::memory_order_acquire); }
+
+  // Why it failed. Only once state() says so.
+  [[nodiscard]] const absl::Status& failure() const { return failure_; }
+
+ private:
+  enum class Stage { kConnecting, kInitialising, kMember, kClosing, kOver };
+
+  void advance(Duration& idle);
+  void become_member();
+  void connect();
+  [[nodiscard]] absl::Status make_producer();
+  void serve_clients();
+  void take_event(const ConsumerEvent& event);
+  // Returns whether rebalancing needs the worker's attention, so that nothing else should go on.
+  bool rebalance();
+  void assign_tokens(const std::vector<TopicPartition>& tokens);
+  void release_tokens(const std::vector<TopicPartition>& tokens);
+  void open_tasks();
+  bool process();
+  [[nodiscard]] bool commit_due() const;
+  void start_commit();
+  void advance_commit();
+  void commit_failed(const absl::Status& status);
+  void reopen_all();
+  void recover_producer();
+  void begin_closing();
+  void fail(const absl::Status& status);
+  void drop_everything();
+  void publish();
+  [[nodiscard]] Duration until_next_deadline() const;
+  void log(LogLevel level, const std::string& message) const;
+
+  const Topology& topology_;
+  const PartitionPlan& plan_;
+  Transport& transport_;
+  const Clock& clock_;
+  WorkerOptions options_;
+
+  std::unique_ptr<Consumer> consumer_;
+  std::unique_ptr<Consumer> restore_consumer_;
+  std::unique_ptr<Producer> producer_;
+  TaskEnvironment environment_;
+  std::unique_ptr<CommitCycle> commit_;
+  // By token. Openings and tasks use the clients above.
+  std::map<Partition, std::unique_ptr<TaskOpening>> openings_;
+  std::map<Partition, std::unique_ptr<Task>> tasks_;
+
+  Stage stage_ = Stage::kConnecting;
+  std::deque<RebalanceEvent> rebalances_;
+  std::vector<ConsumerEvent> events_;
+  Pending<> initialising_;
+  Pending<> aborting_;
+  Pending<> closing_;
+  bool in_transaction_ = false;
+  bool commit_forced_ = false;  // positions are to be committed although nothing was processed
+  Duration last_commit_{0};
+  Duration last_forced_commit_{0};
+  Duration last_publish_{0};
+  // Totals of tasks that are gone; the published ones add the living.
+  TaskCounters past_;
+  std::uint64_t committed_records_ = 0;
+  std::uint64_t past_restored_ = 0;
+
+  std::atomic<bool> stop_requested_{false};
+  std::atomic<bool> leave_group_{true};
+  std::atomic<bool> abandoned_{false};
+  std::atomic<WorkerState> state_{WorkerState::kStarting};
+  std::atomic<std::string_view> activity_{"starting"};
+  absl::Status failure_;
+  WorkerMetrics metrics_;
+};
+
+}  // namespace weir

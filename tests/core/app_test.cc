@@ -1,0 +1,241 @@
+// The running side on the embedded broker: group membership, processing, commits, closing. Nodes are written by hand here,
+// so that nothing above core is needed.
+#include <weir/core/app.h>
+
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <weir/core/embedded/broker.h>
+#include <weir/core/embedded/embedded_transport.h>
+#include <weir/core/topology_builder.h>
+
+namespace weir {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+class RawSource final : public Emitter<BytesView, BytesView>, public SourceNode {
+ public:
+  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers, const Origin& origin) override {
+    const BytesView key = raw.key.value_or(BytesView());
+    const BytesView value = raw.value.value_or(BytesView());
+    emit({key, value, timestamp, headers, origin, key});
+  }
+  Timestamp timestamp_of(const RawRecord& raw, Timestamp, const Origin&) override { return raw.timestamp; }
+};
+
+class RawSink final : public LeafNode<BytesView, BytesView> {
+ public:
+  explicit RawSink(std::string topic) : topic_(std::move(topic)) {}
+  void open() override { output_ = context().output(topic_); }
+  void accept(const Record<BytesView, BytesView>& record) override {
+    if (record.value == "poison") context().failed(*this, DropReason::kFailed, "the value is poison");
+    OutgoingRecord outgoing;
+    outgoing.topic = output_.id;
+    outgoing.key = record.key;
+    outgoing.value = record.value;
+    outgoing.timestamp = record.timestamp;
+    context().send(outgoing);
+  }
+
+ private:
+  const std::string topic_;
+  OutputTopic output_;
+};
+
+class AppTest : public testing::TestWithParam<Guarantee> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(broker_->create_topic("in", 4).ok());
+    ASSERT_TRUE(broker_->create_topic("out", 4).ok());
+    directory_ = testing::TempDir() + "/app_test_" + std::to_string(::getpid()) + "_" +
+                 testing::UnitTest::GetInstance()->current_test_info()->name();
+  }
+
+  static Topology copy_topology() {
+    TopologyBuilder builder;
+    const auto source = builder.add_source("source", {{"in", false}}, ErrorPolicy::kInherit,
+                                           [] { return std::make_unique<RawSource>(); }, std::source_location::current());
+    builder.add_sink("sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
+                     std::source_location::current());
+    return *builder.build();
+  }
+
+  AppConfig config(const std::string& instance) {
+    AppConfig config;
+    config.application_id = "copy";
+    config.transport = make_embedded_transport(broker_);
+    config.guarantee = GetParam();
+    config.commit_interval = 50ms;
+    config.state_directory = directory_ + "/" + instance;
+    config.session_timeout = 2s;
+    return config;
+  }
+
+  void write(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string text = std::to_string(next_++);
+      ASSERT_TRUE(broker_->append("in", kAnyPartition, {.key = text, .value = text, .timestamp = i}).ok());
+    }
+  }
+
+  std::vector<std::string> committed_output() {
+    std::vector<std::string> values;
+    for (Partition partition = 0; partition < 4; ++partition) {
+      for (const BrokerRecord& record : broker_->read("out", partition)) values.push_back(*record.value);
+    }
+    return values;
+  }
+
+  bool eventually(const std::function<bool()>& holds) {
+    for (int i = 0; i < 3000; ++i) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+
+  std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
+  std::string directory_;
+  int next_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(BothGuarantees, AppTest, testing::Values(Guarantee::kAtLeastOnce, Guarantee::kExactlyOnce),
+                         [](const auto& parameter) {
+                           return parameter.param == Guarantee::kAtLeastOnce ? "AtLeastOnce" : "ExactlyOnce";
+                         });
+
+TEST_P(AppTest, CopiesEveryRecordOnceAndCommitsOnClose) {
+  write(1000);
+  auto app = App::create(copy_topology(), config("a"));
+  ASSERT_TRUE(app.ok()) << app.status();
+  std::vector<AppState> states;
+  (*app)->on_state_change([&](AppState now, AppState) { states.push_back(now); });
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_TRUE((*app)->wait_for(AppState::kRunning, 10s));
+  EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_processed == 1000; }));
+  EXPECT_TRUE((*app)->close(10s).ok());
+  EXPECT_EQ((*app)->state(), AppState::kNotRunning);
+
+  const auto values = committed_output();
+  EXPECT_EQ(values.size(), 1000u);
+  EXPECT_EQ(std::set<std::string>(values.begin(), values.end()).size(), 1000u);
+  Offset total = 0;
+  for (Partition partition = 0; partition < 4; ++partition) {
+    const auto committed = broker_->committed("copy", {"in", partition});
+    ASSERT_TRUE(committed.has_value());
+    EXPECT_EQ(committed->offset, broker_->end_offset("in", partition));
+    total += committed->offset;
+  }
+  EXPECT_EQ(total, 1000);
+  ASSERT_GE(states.size(), 3u);
+  EXPECT_EQ(states.front(), AppState::kRebalancing);
+  EXPECT_EQ(states.back(), AppState::kNotRunning);
+}
+
+TEST_P(AppTest, ContinuesWhereTheLastRunCommitted) {
+  for (int run = 0; run < 3; ++run) {
+    write(100);
+    auto app = App::create(copy_topology(), config("a"));
+    ASSERT_TRUE(app.ok()) << app.status();
+    ASSERT_TRUE((*app)->start().ok());
+    EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_processed == 100; }));
+    EXPECT_TRUE((*app)->close(10s).ok());
+  }
+  EXPECT_EQ(committed_output().size(), 300u);
+}
+
+TEST_P(AppTest, SharesTheTasksBetweenWorkersAndInstances) {
+  AppConfig two_workers = config("a");
+  two_workers.workers = 2;
+  auto first = App::create(copy_topology(), two_workers);
+  auto second = App::create(copy_topology(), config("b"));
+  ASSERT_TRUE(first.ok() && second.ok());
+  ASSERT_TRUE((*first)->start().ok());
+  ASSERT_TRUE((*second)->start().ok());
+  EXPECT_TRUE(eventually([&] { return (*first)->metrics().tasks + (*second)->metrics().tasks == 4; }));
+  EXPECT_TRUE(eventually([&] { return (*second)->metrics().tasks >= 1 && (*first)->metrics().tasks >= 2; }));
+  write(500);
+  EXPECT_TRUE(eventually([&] { return committed_output().size() >= 500; }));
+  EXPECT_TRUE((*first)->close(10s).ok());
+  EXPECT_TRUE(eventually([&] { return (*second)->metrics().tasks == 4; }));
+  write(500);
+  EXPECT_TRUE(eventually([&] { return committed_output().size() >= 1000; }));
+  EXPECT_TRUE((*second)->close(10s).ok());
+  EXPECT_EQ(committed_output().size(), 1000u);
+}
+
+TEST_P(AppTest, StopsWithTheRecordsPlaceWhenARecordFails) {
+  write(10);
+  ASSERT_TRUE(broker_->append("in", 2, {.key = "k", .value = "poison", .timestamp = 0}).ok());
+  AppConfig quiet = config("a");
+  quiet.log = Logger();
+  auto app = App::create(copy_topology(), quiet);
+  ASSERT_TRUE(app.ok());
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_TRUE((*app)->wait_for(AppState::kError, 10s));
+  const std::string message = message_of((*app)->failure());
+  EXPECT_NE(message.find("topic=in partition=2"), std::string::npos) << message;
+  EXPECT_NE(message.find("node 'sink'"), std::string::npos) << message;
+  EXPECT_NE(message.find("the value is poison"), std::string::npos) << message;
+  EXPECT_FALSE((*app)->close(10s).ok());
+}
+
+TEST_P(AppTest, SendsFailedRecordsAsideWithTheirOrigin) {
+  ASSERT_TRUE(broker_->create_topic("aside", 1).ok());
+  write(10);
+  ASSERT_TRUE(broker_->append("in", 2, {.key = "k", .value = "poison", .timestamp = 7}).ok());
+  AppConfig aside = config("a");
+  aside.log = Logger();
+  aside.on_error = ErrorPolicy::kDeadLetter;
+  aside.dead_letter_topic = "aside";
+  auto app = App::create(copy_topology(), aside);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_TRUE(eventually([&] { return (*app)->metrics().dead_letters >= 1; }));
+  EXPECT_TRUE((*app)->close(10s).ok());
+  const auto letters = broker_->read("aside", 0);
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_EQ(letters[0].value, "poison");
+  EXPECT_EQ(letters[0].timestamp, 7);
+  ASSERT_NE(letters[0].headers.last("__streams.errors.partition"), nullptr);
+  EXPECT_EQ(letters[0].headers.last("__streams.errors.partition")->value, "2");
+}
+
+TEST_P(AppTest, SaysWhichSourceTopicIsMissing) {
+  ASSERT_TRUE(broker_->delete_topic("in").ok());
+  AppConfig quiet = config("a");
+  quiet.log = Logger();
+  auto app = App::create(copy_topology(), quiet);
+  ASSERT_TRUE(app.ok());
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_TRUE((*app)->wait_for(AppState::kError, 10s));
+  EXPECT_NE(message_of((*app)->failure()).find("source topic missing: in"), std::string::npos) << (*app)->failure();
+}
+
+TEST_P(AppTest, RefusesAStateDirectoryThatIsInUse) {
+  auto first = App::create(copy_topology(), config("a"));
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = App::create(copy_topology(), config("a"));
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(AppConfigTest, NamesEverythingThatIsMissing) {
+  const auto app = App::create(Topology(), AppConfig{});
+  ASSERT_FALSE(app.ok());
+  const std::string message = message_of(app.status());
+  EXPECT_NE(message.find("application_id is empty"), std::string::npos);
+  EXPECT_NE(message.find("transport is not set"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir
