@@ -1,0 +1,30 @@
+// The embedded broker's admin client.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <weir/core/embedded/broker.h>
+#include <weir/core/embedded/operation_queue.h>
+#include <weir/core/transport.h>
+
+namespace weir::embedded {
+
+class EmbeddedAdmin final : public Admin {
+ public:
+  explicit EmbeddedAdmin(std::shared_ptr<EmbeddedBroker> broker) : broker_(std::move(broker)) {}
+
+  void poll() override;
+  Pending<std::vector<TopicDescription>> describe_topics(std::vector<std::string> names) override;
+  Pending<std::vector<std::string>> list_topics() override;
+  Pending<> create_topics(std::vector<NewTopic> topics) override;
+  Pending<> delete_topics(std::vector<std::string> names) override;
+  Pending<> delete_records(std::vector<PartitionOffset> before) override;
+
+ private:
+  const std::shared_ptr<EmbeddedBroker> broker_;  // shared by all clients of the broker
+  OperationQueue operations_;
+};
+
+}  // namespace weir::embedded

@@ -1,0 +1,149 @@
+#include <weir/core/embedded/broker.h>
+
+#include <algorithm>
+
+#include <weir/core/embedded/engine.h>
+
+namespace weir {
+namespace {
+
+std::optional<Bytes> owned(NullableBytes bytes) {
+  if (!bytes) return std::nullopt;
+  return Bytes(*bytes);
+}
+
+NullableBytes view(const std::optional<Bytes>& bytes) { return bytes ? NullableBytes(*bytes) : NullableBytes(); }
+
+}  // namespace
+
+EmbeddedBroker::EmbeddedBroker(const Clock& clock) : clock_(clock), engine_(std::make_unique<embedded::Engine>(clock)) {}
+
+EmbeddedBroker::~EmbeddedBroker() = default;
+
+EmbeddedBroker::Access EmbeddedBroker::enter() {
+  Access access(mutex_, *engine_);
+  access->tick();
+  return access;
+}
+
+absl::Status EmbeddedBroker::create_topic(const std::string& name, Partition partitions,
+                                          const std::map<std::string, std::string>& config) {
+  return enter()->create_topic({name, partitions, config});
+}
+
+absl::Status EmbeddedBroker::delete_topic(const std::string& name) { return enter()->delete_topic(name); }
+
+absl::Status EmbeddedBroker::grow_topic(const std::string& name, Partition partitions) {
+  return enter()->grow_topic(name, partitions);
+}
+
+absl::Status EmbeddedBroker::configure_topic(const std::string& name,
+                                             const std::map<std::string, std::string>& changes) {
+  return enter()->configure_topic(name, changes);
+}
+
+TopicDescription EmbeddedBroker::describe(const std::string& topic) { return enter()->describe_topic(topic); }
+
+std::vector<std::string> EmbeddedBroker::topics() {
+  const Access access = enter();
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : access->topics()) names.push_back(name);
+  return names;
+}
+
+absl::StatusOr<Offset> EmbeddedBroker::append(const std::string& topic, Partition partition, const NewRecord& record) {
+  std::string headers;
+  embedded::encode_headers(record.headers, headers);
+  return enter()->append(topic, partition, {view(record.key), view(record.value), headers, record.timestamp});
+}
+
+std::vector<BrokerRecord> EmbeddedBroker::read(const std::string& topic, Partition partition, Offset from,
+                                               Isolation isolation) {
+  const Access access = enter();
+  std::vector<BrokerRecord> records;
+  const auto log = access->find_log({topic, partition});
+  if (!log.ok()) return records;
+  const Offset end = (*log)->end(isolation);
+  (*log)->for_each(std::max(from, (*log)->begin()), [&](const embedded::Entry& entry) {
+    if (entry.offset >= end || entry.kind != embedded::Entry::kData) return;
+    if (entry.aborted && isolation == Isolation::kReadCommitted) return;
+    BrokerRecord& record = records.emplace_back();
+    record.key = owned(entry.key());
+    record.value = owned(entry.value());
+    record.timestamp = entry.timestamp;
+    record.offset = entry.offset;
+    embedded::decode_headers(entry.headers(), record.headers);
+  });
+  return records;
+}
+
+Offset EmbeddedBroker::begin_offset(const std::string& topic, Partition partition) {
+  const Access access = enter();
+  const auto log = access->find_log({topic, partition});
+  return log.ok() ? (*log)->begin() : kNoOffset;
+}
+
+Offset EmbeddedBroker::end_offset(const std::string& topic, Partition partition, Isolation isolation) {
+  const Access access = enter();
+  const auto log = access->find_log({topic, partition});
+  return log.ok() ? (*log)->end(isolation) : kNoOffset;
+}
+
+absl::Status EmbeddedBroker::compact(const std::string& topic) { return enter()->compact(topic); }
+
+absl::Status EmbeddedBroker::enforce_retention(const std::string& topic) { return enter()->enforce_retention(topic); }
+
+absl::Status EmbeddedBroker::delete_records(const std::string& topic, Partition partition, Offset before) {
+  return enter()->delete_records({{{topic, partition}, before, {}}});
+}
+
+GroupDescription EmbeddedBroker::describe_group(const std::string& group) {
+  const Access access = enter();
+  GroupDescription description;
+  const auto found = access->groups().find(group);
+  if (found == access->groups().end()) return description;
+  const embedded::Group& state = *found->second;
+  description.generation = state.generation();
+  if (!state.members().empty()) {
+    description.state = state.preparing() ? GroupDescription::State::kPreparing : GroupDescription::State::kStable;
+  }
+  for (const auto& member : state.members()) {
+    description.members.push_back({member->id, member->options.instance_id, member->options.client_id,
+                                   member->options.topic, {member->assignment.begin(), member->assignment.end()}});
+  }
+  return description;
+}
+
+std::optional<PartitionOffset> EmbeddedBroker::committed(const std::string& group, const TopicPartition& where) {
+  const Access access = enter();
+  const auto& offsets = access->group(group).committed();
+  const auto found = offsets.find(where);
+  if (found == offsets.end()) return std::nullopt;
+  return PartitionOffset{where, found->second.offset, found->second.metadata};
+}
+
+void EmbeddedBroker::expire_offsets(const std::string& group, Duration at_least) {
+  const Access access = enter();
+  access->group(group).expire_offsets(access->clock().wall() - at_least.count());
+}
+
+bool EmbeddedBroker::remove_member(const std::string& group, const std::string& instance_id) {
+  const Access access = enter();
+  return access->group(group).remove_instance(instance_id, access->clock().steady());
+}
+
+std::vector<TransactionDescription> EmbeddedBroker::transactions() {
+  const Access access = enter();
+  std::vector<TransactionDescription> descriptions;
+  for (const auto& [id, transaction] : access->transactions().all()) {
+    descriptions.push_back({id, transaction.producer.id, transaction.producer.epoch,
+                            transaction.state == embedded::Transaction::State::kOpen});
+  }
+  return descriptions;
+}
+
+bool EmbeddedBroker::expire_transactional_id(const std::string& transactional_id) {
+  return enter()->transactions().forget(transactional_id);
+}
+
+}  // namespace weir

@@ -1,0 +1,163 @@
+// A Kafka in the process: topics, consumer groups and transactions with Kafka's semantics, in memory, gone at exit. It
+// never listens on a network.
+//
+// Programs reach it through `make_embedded_transport`; the functions here are for those who stand beside it: tests, the
+// topology driver, the simulator. They take effect at once.
+//
+// Time is the clock's alone, and passes when somebody calls: sessions and transactions expire at the first call after
+// their deadline.
+//
+// Thread safety: may be used from any thread; one mutex guards everything. Used from one thread it is deterministic.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/clock.h>
+#include <weir/core/embedded/log.h>
+#include <weir/core/headers.h>
+#include <weir/core/status.h>
+#include <weir/core/transport.h>
+
+namespace weir {
+
+namespace embedded {
+class Engine;
+}
+
+using embedded::Isolation;
+
+// A record that owns its bytes, to be written.
+struct NewRecord {
+  std::optional<Bytes> key;
+  std::optional<Bytes> value;
+  Timestamp timestamp = 0;
+  Headers headers = {};
+};
+
+// A record that owns its bytes, as it was read.
+struct BrokerRecord {
+  std::optional<Bytes> key;
+  std::optional<Bytes> value;
+  Timestamp timestamp = 0;
+  Headers headers = {};
+  Offset offset = kNoOffset;
+
+  bool operator==(const BrokerRecord&) const = default;
+};
+
+struct MemberDescription {
+  std::string member_id;
+  std::string instance_id;
+  std::string client_id;
+  std::string topic;                        // what it subscribed to
+  std::vector<TopicPartition> assignment;  // ascending
+};
+
+struct GroupDescription {
+  enum class State { kEmpty, kPreparing, kStable };
+  State state = State::kEmpty;
+  std::int32_t generation = 0;
+  std::vector<MemberDescription> members;  // by seniority
+};
+
+struct TransactionDescription {
+  std::string transactional_id;
+  std::int64_t producer_id = -1;
+  std::int16_t epoch = -1;
+  bool open = false;
+};
+
+class EmbeddedBroker {
+ public:
+  // The clock must outlive the broker.
+  explicit EmbeddedBroker(const Clock& clock = system_clock());
+  ~EmbeddedBroker();
+  EmbeddedBroker(const EmbeddedBroker&) = delete;
+  EmbeddedBroker& operator=(const EmbeddedBroker&) = delete;
+
+  // ---------------------------------------------------------------------------------------------------- topics
+
+  // Creates a topic; one that exists stays as it is.
+  [[nodiscard]] absl::Status create_topic(const std::string& name, Partition partitions = 1,
+                            const std::map<std::string, std::string>& config = {});
+  [[nodiscard]] absl::Status delete_topic(const std::string& name);
+  // Grows a topic to that many partitions; refuses to shrink it.
+  [[nodiscard]] absl::Status grow_topic(const std::string& name, Partition partitions);
+  // Changes some settings of a topic.
+  [[nodiscard]] absl::Status configure_topic(const std::string& name, const std::map<std::string, std::string>& changes);
+  // Describes a topic; one that does not exist has no partitions.
+  [[nodiscard]] TopicDescription describe(const std::string& topic);
+  [[nodiscard]] std::vector<std::string> topics();
+
+  // ---------------------------------------------------------------------------------------------------- records
+
+  // Appends a record outside any transaction and returns its offset. kAnyPartition: by the key, 0 if that is null.
+  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition, const NewRecord& record);
+
+  // Returns the records of a partition from an offset on; none if there is no such partition.
+  [[nodiscard]] std::vector<BrokerRecord> read(const std::string& topic, Partition partition, Offset from = 0,
+                                               Isolation isolation = Isolation::kReadCommitted);
+
+  // Return kNoOffset if there is no such partition. Read committed, the end is the last stable offset.
+  [[nodiscard]] Offset begin_offset(const std::string& topic, Partition partition);
+  [[nodiscard]] Offset end_offset(const std::string& topic, Partition partition,
+                                  Isolation isolation = Isolation::kReadUncommitted);
+
+  // Compacts everything that is settled, at once. Refuses a topic that is not compacted.
+  [[nodiscard]] absl::Status compact(const std::string& topic);
+  // Deletes what retention.ms and retention.bytes no longer cover, at once, record by record. Refuses a topic whose
+  // cleanup.policy does not delete.
+  [[nodiscard]] absl::Status enforce_retention(const std::string& topic);
+  // Deletes the records before an offset.
+  [[nodiscard]] absl::Status delete_records(const std::string& topic, Partition partition, Offset before);
+
+  // ---------------------------------------------------------------------------------------------------- groups
+
+  [[nodiscard]] GroupDescription describe_group(const std::string& group);
+  // Returns the committed offset, settled ones only; nothing if there is none.
+  [[nodiscard]] std::optional<PartitionOffset> committed(const std::string& group, const TopicPartition& where);
+  // Forgets committed offsets of topics no member subscribes to, if they were committed at least that long ago; the group
+  // may be alive.
+  void expire_offsets(const std::string& group, Duration at_least = Duration::zero());
+  // Removes a static member, as an administrator does. Returns whether there was one.
+  bool remove_member(const std::string& group, const std::string& instance_id);
+
+  // ---------------------------------------------------------------------------------------------------- transactions
+
+  [[nodiscard]] std::vector<TransactionDescription> transactions();
+  // Forgets an idle transactional id, as Kafka does after a week. Returns false if it is unknown or in a transaction.
+  bool expire_transactional_id(const std::string& transactional_id);
+
+  // ---------------------------------------------------------------------------------------------------- for the transport
+
+  // The engine with the mutex held, after what is overdue has happened.
+  class Access {
+   public:
+    Access(std::mutex& mutex, embedded::Engine& engine) : lock_(mutex), engine_(engine) {}
+    embedded::Engine* operator->() const { return &engine_; }
+    embedded::Engine& operator*() const { return engine_; }
+    std::unique_lock<std::mutex>& lock() { return lock_; }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+    embedded::Engine& engine_;
+  };
+  [[nodiscard]] Access enter();
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+ private:
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::unique_ptr<embedded::Engine> engine_;
+};
+
+}  // namespace weir

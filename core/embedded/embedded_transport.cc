@@ -1,0 +1,42 @@
+#include <weir/core/embedded/embedded_transport.h>
+
+#include <utility>
+
+#include <weir/core/embedded/admin.h>
+#include <weir/core/embedded/consumer.h>
+#include <weir/core/embedded/errors.h>
+#include <weir/core/embedded/producer.h>
+
+namespace weir {
+namespace {
+
+class EmbeddedTransport final : public Transport {
+ public:
+  explicit EmbeddedTransport(std::shared_ptr<EmbeddedBroker> broker) : broker_(std::move(broker)) {}
+
+  absl::StatusOr<std::unique_ptr<Consumer>> make_consumer(const ConsumerOptions& options) override {
+    if (options.session_timeout <= Duration::zero() || options.max_poll_interval <= Duration::zero()) {
+      return embedded::refused("a consumer's session timeout and poll interval must be positive");
+    }
+    return std::make_unique<embedded::EmbeddedConsumer>(broker_, options);
+  }
+
+  absl::StatusOr<std::unique_ptr<Producer>> make_producer(const ProducerOptions& options) override {
+    return std::make_unique<embedded::EmbeddedProducer>(broker_, options);
+  }
+
+  absl::StatusOr<std::unique_ptr<Admin>> make_admin() override {
+    return std::make_unique<embedded::EmbeddedAdmin>(broker_);
+  }
+
+ private:
+  const std::shared_ptr<EmbeddedBroker> broker_;  // shared by all clients of the broker
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_embedded_transport(std::shared_ptr<EmbeddedBroker> broker) {
+  return std::make_unique<EmbeddedTransport>(std::move(broker));
+}
+
+}  // namespace weir

@@ -1,0 +1,284 @@
+#include <weir/core/embedded/engine.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <weir/core/embedded/errors.h>
+
+namespace weir::embedded {
+namespace {
+
+// What a record batch of one record costs in Kafka's log besides key, value and headers, roughly.
+constexpr std::int64_t kRecordOverhead = 70;
+
+constexpr std::size_t kLongestOffsetMetadata = 4096;
+
+CommittedOffset committed_offset(const PartitionOffset& position, Timestamp wall) {
+  return {position.offset, position.metadata, wall};
+}
+
+}  // namespace
+
+void Engine::tick() {
+  const Duration now = clock_.steady();
+  if (now < next_deadline_) return;
+  transactions_.expire();
+  next_deadline_ = transactions_.next_deadline();
+  for (const auto& [name, group] : groups_) {
+    group->expire(now);
+    next_deadline_ = std::min(next_deadline_, group->next_deadline());
+  }
+}
+
+absl::Status Engine::create_topic(const NewTopic& request) {
+  WEIR_RETURN_IF_ERROR(check_topic_name(request.name));
+  if (topics_.count(request.name) > 0) return absl::OkStatus();
+  constexpr Partition kMostPartitions = 100'000;
+  if (request.partitions <= 0 || request.partitions > kMostPartitions) {
+    return refused(fmt::format("invalid number of partitions: topic={} partitions={}", request.name, request.partitions));
+  }
+  const auto settings = read_settings(request.config);
+  if (!settings.ok()) return with_context(settings.status(), fmt::format("topic {}", request.name));
+  Topic& topic = topics_[request.name];
+  topic.name = request.name;
+  topic.config = request.config;
+  topic.settings = *settings;
+  for (Partition partition = 0; partition < request.partitions; ++partition) topic.logs.push_back(std::make_shared<Log>());
+  notify_groups(request.name);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::delete_topic(const std::string& name) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  for (const auto& log : (*topic)->logs) log->mark_deleted();
+  topics_.erase(name);
+  for (const auto& [group_name, group] : groups_) group->forget_topic(name);
+  notify_groups(name);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::grow_topic(const std::string& name, Partition partitions) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  if (partitions < (*topic)->partitions()) {
+    return refused(fmt::format("a topic cannot shrink: topic={} partitions={} wanted={}", name, (*topic)->partitions(),
+                               partitions));
+  }
+  while ((*topic)->partitions() < partitions) (*topic)->logs.push_back(std::make_shared<Log>());
+  notify_groups(name);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::configure_topic(const std::string& name, const TopicConfig& changes) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  TopicConfig config = changes;
+  config.insert((*topic)->config.begin(), (*topic)->config.end());
+  const auto settings = read_settings(config);
+  if (!settings.ok()) return with_context(settings.status(), fmt::format("topic {}", name));
+  (*topic)->config = std::move(config);
+  (*topic)->settings = *settings;
+  return absl::OkStatus();
+}
+
+Topic* Engine::find_topic(const std::string& name) {
+  const auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : &found->second;
+}
+
+TopicDescription Engine::describe_topic(const std::string& name) {
+  const Topic* topic = find_topic(name);
+  if (topic == nullptr) return {name, 0, {}};
+  return {name, topic->partitions(), complete_config(topic->config)};
+}
+
+absl::StatusOr<Topic*> Engine::require_topic(const std::string& name) {
+  if (Topic* topic = find_topic(name)) return topic;
+  return make_error(ErrorClass::kFatal, absl::StatusCode::kNotFound, fmt::format("unknown topic: {}", name));
+}
+
+absl::StatusOr<std::shared_ptr<Log>> Engine::find_log(const TopicPartition& where) {
+  const Topic* topic = find_topic(where.topic);
+  if (topic == nullptr || where.partition < 0 || where.partition >= topic->partitions()) return unknown_partition(where);
+  return topic->logs[static_cast<std::size_t>(where.partition)];
+}
+
+absl::Status Engine::check_record(const Topic& topic, Partition partition, const RecordView& record) const {
+  if (partition < 0 || partition >= topic.partitions()) {
+    // The client library waits for its metadata before it gives a record up, so what is left is final.
+    return make_error(ErrorClass::kFatal, absl::StatusCode::kNotFound, "unknown partition");
+  }
+  if (topic.settings.compacts && !record.key) return refused("invalid record: a compacted topic needs a key");
+  const auto size = static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
+                                              (record.value ? record.value->size() : 0) + record.encoded_headers.size());
+  if (size + kRecordOverhead > topic.settings.max_message_bytes) {
+    return refused(fmt::format("record too large: bytes={} max.message.bytes={}", size + kRecordOverhead,
+                               topic.settings.max_message_bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Offset> Engine::append(const std::string& name, Partition partition, const RecordView& record) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  if (partition == kAnyPartition) partition = record.key ? partition_for_key(*record.key, (*topic)->partitions()) : 0;
+  if (const absl::Status status = check_record(**topic, partition, record); !status.ok()) {
+    return with_context(status, text_of({name, partition}));
+  }
+  RecordView stamped = record;
+  if ((*topic)->settings.log_append_time) stamped.timestamp = clock_.wall();
+  Log& log = *(*topic)->logs[static_cast<std::size_t>(partition)];
+  const Offset offset = log.append(stamped);
+  log.signal();
+  return offset;
+}
+
+absl::Status Engine::produce(ProducerSession& session, const RecordBatch& batch) {
+  if (batch.empty()) return absl::OkStatus();
+  Transaction* transaction = nullptr;
+  if (!session.transactional_id.empty()) {
+    const auto entered = transactions_.enter(session.transactional_id, session.identity);
+    if (!entered.ok()) {
+      return with_context(entered.status(), session.destinations[batch.items().front().topic].topic);
+    }
+    transaction = *entered;
+    deadlines_changed();
+  }
+
+  absl::Status failure;
+  std::vector<Topic*> topics(session.destinations.size(), nullptr);
+  std::vector<Log*> touched;
+  for (const RecordBatch::Item& item : batch.items()) {
+    ProducerSession::Destination& destination = session.destinations[item.topic];
+    Topic*& topic = topics[item.topic];
+    if (topic == nullptr) topic = find_topic(destination.topic);
+    if (topic == nullptr) {
+      if (failure.ok()) failure = with_context(require_topic(destination.topic).status(), "cannot write");
+      continue;
+    }
+    Partition partition = item.partition;
+    if (partition == kAnyPartition) {
+      if (item.key_size >= 0) {
+        partition = partition_for_hash(item.key_hash, topic->partitions());
+      } else {
+        partition = destination.next % topic->partitions();
+        destination.next = (partition + 1) % topic->partitions();
+      }
+    }
+    RecordView record = batch.view(item);
+    if (absl::Status status = check_record(*topic, partition, record); !status.ok()) {
+      if (failure.ok()) failure = with_context(status, text_of({destination.topic, partition}));
+      continue;
+    }
+    if (topic->settings.log_append_time) record.timestamp = clock_.wall();
+    const auto index = static_cast<std::size_t>(partition);
+    const std::shared_ptr<Log>& log = topic->logs[index];
+    if (transaction != nullptr && log->open(session.identity.id)) transaction->logs.push_back(log);
+    const Offset offset = log->append(record, session.identity.id, transaction != nullptr);
+    if (log->owe_signal()) touched.push_back(log.get());
+    if (destination.acknowledged.size() <= index) destination.acknowledged.resize(topic->logs.size(), kNoOffset);
+    destination.acknowledged[index] = offset;
+  }
+  for (Log* log : touched) log->signal();
+  return failure;
+}
+
+absl::Status Engine::compact(const std::string& name) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  if (!(*topic)->settings.compacts) return refused(fmt::format("the topic is not compacted: {}", name));
+  for (const auto& log : (*topic)->logs) log->compact(clock_.wall(), (*topic)->settings.delete_retention);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::enforce_retention(const std::string& name) {
+  const auto topic = require_topic(name);
+  if (!topic.ok()) return topic.status();
+  const TopicSettings& settings = (*topic)->settings;
+  if (!settings.deletes) return refused(fmt::format("the topic keeps its records: {}", name));
+  std::optional<Timestamp> oldest;
+  if (settings.retention_ms >= 0) oldest = clock_.wall() - settings.retention_ms;
+  for (const auto& log : (*topic)->logs) log->trim(log->expired_before(oldest, settings.retention_bytes));
+  return absl::OkStatus();
+}
+
+absl::Status Engine::delete_records(const std::vector<PartitionOffset>& before) {
+  std::vector<std::pair<std::shared_ptr<Log>, Offset>> trims;
+  for (const PartitionOffset& request : before) {
+    const auto log = find_log(request.where);
+    if (!log.ok()) return log.status();
+    if (!find_topic(request.where.topic)->settings.deletes) {
+      return refused(fmt::format("policy violation: {} is compacted and keeps its records", request.where.topic));
+    }
+    // Kafka reads -1 as "up to the end".
+    const Offset offset = request.offset == -1 ? (*log)->end() : request.offset;
+    if (offset < 0 || offset > (*log)->end()) {
+      return out_of_range(request.where, offset, (*log)->begin(), (*log)->end());
+    }
+    trims.emplace_back(*log, offset);
+  }
+  for (const auto& [log, offset] : trims) log->trim(offset);
+  return absl::OkStatus();
+}
+
+Group& Engine::group(const std::string& name) {
+  std::unique_ptr<Group>& group = groups_[name];
+  if (group == nullptr) {
+    group = std::make_unique<Group>(name, [this](const std::string& topic) {
+      const Topic* found = find_topic(topic);
+      return found == nullptr ? 0 : found->partitions();
+    });
+  }
+  return *group;
+}
+
+absl::Status Engine::check_offsets(const std::vector<PartitionOffset>& offsets) {
+  for (const PartitionOffset& position : offsets) {
+    if (const auto log = find_log(position.where); !log.ok()) return log.status();
+    if (position.offset < 0) {
+      return refused(fmt::format("invalid offset: {} offset={}", text_of(position.where), position.offset));
+    }
+    if (position.metadata.size() > kLongestOffsetMetadata) {
+      return refused(fmt::format("offset metadata too large: {} bytes={} longest={}", text_of(position.where),
+                                 position.metadata.size(), kLongestOffsetMetadata));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::commit_offsets(const MemberIdentity& who, const std::vector<PartitionOffset>& offsets) {
+  WEIR_RETURN_IF_ERROR(group(who.group).check(who, false));
+  WEIR_RETURN_IF_ERROR(check_offsets(offsets));
+  for (const PartitionOffset& position : offsets) {
+    group(who.group).commit(position.where, committed_offset(position, clock_.wall()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::send_offsets(const ProducerSession& session, const MemberIdentity& who,
+                                  const std::vector<PartitionOffset>& offsets) {
+  const auto entered = transactions_.enter(session.transactional_id, session.identity);
+  if (!entered.ok()) return entered.status();
+  deadlines_changed();
+  Transaction& transaction = **entered;
+  Group& target = group(who.group);
+  if (std::find(transaction.groups.begin(), transaction.groups.end(), &target) == transaction.groups.end()) {
+    transaction.groups.push_back(&target);
+  }
+  WEIR_RETURN_IF_ERROR(target.check(who, true));
+  WEIR_RETURN_IF_ERROR(check_offsets(offsets));
+  for (const PartitionOffset& position : offsets) {
+    target.commit_later(session.identity.id, position.where, committed_offset(position, clock_.wall()));
+  }
+  return absl::OkStatus();
+}
+
+void Engine::notify_groups(const std::string& topic) {
+  for (const auto& [name, group] : groups_) group->topic_changed(topic, clock_.steady());
+  deadlines_changed();
+}
+
+}  // namespace weir::embedded

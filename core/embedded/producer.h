@@ -1,0 +1,65 @@
+// The embedded broker's producer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <weir/core/embedded/broker.h>
+#include <weir/core/embedded/operation_queue.h>
+#include <weir/core/embedded/record_batch.h>
+#include <weir/core/transport.h>
+
+namespace weir::embedded {
+
+class EmbeddedProducer final : public Producer {
+ public:
+  EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options);
+
+  TopicId topic(const std::string& name) override;
+  void send(const OutgoingRecord& record) override;
+  bool has_room() const override;
+  void poll() override;
+  void flush() override { hand_over(); }
+  std::size_t in_flight() const override { return handed_over_ + lingering_.size(); }
+  absl::Status failure() const override { return failure_; }
+  void clear_failure() override { failure_ = absl::OkStatus(); }
+  Offset last_acknowledged(TopicId topic, Partition partition) const override;
+
+  Pending<> init_transactions() override;
+  absl::Status begin_transaction() override;
+  Pending<> send_offsets(std::vector<PartitionOffset> offsets, const GroupMetadata& group) override;
+  Pending<> commit_transaction() override;
+  Pending<> abort_transaction() override;
+
+ private:
+  // kInTransaction lasts until commit or abort is answered well, so that a failed commit can be aborted.
+  enum class State { kNew, kReady, kInTransaction, kFenced };
+
+  void hand_over();
+  void deliver(Engine& engine, const RecordBatch& batch);
+  absl::Status end_transaction(Engine& engine, bool commit);
+  // Returns why the producer is not in a transaction; ok if it is.
+  absl::Status require_transaction() const;
+  // Remembers that the broker knows a younger producer.
+  absl::Status noted(absl::Status status);
+
+  const std::shared_ptr<EmbeddedBroker> broker_;  // shared by all clients of the broker
+  const ProducerOptions options_;
+  ProducerSession session_;
+  std::unordered_map<std::string, TopicId> topics_;
+  State state_ = State::kNew;
+  bool touched_ = false;           // the open transaction has something the broker knows of
+  absl::Status delivery_;          // of the open transaction's records
+  absl::Status fenced_;            // why, in state kFenced
+  absl::Status failure_;
+  RecordBatch lingering_;
+  std::vector<RecordBatch> spare_;  // emptied ones, for their memory
+  Duration lingering_since_{0};
+  std::size_t handed_over_ = 0;        // records the broker has not answered for
+  std::size_t handed_over_bytes_ = 0;
+  OperationQueue operations_;
+};
+
+}  // namespace weir::embedded

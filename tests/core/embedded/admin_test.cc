@@ -1,0 +1,69 @@
+#include "fixture.h"
+
+namespace weir {
+namespace {
+
+class EmbeddedAdminTest : public EmbeddedTest {};
+
+TEST_F(EmbeddedAdminTest, CompletesOperationsInThePollAfterTheirStart) {
+  auto client = admin();
+  Pending<> created = client->create_topics({{"orders", 3, {}}});
+  EXPECT_FALSE(created.ready());
+  EXPECT_EQ(broker_->describe("orders").partitions, 0);
+  client->poll();
+  ASSERT_TRUE(created.ready());
+  EXPECT_TRUE(created.take().ok());
+  EXPECT_EQ(broker_->describe("orders").partitions, 3);
+}
+
+TEST_F(EmbeddedAdminTest, CreatesTheTopicsItCanAndReportsTheFirstFailure) {
+  auto client = admin();
+  EXPECT_FALSE(finish(*client, client->create_topics({{"a", 1, {}}, {"bad name", 1, {}}, {"b", 2, {}}})).ok());
+  EXPECT_EQ(finish_with(*client, client->list_topics()).value(), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(EmbeddedAdminTest, FindsExistingTopicsFine) {
+  create("orders", 2);
+  auto client = admin();
+  EXPECT_TRUE(finish(*client, client->create_topics({{"orders", 5, {}}})).ok());
+  EXPECT_EQ(broker_->describe("orders").partitions, 2);
+}
+
+TEST_F(EmbeddedAdminTest, DescribesTopicsInTheOrderAsked) {
+  create("a", 1);
+  create("b", 2);
+  auto client = admin();
+  const auto described = finish_with(*client, client->describe_topics({"b", "nothing", "a"}));
+  ASSERT_TRUE(described.ok());
+  ASSERT_EQ(described->size(), 3U);
+  EXPECT_EQ((*described)[0].partitions, 2);
+  EXPECT_EQ((*described)[1].name, "nothing");
+  EXPECT_EQ((*described)[1].partitions, 0);
+  EXPECT_EQ((*described)[2].partitions, 1);
+}
+
+TEST_F(EmbeddedAdminTest, DeletesTopicsAndRecords) {
+  create("a");
+  create("b");
+  append("a", "k", "1");
+  append("a", "k", "2");
+  auto client = admin();
+  EXPECT_TRUE(finish(*client, client->delete_records({{{"a", 0}, 1, {}}})).ok());
+  EXPECT_EQ(read("a"), "k:2@0");
+  EXPECT_EQ(finish(*client, client->delete_records({{{"a", 0}, 3, {}}})).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(finish(*client, client->delete_records({{{"z", 0}, 1, {}}})).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(finish(*client, client->delete_topics({"b"})).ok());
+  EXPECT_EQ(finish(*client, client->delete_topics({"b"})).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(broker_->topics(), std::vector<std::string>{"a"});
+}
+
+TEST_F(EmbeddedAdminTest, LetsResultsBeAbandoned) {
+  auto client = admin();
+  Pending<> created = client->create_topics({{"orders", 1, {}}});
+  created.abandon();
+  client->poll();
+  EXPECT_EQ(broker_->describe("orders").partitions, 1);
+}
+
+}  // namespace
+}  // namespace weir
