@@ -34,8 +34,9 @@ class Counts {
     Partition largest = 0;
     for (const TopicName& source : sources_above(repartition->second->sink)) largest = std::max(largest, of(source));
     being_counted_.erase(topic);
-    if (being_counted_.empty()) counts_[topic] = largest;
-    return largest;
+    if (!being_counted_.empty()) return largest;
+    // Only a topic that is fed by nothing but itself has no source that counts.
+    return counts_[topic] = std::max<Partition>(largest, 1);
   }
 
   // Makes the members of a group agree where that is ours to decide; says what is wrong where it is not.
@@ -83,6 +84,27 @@ class Counts {
   std::map<TopicName, const RepartitionTopic*> repartitions_;
   std::set<TopicName> being_counted_;
 };
+
+// Groups that share a topic make one: whatever count the topic takes for one join it has in the other.
+std::vector<CopartitionGroup> merged(const std::vector<CopartitionGroup>& groups) {
+  std::vector<CopartitionGroup> result;
+  for (CopartitionGroup group : groups) {
+    for (auto other = result.begin(); other != result.end();) {
+      const bool apart = std::none_of(other->topics.begin(), other->topics.end(),
+                                      [&](const TopicName& topic) { return group.topics.contains(topic); });
+      if (apart) {
+        ++other;
+        continue;
+      }
+      group.topics.merge(other->topics);
+      group.node = other->node + "', '" + group.node;
+      group.where = other->where;
+      other = result.erase(other);
+    }
+    result.push_back(std::move(group));
+  }
+  return result;
+}
 
 std::vector<std::string> external_topics(const Topology& topology, NodeKind kind) {
   std::set<std::string> names;
@@ -146,7 +168,7 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
   }
 
   Counts counts(topology, partitions);
-  for (const CopartitionGroup& group : topology.copartitions) WEIR_RETURN_IF_ERROR(counts.level(group));
+  for (const CopartitionGroup& group : merged(topology.copartitions)) WEIR_RETURN_IF_ERROR(counts.level(group));
 
   PartitionPlan plan;
   plan.partitions = partitions;
@@ -162,6 +184,10 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
   for (const SubTopology& part : topology.sub_topologies) {
     Partition tasks = 0;
     for (const TopicName& source : part.sources) tasks = std::max(tasks, counts.of(source));
+    if (tasks < 1) {
+      return absl::FailedPreconditionError(fmt::format("sub-topology {} reads internal topics only, and nothing makes them",
+                                                       part.id));
+    }
     tasks_of[static_cast<std::size_t>(part.id)] = tasks;
     most_tasks = std::max(most_tasks, tasks);
     for (const std::size_t store : part.stores) {

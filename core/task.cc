@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -28,6 +30,12 @@ Timestamp decode_time(const std::map<std::string, Bytes>& values, const std::str
   const auto found = values.find(name);
   if (found == values.end() || found->second.size() != sizeof(Timestamp)) return kNoTimestamp;
   return get_big_endian<Timestamp>(found->second.data());
+}
+
+// Stops at the end of time.
+Timestamp added(Timestamp time, Timestamp interval) {
+  constexpr Timestamp kEnd = std::numeric_limits<Timestamp>::max();
+  return time > kEnd - interval ? kEnd : time + interval;
 }
 
 std::string time_key(const TopicPartition& where) {
@@ -119,15 +127,21 @@ Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& no
 
 Task::~Task() = default;
 
-// Runs what may push records, and turns a failure that unwound it into its status.
+// Runs what may push records, and turns a failure that unwound it into its status. Exceptions of user code are caught at
+// its node's door; one that got past (a factory's, say) fails the task all the same.
 template <class F>
 absl::Status Task::guarded(F&& call) {
+  absl::Status status;
   try {
     call();
-    return absl::OkStatus();
   } catch (const ProcessingFailure& failure) {
-    return failure.status;
+    status = failure.status;
+  } catch (const std::exception& error) {
+    status = fatal_error(fmt::format("task {}: exception: {}", name_, error.what()));
   }
+  current_ = nullptr;
+  origin_ = &kNoOrigin;
+  return status;
 }
 
 void Task::load_meta() {
@@ -234,7 +248,10 @@ bool Task::prepare_head(Source& source) {
 // Whether the task should hold its other partitions back for this empty one (KIP-695).
 bool Task::worth_waiting(Source& source) {
   if (environment_.max_task_idle.count() < 0) return false;
-  if (!source.buffer.caught_up()) return true;
+  if (!source.buffer.caught_up()) {
+    source.empty_since.reset();
+    return true;
+  }
   if (environment_.max_task_idle.count() == 0) return false;
   const Duration now = environment_.clock->steady();
   if (!source.empty_since) source.empty_since = now;
@@ -271,10 +288,7 @@ absl::StatusOr<bool> Task::process_next() {
 
   current_ = &raw;
   origin_ = &source->origin;
-  const absl::Status status = guarded([&] { source->node->accept(raw, time, headers_, source->origin); });
-  current_ = nullptr;
-  origin_ = &kNoOrigin;
-  WEIR_RETURN_IF_ERROR(status);
+  WEIR_RETURN_IF_ERROR(guarded([&] { source->node->accept(raw, time, headers_, source->origin); }));
 
   source->position = raw.offset + 1;
   source->head_time.reset();
@@ -291,14 +305,22 @@ absl::Status Task::fire_wall_timers() {
   return guarded([&] { fire_timers(TimerClock::kWallClock, environment_.clock->wall()); });
 }
 
+// Fires what is due, each timer once, the longest overdue first. One that is scheduled meanwhile waits for the next time:
+// a timer that replaces itself must not fire for ever.
 void Task::fire_timers(TimerClock clock, Timestamp now) {
   if (now < 0) return;
-  // By index: a timer may schedule another, which moves the vector.
+  std::vector<std::pair<Timestamp, std::size_t>> due;
   for (std::size_t i = 0; i < timers_.size(); ++i) {
-    if (timers_[i].clock != clock || *timers_[i].cancelled || timers_[i].next > now) continue;
+    if (timers_[i].clock == clock && timers_[i].next <= now) due.emplace_back(timers_[i].next, i);
+  }
+  if (due.empty()) return;
+  std::sort(due.begin(), due.end());
+  for (const auto& [next, i] : due) {
+    if (*timers_[i].cancelled) continue;
     const Timestamp interval = timers_[i].interval.count();
-    timers_[i].next += ((now - timers_[i].next) / interval + 1) * interval;
+    timers_[i].next = added(now, interval - (now - next) % interval);
     dirty_ = true;
+    // A copy: the callback may schedule a timer, which moves the others.
     const auto fire = timers_[i].fire;
     fire(now);
   }
@@ -355,7 +377,13 @@ void Task::rewind() {
 void Task::close() {
   if (!open_) return;
   open_ = false;
-  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) (*node)->close();
+  timers_.clear();
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    const absl::Status status = guarded([&] { (*node)->close(); });
+    if (!status.ok() && environment_.log) {
+      environment_.log(LogLevel::kWarning, fmt::format("closing node '{}': {}", (*node)->name(), message_of(status)));
+    }
+  }
 }
 
 std::size_t Task::buffered_records() const {
@@ -453,7 +481,7 @@ void Task::send_dead_letter(const Node& node, const std::string& what) {
     record.timestamp = environment_.clock->wall();
   }
   record.headers = &headers;
-  environment_.producer->send(record);
+  send(record);
   ++counters_.dead_letters;
 }
 
@@ -462,7 +490,7 @@ Cancellable Task::schedule(Duration interval, TimerClock clock, std::function<vo
     throw ProcessingFailure{fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
   }
   auto cancelled = std::make_shared<bool>(false);
-  const Timestamp first = clock == TimerClock::kStreamTime ? 0 : environment_.clock->wall() + interval.count();
+  const Timestamp first = clock == TimerClock::kStreamTime ? 0 : added(environment_.clock->wall(), interval.count());
   timers_.push_back({interval, clock, first, std::move(fire), cancelled});
   return Cancellable(std::move(cancelled));
 }

@@ -55,6 +55,12 @@ std::string TopologyBuilder::name_for(const std::string& verb, const std::string
 
 NodeIndex TopologyBuilder::add(NodeSpec spec) {
   const NodeIndex index = nodes_.size();
+  const auto foreign = [&](NodeIndex parent) { return parent >= index; };
+  if (std::erase_if(spec.parents, foreign) > 0) {
+    problem(fmt::format("node '{}' takes records from a node of another topology", spec.name), spec.where);
+  } else if (spec.kind != NodeKind::kSource && spec.parents.empty()) {
+    problem(fmt::format("node '{}' takes records from nowhere", spec.name), spec.where);
+  }
   for (const NodeIndex parent : spec.parents) nodes_[parent].children.push_back(index);
   nodes_.push_back(std::move(spec));
   return index;
@@ -87,10 +93,12 @@ NodeIndex TopologyBuilder::add_processor(std::string name, std::vector<NodeIndex
 }
 
 NodeIndex TopologyBuilder::add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
-                                    std::function<std::unique_ptr<Node>()> make, const Location& where) {
+                                    std::function<std::unique_ptr<Node>()> make, const Location& where,
+                                    ErrorPolicy on_error) {
   NodeSpec spec;
   spec.name = std::move(name);
   spec.kind = NodeKind::kSink;
+  spec.on_error = on_error;
   spec.parents = {parent};
   spec.topics = std::move(topics);
   spec.make = std::move(make);
@@ -121,7 +129,7 @@ std::set<TopicName> TopologyBuilder::sources_of(NodeIndex node) const {
   while (!rest.empty()) {
     const NodeIndex index = rest.back();
     rest.pop_back();
-    if (!seen.insert(index).second) continue;
+    if (index >= nodes_.size() || !seen.insert(index).second) continue;
     const NodeSpec& spec = nodes_[index];
     if (spec.kind == NodeKind::kSource) topics.insert(spec.topics.begin(), spec.topics.end());
     rest.insert(rest.end(), spec.parents.begin(), spec.parents.end());
@@ -129,7 +137,7 @@ std::set<TopicName> TopologyBuilder::sources_of(NodeIndex node) const {
   return topics;
 }
 
-void TopologyBuilder::check(std::vector<Problem>& problems) const {
+void TopologyBuilder::check(std::vector<Problem>& problems, const Location& where) const {
   std::map<std::string, NodeIndex> names;
   std::map<TopicName, NodeIndex> claimed;
   bool has_source = false;
@@ -139,6 +147,16 @@ void TopologyBuilder::check(std::vector<Problem>& problems) const {
       problems.push_back({fmt::format("two nodes are called '{}' (the other at line {})", node.name,
                                       nodes_[first->second].where.line()),
                           node.where});
+    }
+    if (node.name.empty()) problems.push_back({"a node has an empty name", node.where});
+    if (!node.make) problems.push_back({fmt::format("node '{}' has nothing that makes it", node.name), node.where});
+    if (node.kind == NodeKind::kSource && node.topics.empty()) {
+      problems.push_back({fmt::format("source '{}' reads no topic", node.name), node.where});
+    }
+    if (node.kind == NodeKind::kSink && !node.children.empty()) {
+      problems.push_back({fmt::format("node '{}' takes records from the sink '{}'", nodes_[node.children[0]].name,
+                                      node.name),
+                          nodes_[node.children[0]].where});
     }
     has_source |= node.kind == NodeKind::kSource;
     for (const TopicName& topic : node.topics) {
@@ -162,8 +180,9 @@ void TopologyBuilder::check(std::vector<Problem>& problems) const {
       }
     }
   }
-  if (!has_source) problems.push_back({"the topology reads no topic", Location::current()});
+  if (!has_source) problems.push_back({"the topology reads no topic", where});
 
+  if (!stores_.empty() && engine_ == nullptr) problems.push_back({"stores were added without an engine", where});
   std::map<std::string, std::size_t> store_names;
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     if (const std::string fault = fault_in_name(stores_[i].name); !fault.empty()) {
@@ -222,9 +241,9 @@ std::vector<SubTopology> TopologyBuilder::sub_topologies() const {
   return result;
 }
 
-absl::StatusOr<Topology> TopologyBuilder::build() const {
+absl::StatusOr<Topology> TopologyBuilder::build(const Location& where) const {
   std::vector<Problem> problems = problems_;
-  check(problems);
+  check(problems, where);
   if (!problems.empty()) {
     std::string message = fmt::format("the topology has {} problem{}:", problems.size(), problems.size() == 1 ? "" : "s");
     for (const Problem& problem : problems) {

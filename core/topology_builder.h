@@ -29,7 +29,8 @@ class TopologyBuilder {
                           ErrorPolicy on_error, std::function<std::unique_ptr<Node>()> make, const Location& where);
   // No topics: the sink decides per record.
   NodeIndex add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
-                     std::function<std::unique_ptr<Node>()> make, const Location& where);
+                     std::function<std::unique_ptr<Node>()> make, const Location& where,
+                     ErrorPolicy on_error = ErrorPolicy::kInherit);
 
   // Adds a store; the engine runs it. The same name twice is a problem.
   void add_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine, const Location& where);
@@ -48,8 +49,9 @@ class TopologyBuilder {
 
   [[nodiscard]] const NodeSpec& node(NodeIndex index) const { return nodes_[index]; }
 
-  // Checks the whole and returns it. InvalidArgument with one line per problem otherwise.
-  [[nodiscard]] absl::StatusOr<Topology> build() const;
+  // Checks the whole and returns it. InvalidArgument with one line per problem otherwise; `where` is for problems of the
+  // whole.
+  [[nodiscard]] absl::StatusOr<Topology> build(const Location& where = Location::current()) const;
 
  private:
   struct Problem {
@@ -63,7 +65,7 @@ class TopologyBuilder {
   };
 
   NodeIndex add(NodeSpec spec);
-  void check(std::vector<Problem>& problems) const;
+  void check(std::vector<Problem>& problems, const Location& where) const;
   [[nodiscard]] std::vector<SubTopology> sub_topologies() const;
 
   std::vector<NodeSpec> nodes_;
