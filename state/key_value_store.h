@@ -1,0 +1,222 @@
+// A store of rows by key: what tables and aggregates keep, and what a processor of your own may keep.
+//
+//   weir::KeyValueStore<std::string, std::int64_t>& counts = ...;
+//   counts.put("anna", 7, timestamp);
+//   if (const auto* row = counts.find("anna")) use(row->value, row->timestamp);
+//   for (const auto& [key, row] : counts.range("a", "m")) use(key, row.value);
+//
+// Writes stay in memory until the task commits; reads see them at once. A failed commit takes them all back. A read that
+// fails (the disk, bytes that no longer decode) answers that there is nothing, and the commit then fails with the reason.
+//
+// `key_bytes` are the key as Serde<K> encodes it, for callers that have them at hand (Record::key_bytes); they are used
+// only where the serde is canonical. A null data() says that they are not known.
+//
+// Thread safety: none; a store belongs to the worker that owns its task.
+#pragma once
+
+#include <any>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weir/core/bytes.h>
+#include <weir/core/record.h>
+#include <weir/core/serde.h>
+#include <weir/core/task_store.h>
+#include <weir/state/store_options.h>
+#include <weir/state/typed_store.h>
+
+namespace weir {
+
+// Walks over rows in the order of their keys' bytes, as they were when it was made; the store may be written meanwhile.
+template <class K, class V>
+class KeyValueCursor {
+ public:
+  struct Entry {
+    const K& key;
+    const Timestamped<V>& row;
+  };
+
+  explicit KeyValueCursor(RowCursor<V> rows) : rows_(std::move(rows)) {}
+
+  // Moves on, the first time to the first row. Returns whether there is one.
+  [[nodiscard]] bool next() {
+    if (!rows_.next()) return false;
+    if (absl::Status status = Serde<K>::decode(rows_.key_bytes(), key_); !status.ok()) {
+      return rows_.end(with_context(status, "a stored key does not decode"));
+    }
+    return true;
+  }
+
+  // Valid until next(). Require that it returned true.
+  [[nodiscard]] const K& key() const { return key_; }
+  [[nodiscard]] const V& value() const { return rows_.row().value; }
+  [[nodiscard]] Timestamp timestamp() const { return rows_.row().timestamp; }
+  [[nodiscard]] BytesView key_bytes() const { return rows_.key_bytes(); }
+
+  // For `for`: a cursor can be walked once.
+  class Iterator {
+   public:
+    explicit Iterator(KeyValueCursor* cursor) : cursor_(cursor) {}
+    Entry operator*() const { return {cursor_->key_, cursor_->rows_.row()}; }
+    Iterator& operator++() {
+      more_ = cursor_->next();
+      return *this;
+    }
+    bool operator==(std::default_sentinel_t) const { return !more_; }
+
+   private:
+    friend class KeyValueCursor;
+    KeyValueCursor* cursor_;
+    bool more_ = false;
+  };
+  [[nodiscard]] Iterator begin() { return ++Iterator(this); }
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+
+ private:
+  RowCursor<V> rows_;
+  K key_{};
+};
+
+template <class K, class V>
+class KeyValueStore final : public TypedStore<V> {
+  static_assert(Serializable<K>,
+                "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
+  static_assert(Owning<K>, "a store keeps its keys: use a type that owns its memory, such as std::string");
+
+ public:
+  using Row = Timestamped<V>;
+  using Cursor = KeyValueCursor<K, V>;
+
+  // `now` is null if the row was erased. `before`, if asked for, is the row emitted last, null if there was none.
+  // Headers and origin are those of the record that wrote last.
+  using Listener = std::function<void(const K& key, const Row* now, const Row* before, Timestamp timestamp,
+                                      const Headers& headers, const Origin& origin)>;
+
+  KeyValueStore(StoreContext context, const StoreOptions& options)
+      : TypedStore<V>(std::move(context), options.cache_bytes) {}
+
+  // Returns the row, or null. Valid until the next call on the store.
+  [[nodiscard]] const Row* find(const K& key, BytesView key_bytes = {}) {
+    return this->find_row(encoded(key, key_bytes));
+  }
+
+  // Writes a row. `cause` is the record that made the caller do so; a listener hears of its headers and origin.
+  void put(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
+    this->put_row(encoded(key, key_bytes), std::move(value), timestamp, cause);
+  }
+
+  // Writes a row if there is none. Returns the one that is there already, or null if it wrote.
+  const Row* put_if_absent(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
+                           const RecordInfo* cause = nullptr) {
+    const BytesView bytes = encoded(key, key_bytes);
+    if (const Row* row = this->find_row(bytes)) return row;
+    this->put_row(bytes, std::move(value), timestamp, cause);
+    return nullptr;
+  }
+
+  // Changes a row where it lies, with one look-up: change(std::optional<Timestamped<V>>& row) finds it empty if there is no
+  // row, and what it leaves is written; leaving it empty erases, with `timestamp`. Returns the new row, or null. `change`
+  // must not call the store, and if it throws it must have left the row alone.
+  //
+  //   counts.modify(key, timestamp, [&](auto& row) { row ? ++row->value : row.emplace(1, timestamp).value; });
+  template <class F>
+    requires std::invocable<F&, std::optional<Row>&>
+  const Row* modify(const K& key, Timestamp timestamp, F&& change, BytesView key_bytes = {},
+                    const RecordInfo* cause = nullptr) {
+    return this->modify_row(encoded(key, key_bytes), timestamp, std::forward<F>(change), cause);
+  }
+
+  // Erases a row; nothing happens if there is none. The timestamp is that of the tombstone.
+  void erase(const K& key, Timestamp timestamp, BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
+    this->erase_row(encoded(key, key_bytes), timestamp, cause);
+  }
+
+  // Rows in the order of their keys' bytes. Bounds are inclusive; a missing one is open; from > to is empty.
+  [[nodiscard]] Cursor range(const std::optional<K>& from, const std::optional<K>& to) {
+    return walk(from, to, Direction::kForward);
+  }
+  [[nodiscard]] Cursor reverse_range(const std::optional<K>& from, const std::optional<K>& to) {
+    return walk(from, to, Direction::kBackward);
+  }
+  [[nodiscard]] Cursor all() { return walk(std::nullopt, std::nullopt, Direction::kForward); }
+  [[nodiscard]] Cursor reverse_all() { return walk(std::nullopt, std::nullopt, Direction::kBackward); }
+
+  // Rows whose keys' bytes begin with those of `prefix`, which may be of another type than the key.
+  template <Serializable P>
+  [[nodiscard]] Cursor prefix(const P& prefix) {
+    Bytes bytes;
+    Serde<P>::encode(prefix, bytes);
+    return prefix_bytes(bytes);
+  }
+  [[nodiscard]] Cursor prefix_bytes(BytesView prefix) {
+    return Cursor(this->cursor({Bytes(prefix), end_of_prefix(prefix)}, nullptr, Direction::kForward));
+  }
+
+  // Registers who is told, when the task commits, which rows changed since the last time, in the order of their last
+  // write. A row made and erased in between is not mentioned. Replaces an earlier listener. Call before the first write.
+  void on_commit(EmitOptions options, Listener listener) {
+    this->enable_emission(options);
+    listener_ = std::move(listener);
+  }
+
+ protected:
+  void emit(BytesView key_bytes, const Row* now, const Row* before, Timestamp timestamp, const Headers& headers,
+            const Origin& origin) override {
+    K key{};
+    if (absl::Status status = Serde<K>::decode(key_bytes, key); !status.ok()) {
+      this->fail(with_context(status, "a stored key does not decode"));
+      return;
+    }
+    listener_(key, now, before, timestamp, headers, origin);
+  }
+
+ private:
+  // Returns the key's bytes; those encoded here are valid until the next call.
+  BytesView encoded(const K& key, [[maybe_unused]] BytesView known) {
+    if constexpr (std::same_as<K, std::string>) {
+      return key;
+    } else {
+      if constexpr (Serde<K>::kCanonical) {
+        if (known.data() != nullptr) return known;
+      }
+      key_buffer_.clear();
+      Serde<K>::encode(key, key_buffer_);
+      return key_buffer_;
+    }
+  }
+
+  Cursor walk(const std::optional<K>& from, const std::optional<K>& to, Direction direction) {
+    ByteRange range;
+    if (from) Serde<K>::encode(*from, range.from);
+    if (to) {
+      Serde<K>::encode(*to, range.until.emplace());
+      range.until->push_back('\0');
+    }
+    return Cursor(this->cursor(range, nullptr, direction));
+  }
+
+  Listener listener_;
+  Bytes key_buffer_;
+};
+
+// Describes a key-value store to a topology.
+template <class K, class V>
+[[nodiscard]] StoreSpec key_value_store_spec(std::string name, const StoreOptions& options = {}) {
+  StoreSpec spec;
+  spec.name = std::move(name);
+  spec.kind = "key-value";
+  spec.key_format = std::string(Serde<K>::kFormat);
+  spec.value_format = std::string(Serde<V>::kFormat);
+  spec.persistent = options.persistent;
+  spec.logged = options.logged;
+  spec.builder = StoreBuilder([options](StoreContext context) {
+    return std::make_unique<KeyValueStore<K, V>>(std::move(context), options);
+  });
+  return spec;
+}
+
+}  // namespace weir
