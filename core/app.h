@@ -35,31 +35,31 @@ enum class AppState { kCreated, kRebalancing, kRunning, kPendingShutdown, kNotRu
 
 struct AppConfig {
   // Names the group, and begins the names of internal topics and transactional ids. Required.
-  std::string application_id;
+  std::string application_id = {};
   // See connect.h. Required; shared with whoever else talks to the same brokers.
-  std::shared_ptr<Transport> transport;
+  std::shared_ptr<Transport> transport = {};
   int workers = 1;
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   // Default: 30 s at least once, 100 ms exactly once.
-  std::optional<Duration> commit_interval;
+  std::optional<Duration> commit_interval = {};
   // Where tasks keep their stores; "<directory>/<application id>" is made and locked. Required if the topology has persistent
   // stores or the guarantee is exactly-once. Of one process at a time.
-  std::string state_directory;
+  std::string state_directory = {};
   // What to do with records that cannot be processed, unless their node says otherwise.
   ErrorPolicy on_error = ErrorPolicy::kFail;
   // An existing topic; required if any policy is to send records aside.
-  std::string dead_letter_topic;
+  std::string dead_letter_topic = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   Duration max_task_idle{0};
   std::size_t buffered_records = 1000;
-  StateLimits state_limits;
+  StateLimits state_limits = {};
   // How long start may take to reach the brokers and prepare the topics.
   Duration start_timeout{60'000};
   Duration session_timeout{45'000};
-  std::map<std::string, std::string> consumer_properties;
-  std::map<std::string, std::string> producer_properties;
+  std::map<std::string, std::string> consumer_properties = {};
+  std::map<std::string, std::string> producer_properties = {};
   // Default: warnings and errors to standard error.
-  std::optional<Logger> log;
+  std::optional<Logger> log = {};
   // Default: the system's. Outlives the application.
   const Clock* clock = nullptr;
 };

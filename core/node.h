@@ -70,7 +70,7 @@ class Node {
   // Calls a user's callable with as much of the record as it takes; see callable.h.
   template <class F, class K, class V>
   [[nodiscard]] auto ask_user(const F& callable, const Record<K, V>& record) const {
-    return guarded([&]() -> decltype(auto) { return call_with(callable, record); });
+    return guarded([&]() -> ResultOver<F, K, V> { return call_with(callable, record); });
   }
 
  private:

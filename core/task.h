@@ -32,13 +32,13 @@ namespace weir {
 
 // What a task shares with others of its worker. Everything pointed to outlives the task.
 struct TaskEnvironment {
-  std::string application_id;
+  std::string application_id = {};
   const Clock* clock = nullptr;
   Producer* producer = nullptr;
-  Logger log;
+  Logger log = {};
   ErrorPolicy on_error = ErrorPolicy::kFail;
   // Where records with the policy kDeadLetter go. Required if any node may have it.
-  std::string dead_letter_topic;
+  std::string dead_letter_topic = {};
   // Partition counts by name on the broker.
   const std::map<std::string, Partition>* partitions = nullptr;
   // How long a task with several inputs waits for a partition that has nothing, once the broker says it has nothing. Negative:

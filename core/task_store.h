@@ -32,10 +32,10 @@ namespace weir {
 
 // What a store is, as far as anybody but the state room has to know. Immutable.
 struct StoreSpec {
-  std::string name;
-  std::string kind;         // "key-value", "window", ...: part of the fingerprint
-  std::string key_format;   // Serde kFormat
-  std::string value_format;
+  std::string name = {};
+  std::string kind = {};         // "key-value", "window", ...: part of the fingerprint
+  std::string key_format = {};   // Serde kFormat
+  std::string value_format = {};
   bool persistent = true;   // on disk; otherwise in memory, and restored from the changelog at each start
   bool logged = true;       // has a changelog topic
   Duration retention{-1};   // windowed kinds: how long an entry stays; -1: for ever
@@ -121,9 +121,9 @@ struct StateLimits {
 };
 
 struct TaskStoreOptions {
-  std::string directory;  // of this task alone; made when missing. Not used when no store is persistent
-  std::string task;       // for messages
-  std::shared_ptr<StateResources> resources;
+  std::string directory = {};  // of this task alone; made when missing. Not used when no store is persistent
+  std::string task = {};       // for messages
+  std::shared_ptr<StateResources> resources = {};
 };
 
 // Makes task stores. Stateless itself; thread-safe.

@@ -27,7 +27,7 @@ struct TopicPartition {
 struct PartitionOffset {
   TopicPartition where;
   Offset offset = kNoOffset;
-  std::string metadata;
+  std::string metadata = {};
 };
 
 // The source record that is being processed. A borrow: topic lives as long as the task. A record that a timer made has no

@@ -72,13 +72,13 @@ using ConsumerEvent = std::variant<RebalanceEvent, ConsumerError>;
 using GroupMetadata = std::shared_ptr<const void>;
 
 struct ConsumerOptions {
-  std::string client_id;
-  std::string group;        // empty: no group; subscribe and commit are refused
-  std::string instance_id;  // static membership when not empty
+  std::string client_id = {};
+  std::string group = {};        // empty: no group; subscribe and commit are refused
+  std::string instance_id = {};  // static membership when not empty
   bool read_committed = false;
   Duration session_timeout{45'000};
   Duration max_poll_interval{300'000};
-  std::map<std::string, std::string> properties;  // passed on to the client library as they are
+  std::map<std::string, std::string> properties = {};  // passed on to the client library as they are
 };
 
 class Consumer {
@@ -135,13 +135,13 @@ struct OutgoingRecord {
 };
 
 struct ProducerOptions {
-  std::string client_id;
-  std::string transactional_id;  // empty: idempotent, without transactions
+  std::string client_id = {};
+  std::string transactional_id = {};  // empty: idempotent, without transactions
   Duration transaction_timeout{10'000};
   Duration linger{100};
   // Whether `last_acknowledged` is wanted; costs a report per record.
   bool report_offsets = true;
-  std::map<std::string, std::string> properties;
+  std::map<std::string, std::string> properties = {};
 };
 
 class Producer {
@@ -184,15 +184,15 @@ class Producer {
 // ---------------------------------------------------------------------------------------------------- administering
 
 struct TopicDescription {
-  std::string name;
+  std::string name = {};
   Partition partitions = 0;                    // 0: the topic does not exist
-  std::map<std::string, std::string> config;  // as far as the broker tells; may be empty
+  std::map<std::string, std::string> config = {};  // as far as the broker tells; may be empty
 };
 
 struct NewTopic {
-  std::string name;
+  std::string name = {};
   Partition partitions = 1;
-  std::map<std::string, std::string> config;
+  std::map<std::string, std::string> config = {};
 };
 
 class Admin {

@@ -22,25 +22,25 @@ enum class Guarantee {
 enum class OffsetReset { kEarliest, kLatest, kFail };
 
 struct WorkerOptions {
-  std::string application_id;
-  std::string client_id;         // "<instance>-worker-<n>"; unique in the group
-  std::string transactional_id;  // for exactly-once
+  std::string application_id = {};
+  std::string client_id = {};         // "<instance>-worker-<n>"; unique in the group
+  std::string transactional_id = {};  // for exactly-once
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   Duration commit_interval{30'000};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   ErrorPolicy on_error = ErrorPolicy::kFail;
-  std::string dead_letter_topic;
+  std::string dead_letter_topic = {};
   Duration max_task_idle{0};
   // Records kept per partition between the client and the task.
   std::size_t buffered_records = 1000;
-  std::string state_directory;  // tasks have folders below it
-  std::shared_ptr<StateResources> resources;  // shared by the workers of a process; null if there is no store
+  std::string state_directory = {};  // tasks have folders below it
+  std::shared_ptr<StateResources> resources = {};  // shared by the workers of a process; null if there is no store
   // Uncommitted state above which a commit comes early.
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
   Duration session_timeout{45'000};
-  std::map<std::string, std::string> consumer_properties;
-  std::map<std::string, std::string> producer_properties;
-  Logger log;
+  std::map<std::string, std::string> consumer_properties = {};
+  std::map<std::string, std::string> producer_properties = {};
+  Logger log = {};
 };
 
 }  // namespace weir
