@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Do the checks of this folder find what they are for? Each is run on small trees made for it."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).parent
+
+
+def findings(check, files):
+    """Returns the `path:line` of each finding of a check about a tree of these files."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, text in files.items():
+            path = pathlib.Path(place) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        ran = subprocess.run([sys.executable, HERE / f"{check}.py", place], capture_output=True, text=True, check=False)
+        assert not ran.stderr, ran.stderr
+        assert ran.returncode == (1 if ran.stdout else 0), ran
+        return [":".join(line.split(":")[:2]) for line in ran.stdout.splitlines()]
+
+
+class IncludeDirection(unittest.TestCase):
+    def about(self, name, *includes):
+        return findings("include_direction", {name: "// A file.\n" + "".join(f"#include {i}\n" for i in includes)})
+
+    def test_accepts_what_each_room_may_use(self):
+        self.assertEqual(self.about("core/task.cc", "<weir/core/task.h>", "<vector>", "<absl/status/status.h>"), [])
+        self.assertEqual(self.about("core/connect.cc", "<weir/core/kafka/kafka_transport.h>"), [])
+        self.assertEqual(self.about("core/kafka/client.cc", "<librdkafka/rdkafka.h>", "<weir/core/kafka/client.h>"), [])
+        self.assertEqual(self.about("core/protobuf_serde.h", "<google/protobuf/message.h>"), [])
+        self.assertEqual(self.about("core/testing/driver.cc", "<weir/core/testing/driver.h>"), [])
+        self.assertEqual(self.about("state/database.cc", "<rocksdb/db.h>", "<weir/core/bytes.h>"), [])
+        self.assertEqual(self.about("ml/score.h", "<weir/operators/stream.h>", "<weir/state/overlay.h>"), [])
+        self.assertEqual(self.about("examples/a.cc", "<weir/weir.h>", '"report.h"', "<CLI/CLI.hpp>"), [])
+        self.assertEqual(self.about("tests/core/a_test.cc", "<librdkafka/rdkafka.h>", "<rocksdb/db.h>"), [])
+
+    def test_names_the_line_that_looks_up(self):
+        self.assertEqual(self.about("core/task.cc", "<vector>", "<weir/state/overlay.h>"), ["core/task.cc:3"])
+        self.assertEqual(self.about("core/task.h", "<weir/operators/stream.h>"), ["core/task.h:2"])
+        self.assertEqual(self.about("core/kafka/client.cc", "<weir/ml/model.h>"), ["core/kafka/client.cc:2"])
+        self.assertEqual(self.about("state/overlay.h", "<weir/operators/stream.h>"), ["state/overlay.h:2"])
+        self.assertEqual(self.about("operators/count.h", " <weir/ml/model.h>"), ["operators/count.h:2"])
+        self.assertEqual(self.about("operators/count.h", "<weir/weir.h>"), ["operators/count.h:2"])
+
+    def test_keeps_a_library_in_its_room(self):
+        self.assertEqual(self.about("core/task.cc", "<librdkafka/rdkafka.h>"), ["core/task.cc:2"])
+        self.assertEqual(self.about("core/embedded/log.h", "<rdkafka.h>"), ["core/embedded/log.h:2"])
+        self.assertEqual(self.about("core/task.cc", "<rocksdb/db.h>"), ["core/task.cc:2"])
+        self.assertEqual(self.about("ml/model.cc", "<rocksdb/db.h>"), ["ml/model.cc:2"])
+        self.assertEqual(self.about("core/serde.h", "<google/protobuf/message.h>"), ["core/serde.h:2"])
+        self.assertEqual(self.about("core/worker.cc", "<weir/core/kafka/client.h>"), ["core/worker.cc:2"])
+        self.assertEqual(self.about("operators/a.h", "<weir/core/testing/driver.h>"), ["operators/a.h:2"])
+
+    def test_wants_includes_spelled_from_the_prefix(self):
+        self.assertEqual(self.about("core/task.cc", '"task.h"'), ["core/task.cc:2"])
+
+    def test_keeps_examples_to_what_users_have(self):
+        for include in ("<librdkafka/rdkafka.h>", "<rocksdb/db.h>", "<gtest/gtest.h>", '"../core/task.h"'):
+            self.assertEqual(self.about("examples/a.cc", include), ["examples/a.cc:2"], include)
+
+
+class RoomReadmes(unittest.TestCase):
+    ROOMS = ["core", "state", "operators", "ml", "examples", "tests", "bench", "docs"]
+    PAGE = "# A room\n\nIt owns this.\n\nIts types:\n\n- one\n- two\n\nStart at one.\n"
+
+    def test_accepts_a_page_in_each_room(self):
+        self.assertEqual(findings("room_readmes", {f"{room}/README.md": self.PAGE for room in self.ROOMS}), [])
+
+    def test_names_the_room_without_one(self):
+        files = {f"{room}/README.md": self.PAGE for room in self.ROOMS if room != "state"}
+        files["state/overlay.h"] = "// A file.\n"
+        files["core/kafka/client.h"] = "// A file.\n"
+        self.assertEqual(findings("room_readmes", files), ["state/README.md:1", "core/kafka/README.md:1"])
+
+    def test_refuses_an_empty_page(self):
+        files = {f"{room}/README.md": self.PAGE for room in self.ROOMS} | {"ml/README.md": "# ml\n"}
+        self.assertEqual(findings("room_readmes", files), ["ml/README.md:1"])
+
+
+class TrackedText(unittest.TestCase):
+    # Written in two parts, so that this file may hold them.
+    HOME = "/ho" + "me/"
+
+    def about(self, name, text):
+        return findings("tracked_text", {name: text})
+
+    def test_accepts_ordinary_text(self):
+        self.assertEqual(self.about("docs/a.md", "see docs/home/page, build/work/x and ~/work/y\n"), [])
+        self.assertEqual(self.about("core/a.h", "static_assert(true);\nWEIR_CHECK(x);\n"), [])
+        self.assertEqual(self.about("tests/a_test.cc", "self.assert(true);\n"), [])
+
+    def test_names_the_line_with_a_machines_path(self):
+        self.assertEqual(self.about("docs/a.md", f"first\nsee {self.HOME}ann/weir\n"), ["docs/a.md:2"])
+        self.assertEqual(self.about("dev", f'cd "{"/wo" + "rk/"}main"\n'), ["dev:1"])
+
+    def test_names_unfinished_work(self):
+        self.assertEqual(self.about("core/a.h", "// TO" + "DO: more\n"), ["core/a.h:1"])
+
+    def test_refuses_checks_that_vanish(self):
+        self.assertEqual(self.about("core/a.cc", "int x;\n  assert(x > 0);\n"), ["core/a.cc:2"])
+        self.assertEqual(self.about("ml/a.cc", "#ifndef NDEBUG\n"), ["ml/a.cc:1"])
+
+
+if __name__ == "__main__":
+    unittest.main()
