@@ -243,7 +243,8 @@ TEST_F(EmbeddedRandom, APartitionNeverHasTwoLivingOwnersAndAlwaysFindsOne) {
     const GroupDescription group = broker_->describe_group("app");
     std::set<Partition> owned;
     for (const auto& participant : living) {
-      const auto* proof = static_cast<const embedded::MemberIdentity*>(participant->member.consumer->group_metadata().get());
+      const auto proof = std::static_pointer_cast<const embedded::MemberIdentity>(
+          participant->member.consumer->group_metadata());
       const bool counted = std::any_of(group.members.begin(), group.members.end(),
                                        [&](const auto& each) { return each.member_id == proof->member; });
       if (!counted) continue;
