@@ -5,6 +5,9 @@
 # <weir/ROOM/...>, under an include root of their own, so a room cannot include what it does not link: the direction
 # of dependency is the compiler's to enforce. FOLDER is where the room is mounted (default: NAME).
 #
+# Installed are the room's headers, without those that users have no use for: a header that includes librdkafka or RocksDB,
+# or one that includes such a header.
+#
 # add_header_check(NAME) compiles every header of the calling folder alone.
 
 function(add_room NAME)
@@ -25,8 +28,30 @@ function(add_room NAME)
   target_link_libraries(${target} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME} POSITION_INDEPENDENT_CODE ON)
   install(TARGETS ${target} EXPORT weir-targets)
+  find_private_headers(private ${ROOM_FOLDER})
+  list(TRANSFORM private REPLACE "(.+)" "PATTERN;\\1;EXCLUDE" OUTPUT_VARIABLE exclusions)
   install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir/${ROOM_FOLDER}
-          FILES_MATCHING PATTERN "*.h")
+          FILES_MATCHING PATTERN "*.h" ${exclusions})
+endfunction()
+
+# Sets RESULT to the headers under the calling folder, relative to it, that are not for users.
+function(find_private_headers RESULT FOLDER)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
+  set(private)
+  set(forbidden "librdkafka/|rocksdb/")
+  set(grown TRUE)
+  while(grown)
+    set(grown FALSE)
+    foreach(header ${headers})
+      file(STRINGS ${header} includes REGEX "^#include <(${forbidden})")
+      if(includes AND NOT header IN_LIST private)
+        list(APPEND private ${header})
+        string(APPEND forbidden "|weir/${FOLDER}/${header}>")
+        set(grown TRUE)
+      endif()
+    endforeach()
+  endwhile()
+  set(${RESULT} ${private} PARENT_SCOPE)
 endfunction()
 
 # Compiles each header of the room alone, so that none leans on what its includer happened to include before.

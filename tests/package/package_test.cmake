@@ -1,0 +1,63 @@
+# Installs the build BUILD into an empty prefix, then configures, builds and runs word_count/ against it and compares what
+# it prints. On the way: what is installed must be complete in itself.
+cmake_minimum_required(VERSION 3.25)
+set(place ${BUILD}/package_test)
+set(prefix ${place}/prefix)
+file(REMOVE_RECURSE ${place})
+
+function(run)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${place} RESULT_VARIABLE result OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "failed (${result}): ${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(MAKE_DIRECTORY ${place})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+
+# Headers: users get neither librdkafka's types nor RocksDB's, and nothing is included that is not there.
+set(include_root ${prefix}/${INCLUDES})
+file(GLOB_RECURSE headers RELATIVE ${include_root} ${include_root}/*.h)
+list(LENGTH headers header_count)
+if(header_count LESS 20 OR NOT "weir/weir.h" IN_LIST headers)
+  message(FATAL_ERROR "headers are missing from the installation; there are: ${headers}")
+endif()
+foreach(header ${headers})
+  file(STRINGS ${include_root}/${header} includes REGEX "^ *# *include")
+  foreach(line ${includes})
+    if(line MATCHES "<(librdkafka|rocksdb)/")
+      message(SEND_ERROR "installed header shows a library that users must not need: ${header}: ${line}")
+    elseif(line MATCHES "<(weir/[^>]*)>" AND NOT CMAKE_MATCH_1 IN_LIST headers)
+      message(SEND_ERROR "installed header includes one that is not installed: ${header}: ${line}")
+    endif()
+  endforeach()
+endforeach()
+
+# Package files: no path into the source or build tree.
+file(GLOB package_files ${prefix}/*/cmake/weir/*.cmake ${prefix}/*/*/cmake/weir/*.cmake)
+if(NOT package_files)
+  message(FATAL_ERROR "no package files were installed")
+endif()
+get_filename_component(source ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
+foreach(file ${package_files})
+  file(READ ${file} text)
+  foreach(tree ${BUILD} ${source})
+    string(FIND "${text}" "${tree}/" found)
+    if(NOT found EQUAL -1)
+      message(SEND_ERROR "installed package file names ${tree}: ${file}")
+    endif()
+  endforeach()
+endforeach()
+
+run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/word_count -B ${place}/build -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${prefix})
+run(${CMAKE_COMMAND} --build ${place}/build)
+run(${place}/build/word_count)
+set(expected "and 1\nfish 1\nriver 1\nthe 3\nweir 1\n")
+if(NOT output STREQUAL expected)
+  message(FATAL_ERROR "word_count printed\n${output}instead of\n${expected}")
+endif()
+message(STATUS "${header_count} headers installed; word_count built and ran")
