@@ -1,0 +1,71 @@
+// One librdkafka client: its making, its events, its errors.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/kafka/background.h>
+#include <weir/core/kafka/configuration.h>
+#include <weir/core/kafka/handles.h>
+#include <weir/core/log.h>
+#include <weir/core/topic_partition.h>
+
+namespace weir::kafka {
+
+// Makes a client that reports through events only: `events` are RD_KAFKA_EVENT_* bits beside errors and log lines. Its
+// main queue must be polled.
+[[nodiscard]] absl::StatusOr<ClientHandle> make_client(rd_kafka_type_t type, const Configuration& configuration,
+                                                       int events);
+
+// Makes a client without events, whose main queue nobody has to poll; what it would log is dropped.
+[[nodiscard]] absl::StatusOr<ClientHandle> make_silent_client(rd_kafka_type_t type, const Configuration& configuration);
+
+// Passes a log event on; `event` must be one.
+void pass_log(rd_kafka_event_t* event, const Logger& log);
+
+// Returns librdkafka's form of positions (offset and metadata taken along) or of bare partitions.
+[[nodiscard]] PartitionListHandle make_list(std::span<const PartitionOffset> offsets);
+[[nodiscard]] PartitionListHandle make_list(std::span<const TopicPartition> partitions);
+
+[[nodiscard]] TopicPartition where_of(const rd_kafka_topic_partition_t& entry);
+[[nodiscard]] std::string name_of(const TopicPartition& where);
+
+// What a transport's objects share.
+struct SharedOptions {
+  std::string bootstrap;
+  Properties properties;
+  Logger log;
+};
+
+// The client for questions that belong to no consumer: topics, configurations, ends of partitions. It reads uncommitted:
+// asked through a read_committed client, librdkafka gives the last stable offset for the end. Connects when first used.
+// Thread safety: may be called from any thread.
+class InquiryClient {
+ public:
+  explicit InquiryClient(SharedOptions options) : options_(std::move(options)) {}
+
+  // Returns the client, made by the first call; it lives as long as this object.
+  [[nodiscard]] absl::StatusOr<rd_kafka_t*> get();
+
+ private:
+  const SharedOptions options_;
+  std::mutex mutex_;
+  ClientHandle client_;
+};
+
+// Everything the objects of one transport hold together. Kept alive by each of them, never by a thread of its own.
+struct Shared {
+  explicit Shared(SharedOptions shared_options) : options(std::move(shared_options)), inquiries(options) {}
+
+  const SharedOptions options;
+  InquiryClient inquiries;
+  // Last member: its thread uses the members above and must end before them.
+  Background background;
+};
+
+}  // namespace weir::kafka

@@ -1,0 +1,317 @@
+#include <weir/core/kafka/group_member.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <weir/core/kafka/errors.h>
+#include <weir/core/kafka/steady.h>
+
+namespace weir::kafka {
+namespace {
+
+// The client gives every request up earlier; this is for answers that never come back from inside it.
+constexpr Duration kAnswerDeadline{60'000};
+constexpr Duration kUnstableRetry{50};
+constexpr Duration kAdminTimeout{15'000};
+
+std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
+
+bool may_settle(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<Shared> shared,
+                                                               const ConsumerOptions& options,
+                                                               std::shared_ptr<Wakeup> wakeup) {
+  Configuration configuration;
+  configuration.set_default("client.id", options.client_id);
+  configuration.set_default("socket.nagle.disable", "true");
+  configuration.set_default("reconnect.backoff.max.ms", "1000");
+  // The client insists that a member may be silent at least as long as its session.
+  configuration.set_default("max.poll.interval.ms",
+                            milliseconds(std::max(options.max_poll_interval, options.session_timeout)));
+  configuration.add_layer(shared->options.properties);
+  configuration.add_layer(options.properties);
+  const std::string* protocol = configuration.find("group.protocol");
+  if (protocol == nullptr || *protocol != "consumer") {
+    configuration.set_default("session.timeout.ms", milliseconds(options.session_timeout));
+    // A member hears of a rebalance with its next heartbeat, and a cooperative one takes several rounds.
+    configuration.set_default("heartbeat.interval.ms",
+                              milliseconds(std::clamp(options.session_timeout / 3, Duration(1), Duration(1000))));
+    configuration.set_default("partition.assignment.strategy", "cooperative-sticky");
+  }
+  configuration.require("bootstrap.servers", shared->options.bootstrap);
+  configuration.require("group.id", options.group);
+  if (!options.instance_id.empty()) configuration.require("group.instance.id", options.instance_id);
+  configuration.require("enable.auto.commit", "false");
+  configuration.require("enable.auto.offset.store", "false");
+  configuration.require("auto.offset.reset", "error");
+  auto client =
+      make_client(RD_KAFKA_CONSUMER, configuration, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
+  if (!client.ok()) return client.status();
+  return std::make_unique<GroupMember>(std::move(shared), std::move(*client), std::move(wakeup), options.group);
+}
+
+GroupMember::GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
+                         std::string group)
+    : shared_(std::move(shared)), group_(std::move(group)), client_(std::move(client)) {
+  rd_kafka_poll_set_consumer(client_.get());
+  queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
+  wakeup->listen(queue_.get());
+}
+
+GroupMember::~GroupMember() {
+  unanswered_.clear();
+  Wakeup::mute(queue_.get());
+  queue_.reset();
+  shared_->background.bury(std::move(client_));
+}
+
+absl::Status GroupMember::subscribe(const std::string& topic) {
+  const TopicPartition where{topic, kAnyPartition};
+  const PartitionListHandle list = make_list(std::span<const TopicPartition>(&where, 1));
+  return status_of_code(rd_kafka_subscribe(client_.get(), list.get()), fmt::format("cannot subscribe to {}", topic));
+}
+
+void GroupMember::poll(std::vector<ConsumerEvent>& events) {
+  // Asked even when empty: a poll is what tells the client that the application is alive.
+  while (true) {
+    EventHandle event(rd_kafka_queue_poll(queue_.get(), 0));
+    if (event == nullptr) break;
+    switch (rd_kafka_event_type(event.get())) {
+      case RD_KAFKA_EVENT_REBALANCE:
+        if (on_rebalance(*event, events)) unanswered_.push_back(std::move(event));
+        break;
+      case RD_KAFKA_EVENT_OFFSET_COMMIT:
+        on_commit(*event);
+        break;
+      case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
+        on_committed(*event);
+        break;
+      case RD_KAFKA_EVENT_ERROR: {
+        absl::Status fatal = fatal_status_of(client_.get(), "the group member failed");
+        events.emplace_back(ConsumerError{
+            fatal.ok() ? status_of_code(rd_kafka_event_error(event.get()), "the group member reports",
+                                        rd_kafka_event_error_string(event.get()))
+                       : fatal,
+            {}});
+        break;
+      }
+      case RD_KAFKA_EVENT_LOG:
+        pass_log(event.get(), shared_->options.log);
+        break;
+      default:
+        break;
+    }
+  }
+  check_deadlines();
+}
+
+bool GroupMember::on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events) {
+  const bool assigned = rd_kafka_event_error(&event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  const rd_kafka_topic_partition_list_t* tokens = rd_kafka_event_topic_partition_list(&event);
+  if (leaving_) {
+    // On the way out nobody is asked: the readers are gone already, and the client takes whatever is given back itself.
+    answer(assigned, tokens);
+    return false;
+  }
+  RebalanceEvent told;
+  told.kind = assigned                                       ? RebalanceEvent::Kind::kAssigned
+              : rd_kafka_assignment_lost(client_.get()) != 0 ? RebalanceEvent::Kind::kLost
+                                                             : RebalanceEvent::Kind::kRevoked;
+  for (int index = 0; tokens != nullptr && index < tokens->cnt; ++index) {
+    told.partitions.push_back(where_of(tokens->elems[index]));
+  }
+  // Lost is lost: the group does not wait, so neither does the answer.
+  const bool needs_answer = told.kind != RebalanceEvent::Kind::kLost;
+  if (!needs_answer) answer(false, tokens);
+  events.emplace_back(std::move(told));
+  return needs_answer;
+}
+
+void GroupMember::answer(bool assigned, const rd_kafka_topic_partition_list_t* tokens) {
+  const std::string_view protocol = rd_kafka_rebalance_protocol(client_.get());
+  PartitionListHandle copy(tokens == nullptr ? rd_kafka_topic_partition_list_new(0)
+                                             : rd_kafka_topic_partition_list_copy(tokens));
+  // An explicit place to read from, so that no committed position is looked up for partitions that hold nothing.
+  for (int index = 0; index < copy->cnt; ++index) copy->elems[index].offset = RD_KAFKA_OFFSET_END;
+  if (protocol == "EAGER") {
+    // The user chose another assignor. An answer in the wrong dialect would be refused and the group would stall.
+    rd_kafka_assign(client_.get(), assigned ? copy.get() : nullptr);
+    return;
+  }
+  // An error here says that the assignment is gone already (fatal error, closing): nothing is left to answer.
+  const ErrorHandle ignored(assigned ? rd_kafka_incremental_assign(client_.get(), copy.get())
+                                     : rd_kafka_incremental_unassign(client_.get(), copy.get()));
+}
+
+void GroupMember::complete_rebalance() {
+  if (unanswered_.empty()) return;
+  const EventHandle event = std::move(unanswered_.front());
+  unanswered_.pop_front();
+  answer(rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+         rd_kafka_event_topic_partition_list(event.get()));
+}
+
+Pending<> GroupMember::commit(const std::vector<PartitionOffset>& offsets) {
+  if (offsets.empty()) return Pending<>::completed(Done{});
+  const PartitionListHandle list = make_list(std::span<const PartitionOffset>(offsets));
+  const std::uintptr_t id = ++last_id_;
+  const rd_kafka_resp_err_t error = rd_kafka_commit_queue(client_.get(), list.get(), queue_.get(), nullptr,
+                                                          reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Pending<>::completed(status_of_code(error, "cannot commit positions"));
+  Committing& started = committing_[id];
+  started.deadline = steady_now() + kAnswerDeadline;
+  return started.completion.pending();
+}
+
+void GroupMember::on_commit(rd_kafka_event_t& event) {
+  const auto found = committing_.find(reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(&event)));
+  if (found == committing_.end()) return;
+  absl::Status status = status_of_code(rd_kafka_event_error(&event), "cannot commit positions");
+  const rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(&event);
+  for (int index = 0; status.ok() && list != nullptr && index < list->cnt; ++index) {
+    const rd_kafka_topic_partition_t& entry = list->elems[index];
+    status = status_of_code(entry.err, fmt::format("cannot commit the position of {}", name_of(where_of(entry))));
+  }
+  if (status.ok()) {
+    found->second.completion.complete(Done{});
+  } else {
+    found->second.completion.complete(status);
+  }
+  committing_.erase(found);
+}
+
+Pending<std::vector<PartitionOffset>> GroupMember::committed(std::vector<TopicPartition> partitions) {
+  if (partitions.empty()) return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
+  const std::uintptr_t id = ++last_id_;
+  Looking& started = looking_[id];
+  started.partitions = std::move(partitions);
+  started.deadline = steady_now() + kAnswerDeadline;
+  ask_committed(id, started);
+  return started.completion.pending();
+}
+
+void GroupMember::ask_committed(std::uintptr_t id, Looking& looking) {
+  looking.ask_again = Duration(0);
+  const PartitionListHandle list = make_list(std::span<const TopicPartition>(looking.partitions));
+  ListGroupOffsetsHandle question(rd_kafka_ListConsumerGroupOffsets_new(group_.c_str(), list.get()));
+  const AdminOptionsHandle options(
+      rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
+  std::array<char, 256> reason{};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), static_cast<int>(kAdminTimeout.count()), reason.data(),
+                                            reason.size());
+  const ErrorHandle unsupported(rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1));
+  rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+  rd_kafka_ListConsumerGroupOffsets_t* questions[] = {question.get()};
+  rd_kafka_ListConsumerGroupOffsets(client_.get(), questions, 1, options.get(), queue_.get());
+}
+
+void GroupMember::on_committed(rd_kafka_event_t& event) {
+  const auto found = looking_.find(reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(&event)));
+  if (found == looking_.end()) return;
+  Looking& looking = found->second;
+  rd_kafka_resp_err_t code = rd_kafka_event_error(&event);
+  std::string detail = code == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_event_error_string(&event);
+  const rd_kafka_topic_partition_list_t* list = nullptr;
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    std::size_t count = 0;
+    const rd_kafka_group_result_t** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(&event), &count);
+    if (count == 1) {
+      if (const rd_kafka_error_t* error = rd_kafka_group_result_error(groups[0]); error != nullptr) {
+        code = rd_kafka_error_code(error);
+        detail = rd_kafka_error_string(error);
+      }
+      list = rd_kafka_group_result_partitions(groups[0]);
+    }
+  }
+  for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && index < list->cnt; ++index) {
+    code = list->elems[index].err;
+  }
+  if (may_settle(code) && steady_now() < looking.deadline) {
+    looking.ask_again = steady_now() + kUnstableRetry;
+    return;
+  }
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    looking.completion.complete(status_of_code(code, "cannot look committed positions up", detail));
+    looking_.erase(found);
+    return;
+  }
+  std::map<TopicPartition, PartitionOffset> answers;
+  for (int index = 0; list != nullptr && index < list->cnt; ++index) {
+    const rd_kafka_topic_partition_t& entry = list->elems[index];
+    PartitionOffset answer{where_of(entry), entry.offset < 0 ? kNoOffset : entry.offset, {}};
+    if (entry.metadata != nullptr) answer.metadata.assign(static_cast<const char*>(entry.metadata), entry.metadata_size);
+    answers.emplace(answer.where, std::move(answer));
+  }
+  std::vector<PartitionOffset> ordered;
+  ordered.reserve(looking.partitions.size());
+  for (const TopicPartition& where : looking.partitions) {
+    const auto answer = answers.find(where);
+    ordered.push_back(answer == answers.end() ? PartitionOffset{where, kNoOffset, {}} : answer->second);
+  }
+  looking.completion.complete(std::move(ordered));
+  looking_.erase(found);
+}
+
+void GroupMember::check_deadlines() {
+  if (committing_.empty() && looking_.empty()) return;
+  const Duration now = steady_now();
+  for (auto entry = committing_.begin(); entry != committing_.end();) {
+    if (now < entry->second.deadline) {
+      ++entry;
+      continue;
+    }
+    entry->second.completion.complete(
+        make_error(ErrorClass::kUnknown, absl::StatusCode::kDeadlineExceeded, "no answer to a commit of positions"));
+    entry = committing_.erase(entry);
+  }
+  for (auto entry = looking_.begin(); entry != looking_.end();) {
+    Looking& looking = entry->second;
+    if (now >= looking.deadline) {
+      looking.completion.complete(retriable_error("no answer to a look-up of committed positions"));
+      entry = looking_.erase(entry);
+      continue;
+    }
+    if (looking.ask_again != Duration(0) && now >= looking.ask_again) ask_committed(entry->first, looking);
+    ++entry;
+  }
+}
+
+GroupMetadata GroupMember::group_metadata() {
+  return {rd_kafka_consumer_group_metadata(client_.get()), [](const void* metadata) {
+            if (metadata == nullptr) return;
+            rd_kafka_consumer_group_metadata_destroy(
+                static_cast<rd_kafka_consumer_group_metadata_t*>(const_cast<void*>(metadata)));  // NOLINT: C owns it
+          }};
+}
+
+absl::Status GroupMember::start_leaving() {
+  leaving_ = true;
+  while (!unanswered_.empty()) complete_rebalance();
+  const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), queue_.get()));
+  if (error == nullptr) return absl::OkStatus();
+  return status_of_code(rd_kafka_error_code(error.get()), "cannot leave the group", rd_kafka_error_string(error.get()));
+}
+
+bool GroupMember::left() const { return rd_kafka_consumer_closed(client_.get()) != 0; }
+
+}  // namespace weir::kafka

@@ -1,0 +1,78 @@
+// The half of a consumer that belongs to a group: membership, rebalances, committed positions.
+//
+// It subscribes to one topic whose partitions stand for work and reads nothing worth reading itself; the data is read by
+// a FetchClient.
+//
+// Thread safety: belongs to the thread that polls its consumer.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/kafka/client.h>
+#include <weir/core/kafka/wakeup.h>
+#include <weir/core/transport.h>
+
+namespace weir::kafka {
+
+class GroupMember {
+ public:
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<GroupMember>> make(std::shared_ptr<Shared> shared,
+                                                                         const ConsumerOptions& options,
+                                                                         std::shared_ptr<Wakeup> wakeup);
+
+  GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup, std::string group);
+  // Stops without leaving the group.
+  ~GroupMember();
+  GroupMember(const GroupMember&) = delete;
+  GroupMember& operator=(const GroupMember&) = delete;
+
+  [[nodiscard]] absl::Status subscribe(const std::string& topic);
+  void poll(std::vector<ConsumerEvent>& events);
+  void complete_rebalance();
+  Pending<> commit(const std::vector<PartitionOffset>& offsets);
+  Pending<std::vector<PartitionOffset>> committed(std::vector<TopicPartition> partitions);
+  [[nodiscard]] GroupMetadata group_metadata();
+
+  // Starts leaving the group; `left` turns true in a later poll, or the deadline passes.
+  [[nodiscard]] absl::Status start_leaving();
+  [[nodiscard]] bool left() const;
+
+ private:
+  struct Committing {
+    Completion<> completion;
+    Duration deadline{};
+  };
+  struct Looking {
+    Completion<std::vector<PartitionOffset>> completion;
+    std::vector<TopicPartition> partitions;
+    Duration deadline{};
+    Duration ask_again{};  // when to ask again; zero while an answer is awaited
+  };
+
+  // Returns whether the event waits for the application's answer.
+  bool on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events);
+  void answer(bool assigned, const rd_kafka_topic_partition_list_t* tokens);
+  void on_commit(rd_kafka_event_t& event);
+  void on_committed(rd_kafka_event_t& event);
+  void ask_committed(std::uintptr_t id, Looking& looking);
+  void check_deadlines();
+
+  const std::shared_ptr<Shared> shared_;
+  const std::string group_;
+  ClientHandle client_;
+  QueueHandle queue_;  // after client_: destroyed before it
+  // Rebalance events the application has not answered, oldest first.
+  std::deque<EventHandle> unanswered_;
+  std::uintptr_t last_id_ = 0;
+  std::map<std::uintptr_t, Committing> committing_;
+  std::map<std::uintptr_t, Looking> looking_;
+  bool leaving_ = false;
+};
+
+}  // namespace weir::kafka
