@@ -4,99 +4,105 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <memory>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
+#include <absl/strings/numbers.h>
 #include <fmt/format.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/writer.h>
 
 namespace weir {
 namespace {
 
-constexpr std::size_t kShownBytesMax = 40;  // of a foreign string or number in a message
+constexpr std::size_t kShownBytesMax = 40;                 // of a foreign string or number in a message
+constexpr std::size_t kTextBytesMax = 0xffff'ffff;         // what RapidJSON's 32-bit lengths can count
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Returns the length of the valid UTF-8 sequence at `at`, 0 if there is none. Requires at < end.
-std::size_t utf8_length(const char* at, const char* end) {
-  const auto byte = [at](std::size_t i) { return static_cast<unsigned char>(at[i]); };
-  const auto left = static_cast<std::size_t>(end - at);
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2) return 0;  // a continuation, or an overlong form
-  if (lead < 0xe0) return left >= 2 && continues(1) ? 2 : 0;
-  if (lead < 0xf0) {
-    if (left < 3 || !continues(1) || !continues(2)) return 0;
-    if (lead == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
-    if (lead == 0xed && byte(1) >= 0xa0) return 0;  // a surrogate
-    return 3;
+// The text as RapidJSON reads it, and where it puts the strings it decodes: over themselves.
+//
+// It is shown only the first two digits of a run of them, outside strings. That is all its grammar looks at,
+// and it refuses longer numbers that are beyond a double even when it is asked for their text alone. The text
+// it then hands out is the whole.
+class Source {
+ public:
+  using Ch = char;
+
+  explicit Source(std::string& text) : begin_(text.data()), end_(begin_ + text.size()), at_(begin_) {}
+
+  char Peek() const { return at_ == end_ ? '\0' : *at_; }
+  char Take() {
+    if (at_ == end_) return '\0';
+    const char taken = *at_++;
+    const bool in_string = put_ != nullptr;
+    if (!in_string && is_digit(taken) && at_ - begin_ > 1 && is_digit(at_[-2])) {
+      while (at_ != end_ && is_digit(*at_)) ++at_;
+    }
+    return taken;
   }
-  if (lead > 0xf4 || left < 4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-  if (lead == 0xf0 && byte(1) < 0x90) return 0;   // overlong
-  if (lead == 0xf4 && byte(1) >= 0x90) return 0;  // beyond U+10FFFF
-  return 4;
+  std::size_t Tell() const { return static_cast<std::size_t>(at_ - begin_); }
+
+  char* PutBegin() { return put_ = at_; }
+  void Put(char c) {
+    // A sequence of UTF-8 cut off by the end of the text is put with zeros for the rest, then refused.
+    if (put_ != end_) *put_++ = c;
+  }
+  void Flush() {}
+  std::size_t PutEnd(char* begin) { return static_cast<std::size_t>(std::exchange(put_, nullptr) - begin); }
+
+ private:
+  char* begin_;
+  char* end_;
+  char* at_;
+  char* put_ = nullptr;
+};
+
+// Where RapidJSON writes.
+class Sink {
+ public:
+  using Ch = char;
+
+  explicit Sink(std::string& out) : out_(out) {}
+  void Put(char c) { out_.push_back(c); }
+  void Flush() {}
+
+ private:
+  std::string& out_;
+};
+
+// Returns whether decoded text holds half a surrogate pair. RapidJSON 1.1 lets an escaped second half stand
+// alone; unescaped ones it refuses.
+bool has_surrogate(std::string_view text) {
+  for (std::size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
+  }
+  return false;
 }
 
-void append_utf8(std::uint32_t code, std::string& out) {
-  const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | code >> 6);
-    put(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    put(0xe0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3f));
-    put(0x80 | (code & 0x3f));
-  } else {
-    put(0xf0 | code >> 18);
-    put(0x80 | (code >> 12 & 0x3f));
-    put(0x80 | (code >> 6 & 0x3f));
-    put(0x80 | (code & 0x3f));
-  }
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-void append_quoted(std::string_view text, std::string& out) {
-  out.push_back('"');
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end) {
-    const char* const run = at;
-    while (at != end && static_cast<unsigned char>(*at) >= 0x20 && static_cast<unsigned char>(*at) < 0x80 &&
-           *at != '"' && *at != '\\') {
-      ++at;
-    }
-    out.append(run, at);
-    if (at == end) break;
-    const char c = *at;
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      const std::size_t length = utf8_length(at, end);
-      if (length == 0) {
-        out.append("\xef\xbf\xbd");
-        ++at;
-      } else {
-        out.append(at, length);
-        at += length;
-      }
-      continue;
-    }
-    ++at;
-    switch (c) {
-      case '"': out.append("\\\""); break;
-      case '\\': out.append("\\\\"); break;
-      case '\n': out.append("\\n"); break;
-      case '\r': out.append("\\r"); break;
-      case '\t': out.append("\\t"); break;
-      case '\b': out.append("\\b"); break;
-      case '\f': out.append("\\f"); break;
-      default: {
-        constexpr char kHex[] = "0123456789abcdef";
-        const char escape[] = {'\\', 'u', '0', '0', kHex[c >> 4], kHex[c & 0xf]};
-        out.append(escape, sizeof escape);
-      }
-    }
+// Returns the text with each byte that is no part of UTF-8 replaced.
+std::string mended(std::string_view text) {
+  std::string result;
+  Sink sink(result);
+  rapidjson::MemoryStream source(text.data(), text.size());
+  while (source.Tell() < text.size()) {
+    const rapidjson::MemoryStream before = source;
+    const std::size_t length = result.size();
+    if (rapidjson::UTF8<>::Validate(source, sink)) continue;
+    result.replace(length, std::string::npos, kReplacement);
+    source = before;
+    source.Take();
   }
-  out.push_back('"');
+  return result;
 }
 
 // Returns the text in quotes, cut to a length fit for a message.
@@ -107,7 +113,7 @@ std::string shown(std::string_view text) {
     while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
   }
   std::string quoted;
-  append_quoted(text.substr(0, length), quoted);
+  JsonWriter(quoted).write_string(text.substr(0, length));
   if (length < text.size()) quoted.append("...");
   return quoted;
 }
@@ -117,39 +123,30 @@ std::string shown_number(std::string_view token) {
   return std::string(token.substr(0, kShownBytesMax)) + "...";
 }
 
-std::string shown_byte(char c) {
-  if (c > 0x20 && c < 0x7f) return fmt::format("'{}'", c);
-  return fmt::format("byte 0x{:02x}", static_cast<unsigned char>(c));
+// Says what is wrong with the text at a byte of it, or with its end.
+std::string unexpected_at(BytesView text, std::size_t offset) {
+  if (offset == text.size()) return fmt::format("not JSON: unexpected end at byte {}", offset);
+  const char c = text[offset];
+  if (c > 0x20 && c < 0x7f) return fmt::format("not JSON: unexpected '{}' at byte {}", c, offset);
+  return fmt::format("not JSON: unexpected byte 0x{:02x} at byte {}", static_cast<unsigned char>(c), offset);
 }
 
-// Returns whether a number token that from_chars found out of range is a small one: then it rounds to zero.
-bool is_tiny(std::string_view token) {
-  constexpr std::int64_t kFar = 1'000'000'000;
-  std::int64_t exponent = 0;
-  const std::size_t e = token.find_first_of("eE");
-  if (e != std::string_view::npos) {
-    std::string_view digits = token.substr(e + 1);
-    const bool negative = digits.front() == '-';
-    if (negative || digits.front() == '+') digits.remove_prefix(1);
-    for (const char digit : digits) exponent = exponent > kFar ? exponent : exponent * 10 + (digit - '0');
-    if (negative) exponent = -exponent;
-    token = token.substr(0, e);
+std::string explained(const rapidjson::ParseResult& result, BytesView text) {
+  const std::size_t offset = result.Offset();
+  switch (result.Code()) {
+    case rapidjson::kParseErrorStringInvalidEncoding:
+      return fmt::format("not JSON: invalid UTF-8 at byte {}", offset);
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return fmt::format("not JSON: half a surrogate pair at byte {}", offset);
+    case rapidjson::kParseErrorStringEscapeInvalid:
+    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
+      // The first of them is also said of bytes that would have to be escaped.
+      if (text[offset] != '\\') break;
+      return fmt::format("not JSON: invalid escape at byte {}", offset);
+    default:
+      break;
   }
-  if (token.front() == '-') token.remove_prefix(1);
-  std::int64_t before_point = 0;
-  std::int64_t leading_zeros = 0;
-  bool point = false;
-  bool significant = false;
-  for (const char c : token) {
-    if (c == '.') {
-      point = true;
-      continue;
-    }
-    significant = significant || c != '0';
-    if (!significant) ++leading_zeros;
-    if (!point) ++before_point;
-  }
-  return !significant || before_point - leading_zeros + exponent < 0;
+  return unexpected_at(text, offset);
 }
 
 bool is_plain_name(std::string_view name) {
@@ -162,14 +159,99 @@ bool is_plain_name(std::string_view name) {
 }
 
 }  // namespace
+}  // namespace weir
+
+// While RapidJSON is in a string or number, it works on a copy of the source, which the compiler can keep in
+// registers. It also relies on this to find where a number began.
+template <>
+struct rapidjson::StreamTraits<weir::Source> {
+  enum { copyOptimization = 1 };
+};
+
+namespace weir {
 
 // ---------------------------------------------------------------------------------------------------- reader
 
-JsonReader::JsonReader(BytesView text, JsonLimits limits)
-    : begin_(text.data()), end_(text.data() + text.size()), depth_max_(limits.depth), at_(begin_) {
-  if (text.size() > limits.bytes) {
-    fail(fmt::format("{} bytes where at most {} are read", text.size(), limits.bytes));
+// Takes down what RapidJSON says. Returns false to stop it, after saying why.
+class JsonReader::Recorder {
+ public:
+  Recorder(JsonReader& reader, std::size_t depth_max) : reader_(reader), depth_max_(depth_max) {}
+
+  bool Null() { return add(Kind::kNull); }
+  bool Bool(bool value) { return add(value ? Kind::kTrue : Kind::kFalse); }
+  bool RawNumber(const char* text, unsigned length, bool) { return add(Kind::kNumber, text, length); }
+  bool String(const char* text, unsigned length, bool) { return add_text(Kind::kString, text, length); }
+  bool Key(const char* text, unsigned length, bool) { return add_text(Kind::kName, text, length); }
+  bool StartObject() { return enter(Kind::kObject); }
+  bool EndObject(unsigned) { return leave(Kind::kObjectEnd); }
+  bool StartArray() { return enter(Kind::kArray); }
+  bool EndArray(unsigned) { return leave(Kind::kArrayEnd); }
+
+  // Numbers are asked for as text.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+ private:
+  bool add(Kind kind) {
+    reader_.tokens_.push_back({kind, 0, 0});
+    return true;
   }
+
+  bool add(Kind kind, const char* text, unsigned length) {
+    reader_.tokens_.push_back({kind, static_cast<std::uint32_t>(text - reader_.decoded_.data()), length});
+    return true;
+  }
+
+  bool add_text(Kind kind, const char* text, unsigned length) {
+    if (!has_surrogate({text, length})) return add(kind, text, length);
+    reader_.end_complaint_ = fmt::format("not JSON: half a surrogate pair in the string at byte {}",
+                                         text - reader_.decoded_.data() - 1);
+    return false;
+  }
+
+  bool enter(Kind kind) {
+    if (depth_ == depth_max_) {
+      reader_.end_complaint_ = fmt::format("nested deeper than {}", depth_max_);
+      return false;
+    }
+    ++depth_;
+    return add(kind);
+  }
+
+  bool leave(Kind kind) {
+    --depth_;
+    return add(kind);
+  }
+
+  JsonReader& reader_;
+  const std::size_t depth_max_;
+  std::size_t depth_ = 0;
+};
+
+JsonReader::JsonReader(BytesView text, JsonLimits limits) {
+  const std::size_t bytes_max = std::min(limits.bytes, kTextBytesMax);
+  if (text.size() > bytes_max) {
+    fail(fmt::format("{} bytes where at most {} are read", text.size(), bytes_max));
+  } else {
+    decoded_.assign(text);
+    tokens_.reserve(std::min<std::size_t>(text.size() / 4 + 2, 64));  // enough for most, 768 bytes at most
+    Source source(decoded_);
+    Recorder recorder(*this, limits.depth);
+    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag |
+                                rapidjson::kParseNumbersAsStringsFlag;
+    const rapidjson::ParseResult result = rapidjson::Reader().Parse<kFlags>(source, recorder);
+    // A zero byte behind the value is the end to RapidJSON.
+    is_json_ = !result.IsError() && source.Tell() == text.size();
+    ends_in_element_ =
+        result.IsError() && result.Code() != rapidjson::kParseErrorArrayMissCommaOrSquareBracket;
+    if (end_complaint_.empty()) {
+      end_complaint_ = result.IsError() ? explained(result, text) : unexpected_at(text, source.Tell());
+    }
+  }
+  tokens_.push_back({Kind::kEnd, 0, 0});
 }
 
 bool JsonReader::fail(std::string message) {
@@ -177,38 +259,37 @@ bool JsonReader::fail(std::string message) {
   return false;
 }
 
-bool JsonReader::fail_at(const char* where, const std::string& complaint) {
-  return fail(fmt::format("not JSON: {} at byte {}", complaint, where - begin_));
-}
-
-bool JsonReader::fail_unexpected() {
-  if (at_ == end_) return fail_at(at_, "unexpected end");
-  return fail_at(at_, "unexpected " + shown_byte(*at_));
-}
-
-// Says what came instead; if that is not even JSON, says so.
+// Says what came instead.
 bool JsonReader::fail_expected(const std::string& what) {
-  if (failed()) return false;
-  std::string got;
-  const char next = peek();
-  if (next == '"') {
-    std::string_view value;
-    std::string buffer;
-    if (!take_string(value, buffer)) return false;
-    got = shown(value);
-  } else if (next == '-' || is_digit(next)) {
-    std::string_view token;
-    if (!take_number(token)) return false;
-    got = shown_number(token);
-  } else if (next == '{') {
-    got = "an object";
-  } else if (next == '[') {
-    got = "an array";
-  } else {
-    got = next == 't' ? "true" : next == 'f' ? "false" : "null";
-    if (!take_literal(got)) return fail_unexpected();
+  const Token& token = tokens_[at_];
+  switch (token.kind) {
+    case Kind::kEnd:
+      return fail_at_end();
+    case Kind::kName:
+    case Kind::kObjectEnd:
+    case Kind::kArrayEnd:
+      return fail_unread();
+    case Kind::kNull:
+      return fail(fmt::format("expected {}, got null", what));
+    case Kind::kTrue:
+      return fail(fmt::format("expected {}, got true", what));
+    case Kind::kFalse:
+      return fail(fmt::format("expected {}, got false", what));
+    case Kind::kObject:
+      return fail(fmt::format("expected {}, got an object", what));
+    case Kind::kArray:
+      return fail(fmt::format("expected {}, got an array", what));
+    case Kind::kString:
+      return fail(fmt::format("expected {}, got {}", what, shown(view_of(token))));
+    case Kind::kNumber:
+      break;
   }
-  return fail(fmt::format("expected {}, got {}", what, got));
+  return fail(fmt::format("expected {}, got {}", what, shown_number(view_of(token))));
+}
+
+// A program, not a text, makes this happen: it reads past the end of an object or array, or stops before it.
+bool JsonReader::fail_unread() {
+  return fail("the type's own reading and the nesting of the text do not match");
 }
 
 bool JsonReader::in_member(std::string_view name) {
@@ -227,192 +308,59 @@ bool JsonReader::in_element(std::size_t index) {
 
 absl::Status JsonReader::finish() {
   if (!failed()) {
-    skip_space();
-    if (at_ == end_) return absl::OkStatus();
-    fail_unexpected();
+    if (next() != Kind::kEnd) {
+      fail_unread();
+    } else if (is_json_) {
+      return absl::OkStatus();
+    } else {
+      fail_at_end();
+    }
   }
   return absl::InvalidArgumentError(fmt::format("${}: {}", path_, error_));
 }
 
-void JsonReader::skip_space() {
-  while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
-}
-
-bool JsonReader::take_literal(std::string_view literal) {
-  if (static_cast<std::size_t>(end_ - at_) < literal.size()) return false;
-  if (std::string_view(at_, literal.size()) != literal) return false;
-  at_ += literal.size();
-  return true;
-}
-
-bool JsonReader::take_number(std::string_view& token) {
-  const char* const start = at_;
-  const auto take_digits = [this] {
-    if (at_ == end_ || !is_digit(*at_)) return fail_unexpected();
-    while (at_ != end_ && is_digit(*at_)) ++at_;
-    return true;
-  };
-  if (at_ != end_ && *at_ == '-') ++at_;
-  if (at_ != end_ && *at_ == '0') {
-    ++at_;
-  } else if (!take_digits()) {
-    return false;
-  }
-  if (at_ != end_ && *at_ == '.') {
-    ++at_;
-    if (!take_digits()) return false;
-  }
-  if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
-    ++at_;
-    if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
-    if (!take_digits()) return false;
-  }
-  token = std::string_view(start, static_cast<std::size_t>(at_ - start));
-  return true;
-}
-
-// Takes a string, as a view of the text if it has no escapes, else of `buffer`. Requires a quote at `at_`.
-bool JsonReader::take_string(std::string_view& value, std::string& buffer) {
-  ++at_;
-  const char* run = at_;
-  bool escaped = false;
-  while (true) {
-    if (at_ == end_) return fail_unexpected();
-    const auto c = static_cast<unsigned char>(*at_);
-    if (c == '"') break;
-    if (c == '\\') {
-      if (!escaped) buffer.clear();
-      escaped = true;
-      buffer.append(run, at_);
-      ++at_;
-      if (!take_escape(buffer)) return false;
-      run = at_;
-    } else if (c < 0x20) {
-      return fail_unexpected();
-    } else if (c < 0x80) {
-      ++at_;
-    } else {
-      const std::size_t length = utf8_length(at_, end_);
-      if (length == 0) return fail_at(at_, "invalid UTF-8");
-      at_ += length;
-    }
-  }
-  if (escaped) {
-    buffer.append(run, at_);
-    value = buffer;
-  } else {
-    value = std::string_view(run, static_cast<std::size_t>(at_ - run));
-  }
-  ++at_;
-  return true;
-}
-
-bool JsonReader::take_escape(std::string& buffer) {
-  if (at_ == end_) return fail_unexpected();
-  switch (*at_) {
-    case '"': buffer.push_back('"'); break;
-    case '\\': buffer.push_back('\\'); break;
-    case '/': buffer.push_back('/'); break;
-    case 'b': buffer.push_back('\b'); break;
-    case 'f': buffer.push_back('\f'); break;
-    case 'n': buffer.push_back('\n'); break;
-    case 'r': buffer.push_back('\r'); break;
-    case 't': buffer.push_back('\t'); break;
-    case 'u': {
-      const char* const escape = at_ - 1;
-      ++at_;
-      std::uint32_t code = 0;
-      if (!take_four_hex_digits(code)) return false;
-      if (code >= 0xd800 && code < 0xdc00) {
-        std::uint32_t low = 0;
-        if (!take_literal("\\u")) return fail_at(escape, "half a surrogate pair");
-        if (!take_four_hex_digits(low)) return false;
-        if (low < 0xdc00 || low > 0xdfff) return fail_at(escape, "half a surrogate pair");
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-      } else if (code >= 0xdc00 && code <= 0xdfff) {
-        return fail_at(escape, "half a surrogate pair");
-      }
-      append_utf8(code, buffer);
-      return true;
-    }
-    default: return fail_unexpected();
-  }
-  ++at_;
-  return true;
-}
-
-bool JsonReader::take_four_hex_digits(std::uint32_t& value) {
-  value = 0;
-  for (int i = 0; i < 4; ++i) {
-    if (at_ == end_) return fail_unexpected();
-    const char c = *at_;
-    std::uint32_t digit = 0;
-    if (is_digit(c)) {
-      digit = static_cast<std::uint32_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      digit = static_cast<std::uint32_t>(c - 'a' + 10);
-    } else if (c >= 'A' && c <= 'F') {
-      digit = static_cast<std::uint32_t>(c - 'A' + 10);
-    } else {
-      return fail_unexpected();
-    }
-    value = value << 4 | digit;
-    ++at_;
-  }
-  return true;
-}
-
 bool JsonReader::take_null() {
-  if (failed()) return false;
-  skip_space();
-  return take_literal("null");
+  if (failed() || next() != Kind::kNull) return false;
+  ++at_;
+  return true;
 }
 
 char JsonReader::peek() {
-  skip_space();
-  return at_ == end_ ? '\0' : *at_;
+  if (next() == Kind::kNumber) return decoded_[tokens_[at_].begin];
+  if (next() == Kind::kName) return '"';
+  return static_cast<char>(next());
 }
 
-bool JsonReader::next_is_number() {
-  const char next = peek();
-  return next == '-' || is_digit(next);
-}
+bool JsonReader::next_is_number() { return next() == Kind::kNumber; }
 
 bool JsonReader::read_bool(bool& out) {
   if (failed()) return false;
-  skip_space();
-  if (take_literal("true")) {
-    out = true;
-  } else if (take_literal("false")) {
-    out = false;
-  } else {
-    return fail_expected("true or false");
-  }
+  if (next() != Kind::kTrue && next() != Kind::kFalse) return fail_expected("true or false");
+  out = tokens_[at_++].kind == Kind::kTrue;
   return true;
 }
 
 bool JsonReader::read_string(std::string& out) {
   if (failed()) return false;
-  if (peek() != '"') return fail_expected("a string");
-  std::string_view value;
-  if (!take_string(value, out)) return false;
-  if (value.data() != out.data()) out.assign(value);
+  if (next() != Kind::kString) return fail_expected("a string");
+  out.assign(view_of(tokens_[at_++]));
   return true;
 }
 
 template <class T>
 bool JsonReader::read_floating(T& out, const char* what) {
   if (failed()) return false;
-  if (!next_is_number()) return fail_expected("a number");
-  std::string_view token;
-  if (!take_number(token)) return false;
+  if (next() != Kind::kNumber) return fail_expected("a number");
+  const std::string_view token = view_of(tokens_[at_++]);
+  const absl::string_view text(token.data(), token.size());
   T value = 0;
-  const auto result = std::from_chars(token.data(), token.data() + token.size(), value);
-  if (result.ec == std::errc::result_out_of_range || !std::isfinite(value)) {
-    if (!is_tiny(token)) {
-      return fail(fmt::format("expected a number that fits {}, got {}", what, shown_number(token)));
-    }
-    value = token.front() == '-' ? -T{0} : T{0};
+  if constexpr (std::is_same_v<T, float>) {
+    static_cast<void>(absl::SimpleAtof(text, &value));  // the text is a number: it cannot fail
+  } else {
+    static_cast<void>(absl::SimpleAtod(text, &value));
+  }
+  if (!std::isfinite(value)) {
+    return fail(fmt::format("expected a number that fits {}, got {}", what, shown_number(token)));
   }
   out = value;
   return true;
@@ -422,26 +370,23 @@ bool JsonReader::read_float(float& out) { return read_floating(out, "a float"); 
 
 bool JsonReader::read_double(double& out) { return read_floating(out, "a double"); }
 
-bool JsonReader::read_signed(std::int64_t min, std::int64_t max, std::int64_t& out) {
+template <class T>
+bool JsonReader::read_whole(T min, T max, T& out) {
   if (failed()) return false;
-  if (!next_is_number()) return fail_expected("an integer");
-  std::string_view token;
-  if (!take_number(token)) return false;
+  if (next() != Kind::kNumber) return fail_expected("an integer");
+  const std::string_view token = view_of(tokens_[at_++]);
   const char* const end = token.data() + token.size();
   const auto result = std::from_chars(token.data(), end, out);
   if (result.ec == std::errc() && result.ptr == end && out >= min && out <= max) return true;
   return fail(fmt::format("expected an integer from {} to {}, got {}", min, max, shown_number(token)));
 }
 
+bool JsonReader::read_signed(std::int64_t min, std::int64_t max, std::int64_t& out) {
+  return read_whole(min, max, out);
+}
+
 bool JsonReader::read_unsigned(std::uint64_t max, std::uint64_t& out) {
-  if (failed()) return false;
-  if (!next_is_number()) return fail_expected("an integer");
-  std::string_view token;
-  if (!take_number(token)) return false;
-  const char* const end = token.data() + token.size();
-  const auto result = std::from_chars(token.data(), end, out);
-  if (result.ec == std::errc() && result.ptr == end && out <= max) return true;
-  return fail(fmt::format("expected an integer from 0 to {}, got {}", max, shown_number(token)));
+  return read_whole(std::uint64_t{0}, max, out);
 }
 
 bool JsonReader::read_choice(const std::string_view* names, std::size_t count, std::size_t& choice) {
@@ -451,179 +396,148 @@ bool JsonReader::read_choice(const std::string_view* names, std::size_t count, s
     for (std::size_t i = 0; i < count; ++i) list += (i == 0 ? " " : ", ") + shown(names[i]);
     return list;
   };
-  if (peek() != '"') return fail_expected(expected());
-  std::string_view value;
-  std::string buffer;
-  if (!take_string(value, buffer)) return false;
+  if (next() != Kind::kString) return fail_expected(expected());
+  const std::string_view value = view_of(tokens_[at_]);
   for (choice = 0; choice < count; ++choice) {
-    if (names[choice] == value) return true;
+    if (names[choice] != value) continue;
+    ++at_;
+    return true;
   }
-  return fail(fmt::format("expected {}, got {}", expected(), shown(value)));
-}
-
-bool JsonReader::enter() {
-  if (depth_ == depth_max_) return fail(fmt::format("nested deeper than {}", depth_max_));
-  ++depth_;
-  ++at_;
-  first_ = true;
-  return true;
+  return fail_expected(expected());
 }
 
 bool JsonReader::begin_object() {
   if (failed()) return false;
-  if (peek() != '{') return fail_expected("an object");
-  return enter();
+  if (next() != Kind::kObject) return fail_expected("an object");
+  ++at_;
+  return true;
 }
 
 bool JsonReader::next_member(std::string_view& name) {
   if (failed()) return false;
-  skip_space();
-  if (at_ != end_ && *at_ == '}') {
-    ++at_;
-    --depth_;
-    first_ = false;
-    return false;
-  }
-  if (!first_) {
-    if (!take_literal(",")) return fail_unexpected();
-    skip_space();
-  }
-  first_ = false;
-  if (at_ == end_ || *at_ != '"') return fail_unexpected();
-  if (!take_string(name, name_)) return false;
-  skip_space();
-  if (!take_literal(":")) return fail_unexpected();
+  if (next() == Kind::kEnd) return fail_at_end();
+  const Token& token = tokens_[at_++];
+  if (token.kind == Kind::kObjectEnd) return false;
+  if (token.kind != Kind::kName) return fail_unread();
+  name = view_of(token);
   return true;
 }
 
 bool JsonReader::begin_array() {
   if (failed()) return false;
-  if (peek() != '[') return fail_expected("an array");
-  return enter();
+  if (next() != Kind::kArray) return fail_expected("an array");
+  ++at_;
+  return true;
 }
 
 bool JsonReader::next_element() {
   if (failed()) return false;
-  skip_space();
-  if (at_ != end_ && *at_ == ']') {
+  if (next() == Kind::kEnd && !ends_in_element_) return fail_at_end();
+  if (next() == Kind::kArrayEnd) {
     ++at_;
-    --depth_;
-    first_ = false;
     return false;
   }
-  if (!first_ && !take_literal(",")) return fail_unexpected();
-  first_ = false;
+  // Where it was before, its caller has not read the element and never would come to an end.
+  if (at_ == element_) return fail_unread();
+  element_ = at_;
   return true;
 }
 
 bool JsonReader::skip_value() {
   if (failed()) return false;
-  const char next = peek();
-  std::string_view view;
-  if (next == '{') {
-    if (!enter()) return false;
-    while (next_member(view)) {
-      if (!skip_value()) return false;
+  std::size_t depth = 0;
+  do {
+    switch (next()) {
+      case Kind::kEnd:
+        return fail_at_end();
+      case Kind::kObject:
+      case Kind::kArray:
+        ++depth;
+        break;
+      case Kind::kObjectEnd:
+      case Kind::kArrayEnd:
+        if (depth == 0) return fail_unread();
+        --depth;
+        break;
+      case Kind::kName:
+        if (depth == 0) return fail_unread();
+        break;
+      default:
+        break;
     }
-    return !failed();
-  }
-  if (next == '[') {
-    if (!enter()) return false;
-    while (next_element()) {
-      if (!skip_value()) return false;
-    }
-    return !failed();
-  }
-  if (next == '"') return take_string(view, name_);
-  if (next == '-' || is_digit(next)) return take_number(view);
-  if (take_literal("null") || take_literal("true") || take_literal("false")) return true;
-  return fail_unexpected();
+    ++at_;
+  } while (depth > 0);
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------------- writer
 
-void JsonWriter::before_value() {
-  if (comma_due_) out_.push_back(',');
-  comma_due_ = true;
-}
+class JsonWriter::Text {
+ public:
+  explicit Text(Bytes& out) : sink_(out), writer_(sink_, &allocator_) {}
 
-void JsonWriter::write_null() {
-  before_value();
-  out_.append("null");
-}
+  rapidjson::Writer<Sink>& operator*() { return writer_; }
 
-void JsonWriter::write_bool(bool value) {
-  before_value();
-  out_.append(value ? "true" : "false");
-}
+  // Writes a string or a name; RapidJSON knows by their place.
+  void write_text(std::string_view text) {
+    if (!is_ascii(text)) {
+      const std::string whole = mended(text);
+      writer_.String(whole.data(), static_cast<unsigned>(whole.size()));
+    } else {
+      writer_.String(text.data(), static_cast<unsigned>(text.size()));
+    }
+  }
 
-void JsonWriter::write_string(std::string_view value) {
-  before_value();
-  append_quoted(value, out_);
-}
+ private:
+  Sink sink_;
+  rapidjson::CrtAllocator allocator_;
+  rapidjson::Writer<Sink> writer_;
+};
+
+JsonWriter::JsonWriter(Bytes& out) : text_(std::make_unique<Text>(out)) {}
+
+JsonWriter::~JsonWriter() = default;
+
+void JsonWriter::write_null() { (**text_).Null(); }
+
+void JsonWriter::write_bool(bool value) { (**text_).Bool(value); }
+
+void JsonWriter::write_string(std::string_view value) { text_->write_text(value); }
 
 namespace {
 
-// The longest are shortest-form doubles such as -1.7976931348623157e+308 (24 bytes).
+// RapidJSON's own digits are not always the fewest.
 template <class T>
-void append_number(T value, std::string& out) {
-  std::array<char, 32> digits;
+void write_number(rapidjson::Writer<Sink>& writer, T value) {
+  if (!std::isfinite(value)) {
+    writer.Null();
+    return;
+  }
+  std::array<char, 32> digits;  // the longest are such as -1.7976931348623157e+308 (24 bytes)
   const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  out.append(digits.data(), result.ptr);
+  const auto length = static_cast<std::size_t>(result.ptr - digits.data());
+  writer.RawValue(digits.data(), length, rapidjson::kNumberType);
 }
 
 }  // namespace
 
-void JsonWriter::write_float(float value) {
-  if (!std::isfinite(value)) return write_null();
-  before_value();
-  append_number(value, out_);
-}
+void JsonWriter::write_float(float value) { write_number(**text_, value); }
 
-void JsonWriter::write_double(double value) {
-  if (!std::isfinite(value)) return write_null();
-  before_value();
-  append_number(value, out_);
-}
+void JsonWriter::write_double(double value) { write_number(**text_, value); }
 
-void JsonWriter::write_signed(std::int64_t value) {
-  before_value();
-  append_number(value, out_);
-}
+void JsonWriter::write_signed(std::int64_t value) { (**text_).Int64(value); }
 
-void JsonWriter::write_unsigned(std::uint64_t value) {
-  before_value();
-  append_number(value, out_);
-}
+void JsonWriter::write_unsigned(std::uint64_t value) { (**text_).Uint64(value); }
 
-void JsonWriter::begin_object() {
-  before_value();
-  out_.push_back('{');
-  comma_due_ = false;
-}
+void JsonWriter::begin_object() { (**text_).StartObject(); }
 
-void JsonWriter::member(std::string_view name) {
-  before_value();
-  append_quoted(name, out_);
-  out_.push_back(':');
-  comma_due_ = false;
-}
+void JsonWriter::member(std::string_view name) { text_->write_text(name); }
 
-void JsonWriter::end_object() {
-  out_.push_back('}');
-  comma_due_ = true;
-}
+void JsonWriter::end_object() { (**text_).EndObject(); }
 
-void JsonWriter::begin_array() {
-  before_value();
-  out_.push_back('[');
-  comma_due_ = false;
-}
+void JsonWriter::begin_array() { (**text_).StartArray(); }
 
-void JsonWriter::end_array() {
-  out_.push_back(']');
-  comma_due_ = true;
-}
+void JsonWriter::end_array() { (**text_).EndArray(); }
 
 // --------------------------------------------------------------------------------------------------- objects
 

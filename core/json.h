@@ -1,9 +1,10 @@
 // Reading and writing JSON text, one value at a time. <weir/core/json_serde.h> builds on it; a program needs
 // it only for a type whose JSON no list of fields can describe (see "types of your own" there).
 //
-// Both ends are pulled by the caller, so no tree of values is ever built. The text is RFC 8259, nothing more:
-// no comments, no trailing commas, no NaN, no byte order mark; strings are valid UTF-8. Integers and
-// floating-point numbers are exact: what is written reads back to the same bits.
+// RapidJSON does the grammar; programs do not see it. Both ends are pulled by the caller, so no tree of
+// values is ever built. The text is RFC 8259, nothing more: no comments, no trailing commas, no NaN, no byte
+// order mark; strings are valid UTF-8. Integers and floating-point numbers are exact: what is written reads
+// back to the same bits.
 //
 // Thread safety: none needed; an object lives in one call.
 #pragma once
@@ -12,9 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -22,9 +25,10 @@
 
 namespace weir {
 
-// What a text from outside may ask for. Beyond it, reading fails; it never exhausts the stack.
+// What a text from outside may ask for. Beyond it, reading fails; it never exhausts the stack. The reader
+// takes memory for the text once more, and twelve bytes for each value, name and closing bracket.
 struct JsonLimits {
-  std::size_t bytes = std::size_t{64} << 20;  // Kafka's own default for a record is 1 MiB
+  std::size_t bytes = std::size_t{64} << 20;  // Kafka's own default for a record is 1 MiB; less than 4 GiB
   std::size_t depth = 64;                     // arrays and objects inside each other
 };
 
@@ -35,10 +39,11 @@ concept JsonInteger =
     !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t> && sizeof(T) <= 8;
 
 // Reads one JSON text. Every call that can fail returns false then; the first failure is kept, and finish()
-// returns it. After a failure only in_member(), in_element() and finish() may be called.
+// returns it. After a failure only in_member(), in_element() and finish() may be called. Failures come in the
+// order of the text: what is wrong with a value comes before what is no JSON behind it.
 class JsonReader {
  public:
-  // Borrows the text for as long as the reader lives.
+  // Checks and decodes the text; calls that read meet what is wrong with it when they come to that place.
   explicit JsonReader(BytesView text, JsonLimits limits = {});
   JsonReader(const JsonReader&) = delete;
   JsonReader& operator=(const JsonReader&) = delete;
@@ -46,7 +51,8 @@ class JsonReader {
   // Consumes the next value if it is null. Returns whether it was; "no" is not a failure.
   [[nodiscard]] bool take_null();
 
-  // Returns the first byte of the next value without consuming anything, '\0' if the text is at its end.
+  // Returns the first byte of the next value without consuming anything, '\0' if the text ends there or is no
+  // JSON from there on.
   [[nodiscard]] char peek();
   // Returns whether the next value begins like a number.
   [[nodiscard]] bool next_is_number();
@@ -87,41 +93,62 @@ class JsonReader {
   bool in_element(std::size_t index);
 
   // Returns the first failure, as InvalidArgument "$.items[3].price: expected a number, got \"abc\"", or a
-  // complaint about what follows the value, or OK.
+  // complaint about what follows the value or was not read of it, or OK.
   [[nodiscard]] absl::Status finish();
 
  private:
-  void skip_space();
-  bool fail_at(const char* where, const std::string& complaint);
-  bool fail_unexpected();
+  // Each is the byte it begins with, but a name is the colon behind it, and a number always the same digit.
+  enum class Kind : char {
+    kEnd = '\0',  // of the text, or of that part of it which is JSON
+    kNull = 'n',
+    kTrue = 't',
+    kFalse = 'f',
+    kNumber = '0',
+    kString = '"',
+    kName = ':',
+    kObject = '{',
+    kObjectEnd = '}',
+    kArray = '[',
+    kArrayEnd = ']',
+  };
+  struct Token {
+    Kind kind;
+    std::uint32_t begin;  // of a number, string or name, in decoded_
+    std::uint32_t length;
+  };
+  class Recorder;
+
+  Kind next() const { return tokens_[at_].kind; }
+  std::string_view view_of(const Token& token) const {
+    return std::string_view(decoded_).substr(token.begin, token.length);
+  }
+  bool fail_at_end() { return fail(end_complaint_); }
   bool fail_expected(const std::string& what);
-  bool take_literal(std::string_view literal);
-  bool take_number(std::string_view& token);
-  bool take_string(std::string_view& value, std::string& buffer);
-  bool take_escape(std::string& buffer);
-  bool take_four_hex_digits(std::uint32_t& value);
-  bool enter();
+  bool fail_unread();
   template <class T>
   bool read_floating(T& out, const char* what);
+  template <class T>
+  bool read_whole(T min, T max, T& out);
 
-  const char* const begin_;
-  const char* const end_;
-  const std::size_t depth_max_;
-  const char* at_;
-  std::size_t depth_ = 0;
-  bool first_ = false;  // the innermost array or object was just entered: no comma is due
-  std::string name_;    // the last member name, if it had escapes
+  std::string decoded_;        // the text, its strings decoded in place
+  std::vector<Token> tokens_;  // a kEnd is the last
+  std::string end_complaint_;  // for those who would read on there
+  bool is_json_ = false;
+  bool ends_in_element_ = false;  // an array that reaches kEnd does so in an element, not behind one
+  std::size_t at_ = 0;
+  std::size_t element_ = 0;  // where the last element began
   std::string path_;
   std::string error_;
 };
 
 // Appends one JSON text to `out`: no spaces, commas by itself. Cannot fail, so it mends what JSON cannot
 // hold: each byte that is not part of valid UTF-8 becomes U+FFFD, NaN and the infinities become null (as
-// JavaScript writes them).
+// JavaScript writes them). Strings are shorter than 4 GiB.
 class JsonWriter {
  public:
   // `out` outlives the writer.
-  explicit JsonWriter(Bytes& out) : out_(out) {}
+  explicit JsonWriter(Bytes& out);
+  ~JsonWriter();
   JsonWriter(const JsonWriter&) = delete;
   JsonWriter& operator=(const JsonWriter&) = delete;
 
@@ -143,10 +170,9 @@ class JsonWriter {
   void end_array();
 
  private:
-  void before_value();
+  class Text;
 
-  Bytes& out_;
-  bool comma_due_ = false;
+  const std::unique_ptr<Text> text_;
 };
 
 template <JsonInteger T>

@@ -132,6 +132,85 @@ TEST(JsonReader, SaysWhereTextStopsBeingJson) {
   EXPECT_EQ(complaint("1\x01"), "$: not JSON: unexpected byte 0x01 at byte 1");
   EXPECT_EQ(complaint("\"\xff\""), "$: not JSON: invalid UTF-8 at byte 1");
   EXPECT_EQ(complaint("\"\\ud800\""), "$: not JSON: half a surrogate pair at byte 1");
+  EXPECT_EQ(complaint("[\"a\\udc00\"]"), "$: not JSON: half a surrogate pair in the string at byte 1");
+  EXPECT_EQ(complaint("[\"\\x\"]"), "$: not JSON: invalid escape at byte 2");
+  EXPECT_EQ(complaint("[\"\\u12g4\"]"), "$: not JSON: invalid escape at byte 2");
+  EXPECT_EQ(complaint("[\"a\n\"]"), "$: not JSON: unexpected byte 0x0a at byte 3");
+  EXPECT_EQ(complaint("[1234567,]"), "$: not JSON: unexpected ']' at byte 9");
+}
+
+TEST(JsonReader, TakesAZeroByteForAByteOfTheText) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(complaint("1\0"sv), "$: not JSON: unexpected byte 0x00 at byte 1");
+  EXPECT_EQ(complaint("[1]\0[2"sv), "$: not JSON: unexpected byte 0x00 at byte 3");
+  EXPECT_EQ(complaint("[1\0]"sv), "$: not JSON: unexpected byte 0x00 at byte 2");
+  EXPECT_EQ(complaint("\"a\0b\""sv), "$: not JSON: unexpected byte 0x00 at byte 2");
+}
+
+TEST(JsonReader, ReadsNoFurtherThanTheText) {
+  // On the heap and of exactly this size, so that a sanitizer sees a byte too many.
+  const std::string whole = "[\"\xf0\x9f\x98\x80\",\"\\ud83d\\ude00\",-12.5e+10,true,null,{\"a\":false}]";
+  EXPECT_EQ(complaint(whole), "");
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::vector<char> part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    EXPECT_NE(complaint(BytesView(part.data(), size)), "") << size;
+  }
+}
+
+TEST(JsonReader, SaysInWhichElementTextStopsBeingJson) {
+  const auto booleans = [](JsonReader& reader) {
+    if (!reader.begin_array()) return false;
+    bool flag = false;
+    for (std::size_t i = 0; reader.next_element(); ++i) {
+      if (!reader.read_bool(flag)) return reader.in_element(i);
+    }
+    return !reader.failed();
+  };
+  EXPECT_EQ(complaint("[true,x]", booleans), "$[1]: not JSON: unexpected 'x' at byte 6");
+  EXPECT_EQ(complaint("[true,\"\xff\"]", booleans), "$[1]: not JSON: invalid UTF-8 at byte 7");
+  EXPECT_EQ(complaint("[true", booleans), "$: not JSON: unexpected end at byte 5");
+  EXPECT_EQ(complaint("[true,1,x]", booleans), "$[1]: expected true or false, got 1")
+      << "in the order of the text";
+}
+
+TEST(JsonReader, RefusesAReadingThatDoesNotMatchTheNesting) {
+  const std::string mismatch = "$: the type's own reading and the nesting of the text do not match";
+  const auto reads = [](BytesView text, auto... steps) {
+    JsonReader reader(text);
+    static_cast<void>((steps(reader) && ...));
+    return message_of(reader.finish());
+  };
+  std::string_view name;
+  bool flag = false;
+  const auto array = [](JsonReader& reader) { return reader.begin_array(); };
+  const auto element = [](JsonReader& reader) { return reader.next_element(); };
+  const auto object = [](JsonReader& reader) { return reader.begin_object(); };
+  const auto member = [&](JsonReader& reader) { return reader.next_member(name); };
+  const auto boolean = [&](JsonReader& reader) { return reader.read_bool(flag); };
+  const auto skip = [](JsonReader& reader) { return reader.skip_value(); };
+  EXPECT_EQ(reads("[true]"), mismatch) << "nothing read";
+  EXPECT_EQ(reads("[true]", array, element, boolean), mismatch) << "left early";
+  EXPECT_EQ(reads("[true]", array, element, element), mismatch) << "an element not read";
+  EXPECT_EQ(reads("[]", array, boolean), mismatch);
+  EXPECT_EQ(reads("[]", array, skip), mismatch);
+  EXPECT_EQ(reads("[true]", array, member), mismatch);
+  EXPECT_EQ(reads("true", element), mismatch);
+  EXPECT_EQ(reads("{\"a\":true}", object, member, member), mismatch) << "a value not read";
+  EXPECT_EQ(reads("{\"a\":true}", object, boolean), mismatch);
+  EXPECT_EQ(reads("{\"a\":true}", object, skip), mismatch);
+  EXPECT_EQ(reads("true", boolean, boolean), "$: not JSON: unexpected end at byte 4");
+}
+
+TEST(JsonReader, SkipsNumbersOfAnySize) {
+  const std::string many(1000, '9');
+  for (const std::string& number : {many, "-" + many + "." + many + "e-" + many, "1e" + many, "0." + many}) {
+    EXPECT_EQ(complaint("[" + number + ",1]"), "");
+    EXPECT_NE(complaint("[" + number + ".,1]"), "");
+    EXPECT_NE(complaint("[0" + many + "]"), "");
+    bool flag = false;
+    EXPECT_EQ(complaint(number, [&](JsonReader& reader) { return reader.read_bool(flag); }),
+              "$: expected true or false, got " + number.substr(0, 40) + "...");
+  }
 }
 
 TEST(JsonReader, SaysWhatCameInsteadOfTheExpected) {
@@ -143,7 +222,7 @@ TEST(JsonReader, SaysWhatCameInsteadOfTheExpected) {
   EXPECT_EQ(complaint("false", string), "$: expected a string, got false");
   EXPECT_EQ(complaint("[1]", string), "$: expected a string, got an array");
   EXPECT_EQ(complaint("{}", string), "$: expected a string, got an object");
-  EXPECT_EQ(complaint("nope", string), "$: not JSON: unexpected 'n' at byte 0");
+  EXPECT_EQ(complaint("nope", string), "$: not JSON: unexpected 'o' at byte 1");
   EXPECT_EQ(complaint("", string), "$: not JSON: unexpected end at byte 0");
   bool flag = false;
   const auto boolean = [&](JsonReader& reader) { return reader.read_bool(flag); };
@@ -355,7 +434,7 @@ TEST(JsonReader, AcceptsOnlyValidUtf8) {
 TEST(JsonWriter, EscapesWhatJsonDemands) {
   EXPECT_EQ(written_text("plain \xc3\xa9 /"), "\"plain \xc3\xa9 /\"");
   EXPECT_EQ(written_text("\"\\\b\f\n\r\t"), R"("\"\\\b\f\n\r\t")");
-  EXPECT_EQ(written_text(std::string_view("\0\x1f\x7f", 3)), "\"\\u0000\\u001f\x7f\"");
+  EXPECT_EQ(written_text(std::string_view("\0\x1f\x7f", 3)), "\"\\u0000\\u001F\x7f\"");
 }
 
 TEST(JsonWriter, ReplacesEachByteThatIsNoUtf8) {
@@ -451,10 +530,18 @@ std::string mutate(std::string text, std::mt19937_64& random) {
     const std::size_t at = random() % (text.size() + 1);
     const std::size_t length = std::min<std::size_t>(random() % 4, text.size() - at);
     switch (random() % 5) {
-      case 0: text.erase(at, length); break;
-      case 1: text.replace(at, length, kPieces[random() % kPieces.size()]); break;
-      case 2: text.insert(at, kPieces[random() % kPieces.size()]); break;
-      case 3: text.insert(at, text.substr(random() % (text.size() + 1), random() % 12)); break;
+      case 0:
+        text.erase(at, length);
+        break;
+      case 1:
+        text.replace(at, length, kPieces[random() % kPieces.size()]);
+        break;
+      case 2:
+        text.insert(at, kPieces[random() % kPieces.size()]);
+        break;
+      case 3:
+        text.insert(at, text.substr(random() % (text.size() + 1), random() % 12));
+        break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(random() % 255 + 1);
     }
