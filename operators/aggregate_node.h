@@ -1,0 +1,121 @@
+// The node under count, reduce and aggregate without windows: one row per key.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weir/core/node.h>
+#include <weir/operators/grouped.h>
+#include <weir/operators/options.h>
+#include <weir/operators/store_access.h>
+#include <weir/operators/table.h>
+#include <weir/state/key_value_store.h>
+
+namespace weir {
+
+template <class K, class V, class Step>
+class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Value>> {
+ public:
+  using Value = typename Step::Value;
+  using Row = Timestamped<Value>;
+
+  AggregateNode(std::string store, Emit emit, std::shared_ptr<const BeforeWish> before, Step step)
+      : store_name_(std::move(store)), emit_(emit), before_wanted_(before->wanted()), step_(std::move(step)) {}
+
+  void open() override {
+    store_ = &typed_store<KeyValueStore<K, Value>>(this->context(), *this, store_name_);
+    if (emit_ == Emit::kEveryUpdate) return;
+    store_->on_commit({.before = before_wanted_},
+                      [this](const K& key, const Row* now, const Row* before, Timestamp timestamp,
+                             const Headers& headers, const Origin& origin) {
+                        const Change<Value> change{value_of(now), value_of(before), true};
+                        this->emit({key, change, timestamp, headers, origin, {}});
+                      });
+  }
+
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.value)) {
+      this->context().drop(DropReason::kNullValue);
+      return;
+    }
+    if (emit_ == Emit::kEveryUpdate) {
+      update_and_emit(record);
+    } else {
+      update(record);
+    }
+  }
+
+ private:
+  void update(const Record<K, V>& record) {
+    const RecordInfo cause{record.timestamp, record.headers, record.origin};
+    Timestamp erased = record.timestamp;
+    if constexpr (Step::kRows == Rows::kMayVanish) {
+      if (const Row* row = store_->find(record.key, record.key_bytes)) erased = std::max(erased, row->timestamp);
+    }
+    // The policy has dealt with a failure, and the row is as it was.
+    static_cast<void>(this->guarded([&] {
+      store_->modify(
+          record.key, erased, [&](std::optional<Row>& row) { change(record, row); }, record.key_bytes, &cause);
+    }));
+  }
+
+  void update_and_emit(const Record<K, V>& record) {
+    const Row* now = nullptr;
+    std::optional<Value> before;
+    Timestamp timestamp = record.timestamp;
+    if constexpr (Step::kRows == Rows::kMayVanish) {
+      if (const Row* row = store_->find(record.key, record.key_bytes)) timestamp = std::max(timestamp, row->timestamp);
+    }
+    const bool done = this->guarded([&] {
+      now = store_->modify(
+          record.key, timestamp,
+          [&](std::optional<Row>& row) {
+            if (before_wanted_ && row) before = row->value;
+            change(record, row);
+          },
+          record.key_bytes);
+    });
+    if (!done) return;
+    const Change<Value> change{value_of(now), before ? &*before : nullptr, true};
+    this->emit({record.key, change, now != nullptr ? now->timestamp : timestamp, record.headers, record.origin,
+                record.key_bytes});
+  }
+
+  void change(const Record<K, V>& record, std::optional<Row>& row) const {
+    const Timestamp timestamp = row ? std::max(record.timestamp, row->timestamp) : record.timestamp;
+    step_(record.with_value(non_null(record.value)), row);
+    if (row) row->timestamp = timestamp;
+  }
+
+  [[nodiscard]] static const Value* value_of(const Row* row) { return row == nullptr ? nullptr : &row->value; }
+
+  const std::string store_name_;
+  const Emit emit_;
+  const bool before_wanted_;
+  const Step step_;
+  KeyValueStore<K, Value>* store_ = nullptr;
+};
+
+// Adds such a node, and its store, below a group.
+template <class K, class V, class Step>
+[[nodiscard]] auto add_aggregate(const KGroupedStream<K, V>& group, const std::string& verb,
+                                 const TableOptions& options, Step step, const Location& where) {
+  using Key = NonNull<K>;
+  using Value = typename Step::Value;
+  const std::string& store = options.store.text();
+  const KStream<Key, V> stream = group.keyed_stream(store, where);
+  stream.graph()->topology().add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(),
+                                       where);
+  TableAccess<Key, Value> access = access_to_store<Key, Value>(store);
+  GraphPoint point = stream.extend_named(
+      stream.name_for(verb, options.name), options.on_error,
+      [store, emit = options.emit, before = access.before, step = std::move(step)]() -> std::unique_ptr<Node> {
+        return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
+      },
+      where, {store});
+  return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
+}
+
+}  // namespace weir

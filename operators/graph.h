@@ -1,0 +1,92 @@
+// The graph that a program's stream and table handles describe together, and a place in it.
+//
+// Verbs are written against these two: a handle is a GraphPoint that knows its types, and a verb extends the graph below
+// it. Nothing here knows a key or a value type.
+//
+// Thread safety: none; a program describes its topology on one thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+#include <weir/core/node.h>
+#include <weir/core/topology_builder.h>
+#include <weir/operators/options.h>
+
+namespace weir {
+
+// Makes one node per task. Called on the threads that run tasks, perhaps on several at a time.
+using NodeFactory = std::function<std::unique_ptr<Node>()>;
+
+// Returns a factory of `N`s that are built from copies of `arguments`.
+template <class N, class... Arguments>
+[[nodiscard]] NodeFactory node_factory(Arguments... arguments) {
+  return [... arguments = std::move(arguments)]() -> std::unique_ptr<Node> { return std::make_unique<N>(arguments...); };
+}
+
+// What all handles of one StreamBuilder share; lives as long as the last of them.
+class Graph {
+ public:
+  [[nodiscard]] TopologyBuilder& topology() { return topology_; }
+
+  // A topic that stream() reads: who asks again for the same types gets the same source.
+  struct Source {
+    NodeIndex node = 0;
+    std::type_index key;
+    std::type_index value;
+    Location where;
+  };
+
+  // Returns the source of a topic if there is one; null otherwise.
+  [[nodiscard]] const Source* source_of(const std::string& topic) const;
+  void remember_source(const std::string& topic, const Source& source);
+
+ private:
+  TopologyBuilder topology_;
+  std::map<std::string, Source> sources_;
+};
+
+using GraphPtr = std::shared_ptr<Graph>;  // shared by the handles
+
+// A node whose output can be used. Cheap to copy.
+class GraphPoint {
+ public:
+  // `rekeyed`: keys were changed since the records were last read from a topic, so that records of one key may be in
+  // several partitions. What needs them together repartitions first.
+  GraphPoint(GraphPtr graph, NodeIndex node, bool rekeyed)
+      : graph_(std::move(graph)), node_(node), rekeyed_(rekeyed) {}
+
+  [[nodiscard]] const GraphPtr& graph() const { return graph_; }
+  [[nodiscard]] NodeIndex node() const { return node_; }
+  [[nodiscard]] bool rekeyed() const { return rekeyed_; }
+
+  // For those who write verbs: adds a node below this one, called `options.name` or else "<verb>-<n>".
+  GraphPoint extend(const std::string& verb, const VerbOptions& options, NodeFactory make, const Location& where,
+                    std::vector<std::string> stores = {}) const;
+
+  // The same with a name that is chosen already, see name_for.
+  GraphPoint extend_named(const std::string& name, ErrorPolicy on_error, NodeFactory make, const Location& where,
+                          std::vector<std::string> stores = {}) const;
+
+  // Returns `wanted`, or if it is empty "<verb>-<n>".
+  [[nodiscard]] std::string name_for(const std::string& verb, const std::string& wanted) const;
+
+  // Notes a mistake for StreamBuilder::build to report.
+  void problem(const std::string& what, const Location& where) const;
+
+  // Returns the same place, with the keys changed, or with the keys as they were.
+  [[nodiscard]] GraphPoint with_rekeyed(bool rekeyed) const { return {graph_, node_, rekeyed}; }
+
+ private:
+  GraphPtr graph_;
+  NodeIndex node_;
+  bool rekeyed_;
+};
+
+}  // namespace weir

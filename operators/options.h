@@ -1,0 +1,87 @@
+// What verbs can be told. Every option has a default; fill them by name, in this order:
+//
+//   orders.filter({.name = "paid", .on_error = weir::ErrorPolicy::kDeadLetter}, is_paid)
+//
+// A name that owns something on the broker or on disk (a store, a topic) must be given; the rest may be.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weir/core/error_policy.h>
+#include <weir/core/time.h>
+#include <weir/core/topology_builder.h>
+
+namespace weir {
+
+// The line of the user's program that called a verb; problems found by build() carry it.
+using Location = TopologyBuilder::Location;
+
+// For verbs that keep nothing.
+struct VerbOptions {
+  // The node's name in descriptions, metrics and errors. Default: "<verb>-<n>".
+  std::string name = {};
+  // What happens to a record for which the user's callable throws. Default: as the application says.
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
+// The name of something that owns a topic. It must be given and stay the same from release to release: so there is no
+// default, and leaving it out does not compile.
+class RequiredName {
+ public:
+  RequiredName() = delete;
+  RequiredName(std::string name) : name_(std::move(name)) {}  // NOLINT(google-explicit-constructor)
+  RequiredName(const char* name) : name_(name) {}             // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] const std::string& text() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+// The name of a store, and of its changelog topic.
+class StoreName : public RequiredName {
+ public:
+  using RequiredName::RequiredName;
+};
+
+// When a table tells those downstream of a change.
+enum class Emit {
+  kEveryUpdate,  // each record that changes a row
+  kOnCommit,     // the last state of each changed row, when the task commits: fewer records, later
+};
+
+// For verbs that make a table.
+struct TableOptions {
+  StoreName store;
+  std::string name = {};  // of the node
+  Emit emit = Emit::kEveryUpdate;
+  // On disk; otherwise in memory, and restored from the changelog at each start.
+  bool persistent = true;
+  // Backed by a changelog topic. Without one the rows are lost when the task moves to another machine.
+  bool logged = true;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
+// For verbs that make a table of windows.
+struct WindowOptions {
+  StoreName store;
+  std::string name = {};  // of the node
+  Emit emit = Emit::kEveryUpdate;
+  // How long windows can be looked up after they started; at least size and grace, which is the default.
+  std::optional<Duration> retention = std::nullopt;
+  bool persistent = true;
+  bool logged = true;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
+// For KStream::repartition.
+struct RepartitionOptions {
+  // The topic is called "<application>-<name>-repartition".
+  RequiredName name;
+  // Default: as many as the largest topic upstream has.
+  std::optional<Partition> partitions = std::nullopt;
+};
+
+}  // namespace weir

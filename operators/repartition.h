@@ -1,0 +1,96 @@
+// repartition sends a stream through a topic of its own, so that records of one key are together again.
+//
+//   orders.select_key([](const Order& order) { return order.city; })
+//       .repartition({.name = "by-city", .partitions = 12})
+//       .process(...)
+//
+// What groups, joins, or makes a table of a stream whose keys were changed repartitions by itself; the topic is then called
+// after the store or the group. Records without a key have no place to go: they are dropped and counted. Time and headers
+// travel along. Three nodes: "<name>-repartition-filter" (if keys can be null), "-sink" and "-source".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weir/core/node.h>
+#include <weir/core/serde.h>
+#include <weir/operators/sink.h>
+#include <weir/operators/source.h>
+#include <weir/operators/stream.h>
+#include <weir/operators/topic_key.h>
+
+namespace weir {
+
+// Drops records without a key, and takes the std::optional off the key's type.
+template <class K, class V>
+class KeyFilterNode final : public UnaryNode<K, V, NonNull<K>, V> {
+ public:
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.key)) {
+      this->context().drop(DropReason::kNullKey);
+      return;
+    }
+    this->emit({non_null(record.key), record.value, record.timestamp, record.headers, record.origin, record.key_bytes});
+  }
+};
+
+// Adds the sink, the topic and the source. `base` names them.
+GraphPoint through_repartition_topic(const GraphPoint& stream, const std::string& base,
+                                     std::optional<Partition> partitions, NodeFactory sink, NodeFactory source,
+                                     const Location& where);
+
+// For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added.
+template <class K, class V>
+KStream<K, V> repartitioned(const KStream<K, V>& stream, const std::string& base, std::optional<Partition> partitions,
+                            const Location& where) {
+  using KeyFormat = RepartitionKey<NonNull<K>>;
+  const TopicName topic{base + "-repartition", /*internal=*/true};
+  return KStream<K, V>(through_repartition_topic(stream, base, partitions, node_factory<TopicSink<K, V, KeyFormat>>(topic),
+                                                 node_factory<TypedSource<K, V, KeyFormat>>(), where));
+}
+
+// The same for a stream whose types may have no bytes, which is a problem that build() then reports.
+template <class K, class V>
+KStream<K, V> repartitioned_or_problem(const KStream<K, V>& stream, const std::string& base, const Location& where) {
+  if constexpr (Transportable<K> && Transportable<V>) {
+    return repartitioned(stream, base, std::nullopt, where);
+  } else {
+    stream.problem("'" + base + "' needs a repartition topic, because the keys were changed, but the key or the value " +
+                       "has no weir::Serde",
+                   where);
+    return stream;
+  }
+}
+
+// Returns the stream without records that have no key, and with the others where their keys belong; what is there already
+// stays as it is if the keys were not changed. `base` names what is added.
+template <class K, class V>
+KStream<NonNull<K>, V> keyed(const KStream<K, V>& stream, const std::string& base, const Location& where) {
+  const auto filtered = [&](const std::string& name) {
+    if constexpr (kIsOptional<K>) {
+      return KStream<NonNull<K>, V>(
+          stream.extend_named(name, ErrorPolicy::kInherit, node_factory<KeyFilterNode<K, V>>(), where));
+    } else {
+      return stream;
+    }
+  };
+  if (!stream.rekeyed()) return filtered(base + "-key-filter");
+  return repartitioned_or_problem(filtered(base + "-repartition-filter"), base, where);
+}
+
+template <class K, class V>
+KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Location where) const
+  requires Transportable<K> && Transportable<V>
+{
+  const std::string& name = options.name.text();
+  if constexpr (kIsOptional<K>) {
+    const KStream<NonNull<K>, V> filtered(extend_named(name + "-repartition-filter", ErrorPolicy::kInherit,
+                                                       node_factory<KeyFilterNode<K, V>>(), where));
+    return repartitioned(filtered, name, options.partitions, where);
+  } else {
+    return repartitioned(*this, name, options.partitions, where);
+  }
+}
+
+}  // namespace weir

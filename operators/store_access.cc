@@ -1,0 +1,30 @@
+#include <weir/operators/store_access.h>
+
+#include <fmt/format.h>
+
+#include <weir/core/status.h>
+
+namespace weir {
+
+void wrong_store_type(const Node& node, const StateStore& store) {
+  const StoreSpec& spec = store.spec();
+  throw ProcessingFailure{
+      fatal_error(fmt::format("the store '{}' that node '{}' asks for is of another type: it is a {} store of {} to {}",
+                              spec.name, node.name(), spec.kind, spec.key_format, spec.value_format))};
+}
+
+StoreOptions store_options(const TableOptions& options) {
+  StoreOptions result;
+  result.persistent = options.persistent;
+  result.logged = options.logged;
+  return result;
+}
+
+StoreOptions store_options(const WindowOptions& options) {
+  StoreOptions result;
+  result.persistent = options.persistent;
+  result.logged = options.logged;
+  return result;
+}
+
+}  // namespace weir

@@ -1,0 +1,118 @@
+// Where a program begins: describes a topology, from topics to topics.
+//
+//   weir::StreamBuilder builder;
+//   const auto orders = builder.stream<std::string, Order>("orders", {.on_error = weir::ErrorPolicy::kDeadLetter});
+//   orders.filter(is_paid).to("paid-orders");
+//   const absl::StatusOr<weir::Topology> topology = builder.build();
+//
+// Nothing runs here and nothing is checked before build(), which reports all that does not fit together at once, each
+// problem with the line of the program that caused it.
+//
+// Thread safety: none.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeindex>
+#include <typeinfo>
+#include <utility>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/serde.h>
+#include <weir/operators/concepts.h>
+#include <weir/operators/graph.h>
+#include <weir/operators/processor.h>
+#include <weir/operators/source.h>
+#include <weir/operators/stream.h>
+#include <weir/operators/table.h>
+#include <weir/operators/table_node.h>
+#include <weir/operators/window_end_node.h>
+#include <weir/operators/windowed.h>
+
+namespace weir {
+
+template <class K, class V>
+struct StreamOptions {
+  std::string name = {};
+  // What happens to a record that does not decode. Default: as the application says.
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+  // Finds the time in the record. Default: the time Kafka gives.
+  TimestampExtractor<K, V> timestamp = {};
+  // For keys that are windows: their size, which the topic does not tell. Default: the end is kUnknownEnd.
+  std::optional<Duration> window_size = std::nullopt;
+};
+
+class StreamBuilder {
+ public:
+  StreamBuilder() : graph_(std::make_shared<Graph>()) {}
+
+  // Reads a topic. Nulls are accepted where the type is a std::optional. Reading a topic again with the same types gives the
+  // same source; with other types, or with options of its own, it is a problem.
+  template <class K, class V>
+    requires Transportable<K> && Transportable<V> && std::default_initializable<K> && std::default_initializable<V>
+  [[nodiscard]] KStream<K, V> stream(const std::string& topic, Location where = Location::current()) {
+    if (const auto known = known_source(topic, typeid(K), typeid(V))) return KStream<K, V>(*known);
+    return stream<K, V>(topic, {}, where);
+  }
+  template <class K, class V>
+    requires Transportable<K> && Transportable<V> && std::default_initializable<K> && std::default_initializable<V>
+  [[nodiscard]] KStream<K, V> stream(const std::string& topic, StreamOptions<K, V> options,
+                                     Location where = Location::current()) {
+    const GraphPoint source =
+        add_source(topic, "stream", options.name, options.on_error,
+                   node_factory<TypedSource<K, V>>(options.timestamp.function()), typeid(K), typeid(V), where);
+    if constexpr (kIsWindowed<NonNull<K>>) {
+      if (options.window_size) {
+        return KStream<K, V>(with_window_ends(topic, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));
+      }
+    }
+    return KStream<K, V>(source);
+  }
+
+  // Reads a topic as a table: the last value of each key, a null deletes. Records without a key are dropped and counted.
+  template <class K, class V>
+    requires Storable<K> && Storable<V>
+  [[nodiscard]] KTable<K, V> table(const std::string& topic, TableOptions options,
+                                   Location where = Location::current()) {
+    using NullableKey = std::optional<K>;
+    using NullableValue = std::optional<V>;
+    options.name = graph_->topology().name_for("table", options.name);
+    const KStream<NullableKey, NullableValue> source(
+        add_source(topic, "", options.name + "-source", options.on_error,
+                   node_factory<TypedSource<NullableKey, NullableValue>>(), typeid(NullableKey), typeid(NullableValue),
+                   where));
+    return add_table<Rows::kMayVanish>(source, "", options, where);
+  }
+
+  // Adds a store for processors. The handle knows its type.
+  template <Storable K, Storable V>
+  StoreHandle<KeyValueStore<K, V>> key_value_store(const std::string& name, const StoreOptions& options = {},
+                                                   Location where = Location::current()) {
+    add_store(key_value_store_spec<K, V>(name, options), where);
+    return {name};
+  }
+
+  // Returns the topology, or InvalidArgument with a line per problem.
+  [[nodiscard]] absl::StatusOr<Topology> build() const;
+
+  // For those who write verbs.
+  [[nodiscard]] const GraphPtr& graph() const { return graph_; }
+
+ private:
+  // Returns the source that reads a topic already, if it has these types.
+  [[nodiscard]] std::optional<GraphPoint> known_source(const std::string& topic, std::type_index key,
+                                                       std::type_index value) const;
+  GraphPoint add_source(const std::string& topic, const std::string& verb, const std::string& name,
+                        ErrorPolicy on_error, NodeFactory make, std::type_index key, std::type_index value,
+                        const Location& where);
+  // Adds a node that completes windows, and makes it what the next stream() of the topic gets.
+  GraphPoint with_window_ends(const std::string& topic, const GraphPoint& source, NodeFactory make);
+  void add_store(StoreSpec spec, const Location& where);
+
+  GraphPtr graph_;
+};
+
+}  // namespace weir

@@ -1,0 +1,86 @@
+// The node that keeps a table of what a stream or topic says: the last value of each key, a null deletes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weir/core/node.h>
+#include <weir/operators/options.h>
+#include <weir/operators/store_access.h>
+#include <weir/operators/table.h>
+#include <weir/state/key_value_store.h>
+
+namespace weir {
+
+// K and V may be optional; the table's are not.
+template <class K, class V>
+class TableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
+ public:
+  using Key = NonNull<K>;
+  using Value = NonNull<V>;
+  using Row = Timestamped<Value>;
+
+  TableNode(std::string store, Emit emit, std::shared_ptr<const BeforeWish> before)
+      : store_name_(std::move(store)), emit_(emit), before_wanted_(before->wanted()) {}
+
+  void open() override {
+    store_ = &typed_store<KeyValueStore<Key, Value>>(this->context(), *this, store_name_);
+    if (emit_ == Emit::kEveryUpdate) return;
+    store_->on_commit({.before = before_wanted_},
+                      [this](const Key& key, const Row* now, const Row* before, Timestamp timestamp,
+                             const Headers& headers, const Origin& origin) {
+                        const Change<Value> change{now == nullptr ? nullptr : &now->value,
+                                                   before == nullptr ? nullptr : &before->value, true};
+                        this->emit({key, change, timestamp, headers, origin, {}});
+                      });
+  }
+
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.key)) {
+      this->context().drop(DropReason::kNullKey);
+      return;
+    }
+    const Key& key = non_null(record.key);
+    std::optional<Value> before;
+    if (before_wanted_ && emit_ == Emit::kEveryUpdate) {
+      if (const Row* row = store_->find(key, record.key_bytes)) before = row->value;
+    }
+    const RecordInfo cause{record.timestamp, record.headers, record.origin};
+    const RecordInfo* told = emit_ == Emit::kOnCommit ? &cause : nullptr;
+    if (is_null(record.value)) {
+      store_->erase(key, record.timestamp, record.key_bytes, told);
+    } else {
+      store_->put(key, non_null(record.value), record.timestamp, record.key_bytes, told);
+    }
+    if (emit_ == Emit::kOnCommit) return;
+    const Change<Value> change{is_null(record.value) ? nullptr : &non_null(record.value), before ? &*before : nullptr,
+                               true};
+    this->emit({key, change, record.timestamp, record.headers, record.origin, record.key_bytes});
+  }
+
+ private:
+  const std::string store_name_;
+  const Emit emit_;
+  const bool before_wanted_;
+  KeyValueStore<Key, Value>* store_ = nullptr;
+};
+
+// Adds such a node, and its store.
+template <Rows rows, class K, class V>
+[[nodiscard]] KTable<NonNull<K>, NonNull<V>, rows> add_table(const KStream<K, V>& stream, const std::string& verb,
+                                                             const TableOptions& options, const Location& where) {
+  const std::string& store = options.store.text();
+  stream.graph()->topology().add_store(key_value_store_spec<NonNull<K>, NonNull<V>>(store, store_options(options)),
+                                       state_engine(), where);
+  TableAccess<NonNull<K>, NonNull<V>> access = access_to_store<NonNull<K>, NonNull<V>>(store);
+  GraphPoint point = stream.extend_named(
+      stream.name_for(verb, options.name), options.on_error,
+      [store, emit = options.emit, before = access.before]() -> std::unique_ptr<Node> {
+        return std::make_unique<TableNode<K, V>>(store, emit, before);
+      },
+      where, {store});
+  return KTable<NonNull<K>, NonNull<V>, rows>(std::move(point), std::move(access));
+}
+
+}  // namespace weir

@@ -1,0 +1,66 @@
+// A grouped stream cut into windows of time: what is counted, reduced or aggregated is so by key and window.
+//
+//   orders.group_by_key()
+//       .windowed_by(weir::tumbling({.size = 5min, .grace = 1min}))
+//       .count({.store = "orders-per-5-minutes"})
+//       .to_stream()          // KStream<Windowed<std::string>, std::int64_t>
+//       .to("order-counts");
+//
+// "Now" is the largest timestamp that reached the operator, and not the clock on the wall: windows of a stream at rest stay
+// open. It is committed with the task, so a restart makes no difference. A record that comes too late for a window is
+// dropped for that window and counted.
+//
+// Records without a key are dropped and do not move "now". Null values, where the type has them, are counted, and given to
+// the reducer or aggregator, like any other.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include <weir/operators/aggregator.h>
+#include <weir/operators/concepts.h>
+#include <weir/operators/grouped.h>
+#include <weir/operators/options.h>
+#include <weir/operators/table.h>
+#include <weir/operators/time_windows.h>
+#include <weir/operators/windowed.h>
+
+namespace weir {
+
+template <class K, class V>
+class KWindowedStream {
+ public:
+  using Key = Windowed<NonNull<K>>;
+
+  KWindowedStream(KGroupedStream<K, V> group, TimeWindows windows)
+      : group_(std::move(group)), windows_(std::move(windows)) {}
+
+  // See count.h.
+  [[nodiscard]] auto count(WindowOptions options, Location where = Location::current()) const
+      -> KTable<Windowed<NonNull<K>>, std::int64_t, Rows::kStay>
+    requires Storable<NonNull<K>>;
+
+  // See reduce.h. Where values may be null, the reducer's second argument is a std::optional.
+  template <class Reducer>
+    requires ReducerOver<Reducer, NonNull<V>, V> && Storable<NonNull<K>> && Storable<NonNull<V>>
+  [[nodiscard]] auto reduce(WindowOptions options, Reducer reduce_values, Location where = Location::current()) const
+      -> KTable<Windowed<NonNull<K>>, NonNull<V>, kRowsReducedBy<Reducer, NonNull<V>, V>>;
+
+  // See aggregate.h. Where values may be null, the aggregator is given a std::optional.
+  template <Initializer Init, class Aggregator>
+    requires AggregatorOver<Aggregator, NonNull<K>, V, InitialOf<Init>> && Storable<NonNull<K>> &&
+             Storable<InitialOf<Init>>
+  [[nodiscard]] auto aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
+                               Location where = Location::current()) const
+      -> KTable<Windowed<NonNull<K>>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>>;
+
+  // For those who write verbs.
+  [[nodiscard]] const KGroupedStream<K, V>& group() const { return group_; }
+  [[nodiscard]] const TimeWindows& windows() const { return windows_; }
+
+ private:
+  KGroupedStream<K, V> group_;
+  TimeWindows windows_;
+};
+
+}  // namespace weir
