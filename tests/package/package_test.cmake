@@ -1,5 +1,5 @@
-# Installs the build BUILD into an empty prefix, then configures, builds and runs word_count/ against it and compares what
-# it prints. On the way: what is installed must be complete in itself.
+# Installs the build BUILD into an empty prefix, then configures, builds and runs two programs against it and compares what
+# they print: word_count/ and the one of README.md. On the way: what is installed must be complete in itself.
 cmake_minimum_required(VERSION 3.25)
 set(place ${BUILD}/package_test)
 set(prefix ${place}/prefix)
@@ -52,12 +52,38 @@ foreach(file ${package_files})
   endforeach()
 endforeach()
 
-run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/word_count -B ${place}/build -G ${GENERATOR}
-    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${prefix})
-run(${CMAKE_COMMAND} --build ${place}/build)
-run(${place}/build/word_count)
-set(expected "and 1\nfish 1\nriver 1\nthe 3\nweir 1\n")
-if(NOT output STREQUAL expected)
-  message(FATAL_ERROR "word_count printed\n${output}instead of\n${expected}")
-endif()
-message(STATUS "${header_count} headers installed; word_count built and ran")
+# The outside project of the folder PROJECT prints EXPECTED.
+function(expect_output PROJECT EXPECTED)
+  run(${CMAKE_COMMAND} -S ${PROJECT} -B ${PROJECT}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+      -DCMAKE_PREFIX_PATH=${prefix})
+  run(${CMAKE_COMMAND} --build ${PROJECT}/build)
+  run(${PROJECT}/build/word_count)
+  if(NOT output STREQUAL EXPECTED)
+    message(FATAL_ERROR "${PROJECT}: printed\n${output}instead of\n${EXPECTED}")
+  endif()
+endfunction()
+
+file(COPY ${CMAKE_CURRENT_LIST_DIR}/word_count/ DESTINATION ${place}/embedded)
+expect_output(${place}/embedded "and 1\nfish 1\nriver 1\nthe 3\nweir 1\n")
+
+# The README's program, taken from there, prints what the README says.
+file(READ ${source}/README.md rest)
+foreach(block code shown)
+  string(REGEX MATCH "\n```(cpp)?\n" begin "${rest}")
+  string(FIND "${rest}" "${begin}" at)
+  if(NOT begin OR at EQUAL -1)
+    message(FATAL_ERROR "README.md: no program followed by what it prints")
+  endif()
+  string(LENGTH "${begin}" length)
+  math(EXPR at "${at} + ${length}")
+  string(SUBSTRING "${rest}" ${at} -1 rest)
+  string(FIND "${rest}" "```\n" end)
+  string(SUBSTRING "${rest}" 0 ${end} ${block})
+  math(EXPR end "${end} + 3")
+  string(SUBSTRING "${rest}" ${end} -1 rest)
+endforeach()
+file(COPY ${CMAKE_CURRENT_LIST_DIR}/word_count/CMakeLists.txt DESTINATION ${place}/readme)
+file(WRITE ${place}/readme/main.cc "${code}")
+expect_output(${place}/readme "${shown}")
+
+message(STATUS "${header_count} headers installed; both programs built and ran")
