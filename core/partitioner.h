@@ -11,7 +11,8 @@ namespace weir {
 // Returns the 32-bit murmur2 hash as Kafka's Java clients compute it (their int, seen as unsigned).
 [[nodiscard]] std::uint32_t murmur2(BytesView key);
 
-// Returns the partition of an already hashed key among `count` (> 0): the sign bit is cleared, then the remainder taken.
+// Returns the partition of an already hashed key among `count` (> 0): the sign bit is cleared, then the
+// remainder taken.
 [[nodiscard]] inline Partition partition_for_hash(std::uint32_t hash, Partition count) {
   return static_cast<Partition>((hash & 0x7fffffffU) % static_cast<std::uint32_t>(count));
 }

@@ -26,17 +26,18 @@ void EmbeddedAdmin::poll() {
 
 Pending<std::vector<TopicDescription>> EmbeddedAdmin::describe_topics(std::vector<std::string> names) {
   using Result = std::vector<TopicDescription>;
-  return operations_.start<Result>(Operation::kDescribeTopics,
-                                   [names = std::move(names)](Engine& engine) -> Answer<Result> {
-                                     Result result;
-                                     for (const std::string& name : names) result.push_back(engine.describe_topic(name));
-                                     return absl::StatusOr<Result>(std::move(result));
-                                   });
+  return operations_.start(Operation::kDescribeTopics,
+                           [names = std::move(names)](Engine& engine) -> Answer<Result> {
+                             Result result;
+                             for (const std::string& name : names)
+                               result.push_back(engine.describe_topic(name));
+                             return absl::StatusOr<Result>(std::move(result));
+                           });
 }
 
 Pending<std::vector<std::string>> EmbeddedAdmin::list_topics() {
   using Result = std::vector<std::string>;
-  return operations_.start<Result>(Operation::kListTopics, [](Engine& engine) -> Answer<Result> {
+  return operations_.start(Operation::kListTopics, [](Engine& engine) -> Answer<Result> {
     Result result;
     for (const auto& [name, topic] : engine.topics()) result.push_back(name);
     return absl::StatusOr<Result>(std::move(result));

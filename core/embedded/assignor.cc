@@ -4,7 +4,8 @@
 
 namespace weir::embedded {
 
-std::vector<std::vector<Partition>> assign_stickily(const std::vector<std::vector<Partition>>& owned, Partition count) {
+std::vector<std::vector<Partition>> assign_stickily(const std::vector<std::vector<Partition>>& owned,
+                                                    Partition count) {
   const std::size_t members = owned.size();
   std::vector<std::vector<Partition>> result(members);
   if (members == 0) return result;
@@ -23,7 +24,8 @@ std::vector<std::vector<Partition>> assign_stickily(const std::vector<std::vecto
     });
   }
 
-  // `larger` members get one partition more than the others: those who claim more than the common share come first.
+  // `larger` members get one partition more than the others: those who claim more than the common share come
+  // first.
   const std::size_t share = total / members;
   std::size_t larger = total % members;
   std::vector<std::size_t> quota(members, share);

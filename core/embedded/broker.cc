@@ -12,11 +12,14 @@ std::optional<Bytes> owned(NullableBytes bytes) {
   return Bytes(*bytes);
 }
 
-NullableBytes view(const std::optional<Bytes>& bytes) { return bytes ? NullableBytes(*bytes) : NullableBytes(); }
+NullableBytes view(const std::optional<Bytes>& bytes) {
+  return bytes ? NullableBytes(*bytes) : NullableBytes();
+}
 
 }  // namespace
 
-EmbeddedBroker::EmbeddedBroker(const Clock& clock) : clock_(clock), engine_(std::make_unique<embedded::Engine>(clock)) {}
+EmbeddedBroker::EmbeddedBroker(const Clock& clock)
+    : clock_(clock), engine_(std::make_unique<embedded::Engine>(clock)) {}
 
 EmbeddedBroker::~EmbeddedBroker() = default;
 
@@ -51,7 +54,8 @@ std::vector<std::string> EmbeddedBroker::topics() {
   return names;
 }
 
-absl::StatusOr<Offset> EmbeddedBroker::append(const std::string& topic, Partition partition, const NewRecord& record) {
+absl::StatusOr<Offset> EmbeddedBroker::append(const std::string& topic, Partition partition,
+                                              const NewRecord& record) {
   std::string headers;
   embedded::encode_headers(record.headers, headers);
   return enter()->append(topic, partition, {view(record.key), view(record.value), headers, record.timestamp});
@@ -91,7 +95,9 @@ Offset EmbeddedBroker::end_offset(const std::string& topic, Partition partition,
 
 absl::Status EmbeddedBroker::compact(const std::string& topic) { return enter()->compact(topic); }
 
-absl::Status EmbeddedBroker::enforce_retention(const std::string& topic) { return enter()->enforce_retention(topic); }
+absl::Status EmbeddedBroker::enforce_retention(const std::string& topic) {
+  return enter()->enforce_retention(topic);
+}
 
 absl::Status EmbeddedBroker::delete_records(const std::string& topic, Partition partition, Offset before) {
   return enter()->delete_records({{{topic, partition}, before, {}}});
@@ -105,16 +111,21 @@ GroupDescription EmbeddedBroker::describe_group(const std::string& group) {
   const embedded::Group& state = *found->second;
   description.generation = state.generation();
   if (!state.members().empty()) {
-    description.state = state.preparing() ? GroupDescription::State::kPreparing : GroupDescription::State::kStable;
+    description.state =
+        state.preparing() ? GroupDescription::State::kPreparing : GroupDescription::State::kStable;
   }
   for (const auto& member : state.members()) {
-    description.members.push_back({member->id, member->options.instance_id, member->options.client_id,
-                                   member->options.topic, {member->assignment.begin(), member->assignment.end()}});
+    description.members.push_back({member->id,
+                                   member->options.instance_id,
+                                   member->options.client_id,
+                                   member->options.topic,
+                                   {member->assignment.begin(), member->assignment.end()}});
   }
   return description;
 }
 
-std::optional<PartitionOffset> EmbeddedBroker::committed(const std::string& group, const TopicPartition& where) {
+std::optional<PartitionOffset> EmbeddedBroker::committed(const std::string& group,
+                                                         const TopicPartition& where) {
   const Access access = enter();
   const auto& offsets = access->group(group).committed();
   const auto found = offsets.find(where);

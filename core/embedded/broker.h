@@ -1,13 +1,14 @@
-// A Kafka in the process: topics, consumer groups and transactions with Kafka's semantics, in memory, gone at exit. It
-// never listens on a network.
+// A Kafka in the process: topics, consumer groups and transactions with Kafka's semantics, in memory, gone at
+// exit. It never listens on a network.
 //
-// Programs reach it through `make_embedded_transport`; the functions here are for those who stand beside it: tests, the
-// topology driver, the simulator. They take effect at once.
+// Programs reach it through `make_embedded_transport`; the functions here are for those who stand beside it:
+// tests, the topology driver, the simulator. They take effect at once.
 //
-// Time is the clock's alone, and passes when somebody calls: sessions and transactions expire at the first call after
-// their deadline.
+// Time is the clock's alone, and passes when somebody calls: sessions and transactions expire at the first
+// call after their deadline.
 //
-// Thread safety: may be used from any thread; one mutex guards everything. Used from one thread it is deterministic.
+// Thread safety: may be used from any thread; one mutex guards everything. Used from one thread it is
+// deterministic.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +59,7 @@ struct MemberDescription {
   std::string member_id;
   std::string instance_id;
   std::string client_id;
-  std::string topic;                        // what it subscribed to
+  std::string topic;                       // what it subscribed to
   std::vector<TopicPartition> assignment;  // ascending
 };
 
@@ -84,24 +85,27 @@ class EmbeddedBroker {
   EmbeddedBroker(const EmbeddedBroker&) = delete;
   EmbeddedBroker& operator=(const EmbeddedBroker&) = delete;
 
-  // ---------------------------------------------------------------------------------------------------- topics
+  // -------------------------------------------------------------------------------------------------- topics
 
   // Creates a topic; one that exists stays as it is.
   [[nodiscard]] absl::Status create_topic(const std::string& name, Partition partitions = 1,
-                            const std::map<std::string, std::string>& config = {});
+                                          const std::map<std::string, std::string>& config = {});
   [[nodiscard]] absl::Status delete_topic(const std::string& name);
   // Grows a topic to that many partitions; refuses to shrink it.
   [[nodiscard]] absl::Status grow_topic(const std::string& name, Partition partitions);
   // Changes some settings of a topic.
-  [[nodiscard]] absl::Status configure_topic(const std::string& name, const std::map<std::string, std::string>& changes);
+  [[nodiscard]] absl::Status configure_topic(const std::string& name,
+                                             const std::map<std::string, std::string>& changes);
   // Describes a topic; one that does not exist has no partitions.
   [[nodiscard]] TopicDescription describe(const std::string& topic);
   [[nodiscard]] std::vector<std::string> topics();
 
-  // ---------------------------------------------------------------------------------------------------- records
+  // ------------------------------------------------------------------------------------------------- records
 
-  // Appends a record outside any transaction and returns its offset. kAnyPartition: by the key, 0 if that is null.
-  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition, const NewRecord& record);
+  // Appends a record outside any transaction and returns its offset. kAnyPartition: by the key, 0 if that is
+  // null.
+  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition,
+                                              const NewRecord& record);
 
   // Returns the records of a partition from an offset on; none if there is no such partition.
   [[nodiscard]] std::vector<BrokerRecord> read(const std::string& topic, Partition partition, Offset from = 0,
@@ -114,30 +118,32 @@ class EmbeddedBroker {
 
   // Compacts everything that is settled, at once. Refuses a topic that is not compacted.
   [[nodiscard]] absl::Status compact(const std::string& topic);
-  // Deletes what retention.ms and retention.bytes no longer cover, at once, record by record. Refuses a topic whose
-  // cleanup.policy does not delete.
+  // Deletes what retention.ms and retention.bytes no longer cover, at once, record by record. Refuses a topic
+  // whose cleanup.policy does not delete.
   [[nodiscard]] absl::Status enforce_retention(const std::string& topic);
   // Deletes the records before an offset.
   [[nodiscard]] absl::Status delete_records(const std::string& topic, Partition partition, Offset before);
 
-  // ---------------------------------------------------------------------------------------------------- groups
+  // -------------------------------------------------------------------------------------------------- groups
 
   [[nodiscard]] GroupDescription describe_group(const std::string& group);
   // Returns the committed offset, settled ones only; nothing if there is none.
-  [[nodiscard]] std::optional<PartitionOffset> committed(const std::string& group, const TopicPartition& where);
-  // Forgets committed offsets of topics no member subscribes to, if they were committed at least that long ago; the group
-  // may be alive.
+  [[nodiscard]] std::optional<PartitionOffset> committed(const std::string& group,
+                                                         const TopicPartition& where);
+  // Forgets committed offsets of topics no member subscribes to, if they were committed at least that long
+  // ago; the group may be alive.
   void expire_offsets(const std::string& group, Duration at_least = Duration::zero());
   // Removes a static member, as an administrator does. Returns whether there was one.
   bool remove_member(const std::string& group, const std::string& instance_id);
 
-  // ---------------------------------------------------------------------------------------------------- transactions
+  // -------------------------------------------------------------------------------------------- transactions
 
   [[nodiscard]] std::vector<TransactionDescription> transactions();
-  // Forgets an idle transactional id, as Kafka does after a week. Returns false if it is unknown or in a transaction.
+  // Forgets an idle transactional id, as Kafka does after a week. Returns false if it is unknown or in a
+  // transaction.
   bool expire_transactional_id(const std::string& transactional_id);
 
-  // ---------------------------------------------------------------------------------------------------- for the transport
+  // --------------------------------------------------------------------------------------- for the transport
 
   // The engine with the mutex held, after what is overdue has happened.
   class Access {

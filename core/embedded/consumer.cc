@@ -62,10 +62,12 @@ absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> EmbeddedConsumer::
 
 Pending<> EmbeddedConsumer::commit(std::vector<PartitionOffset> offsets) {
   if (closed_) return Pending<>::completed(misused("the consumer is closed"));
-  if (options_.group.empty()) return Pending<>::completed(misused("a consumer without a group cannot commit"));
-  return operations_.start(Operation::kCommitOffsets, [this, offsets = std::move(offsets)](Engine& engine) {
-    return answer_of(engine.commit_offsets(membership_.identity(), offsets));
-  });
+  if (options_.group.empty())
+    return Pending<>::completed(misused("a consumer without a group cannot commit"));
+  return operations_.start(Operation::kCommitOffsets,
+                           [who = membership_.identity(), offsets = std::move(offsets)](Engine& engine) {
+                             return answer_of(engine.commit_offsets(who, offsets));
+                           });
 }
 
 Pending<std::vector<PartitionOffset>> EmbeddedConsumer::committed(std::vector<TopicPartition> partitions) {
@@ -74,9 +76,10 @@ Pending<std::vector<PartitionOffset>> EmbeddedConsumer::committed(std::vector<To
   if (options_.group.empty()) {
     return Pending<Result>::completed(misused("a consumer without a group has no committed positions"));
   }
-  return operations_.start<Result>(
-      Operation::kFetchOffsets, [this, partitions = std::move(partitions)](Engine& engine) -> Answer<Result> {
-        const Group& group = engine.group(options_.group);
+  return operations_.start(
+      Operation::kFetchOffsets,
+      [name = options_.group, partitions = std::move(partitions)](Engine& engine) -> Answer<Result> {
+        const Group& group = engine.group(name);
         Result result;
         for (const TopicPartition& where : partitions) {
           if (group.unstable(where)) return std::nullopt;
@@ -94,16 +97,16 @@ Pending<std::vector<PartitionOffset>> EmbeddedConsumer::committed(std::vector<To
 Pending<std::vector<OffsetRange>> EmbeddedConsumer::offset_ranges(std::vector<TopicPartition> partitions) {
   using Result = std::vector<OffsetRange>;
   if (closed_) return Pending<Result>::completed(misused("the consumer is closed"));
-  return operations_.start<Result>(Operation::kListOffsets,
-                                   [partitions = std::move(partitions)](Engine& engine) -> Answer<Result> {
-                                     Result result;
-                                     for (const TopicPartition& where : partitions) {
-                                       const auto log = engine.find_log(where);
-                                       if (!log.ok()) return absl::StatusOr<Result>(log.status());
-                                       result.push_back({(*log)->begin(), (*log)->end()});
-                                     }
-                                     return absl::StatusOr<Result>(std::move(result));
-                                   });
+  return operations_.start(Operation::kListOffsets,
+                           [partitions = std::move(partitions)](Engine& engine) -> Answer<Result> {
+                             Result result;
+                             for (const TopicPartition& where : partitions) {
+                               const auto log = engine.find_log(where);
+                               if (!log.ok()) return absl::StatusOr<Result>(log.status());
+                               result.push_back({(*log)->begin(), (*log)->end()});
+                             }
+                             return absl::StatusOr<Result>(std::move(result));
+                           });
 }
 
 GroupMetadata EmbeddedConsumer::group_metadata() {
@@ -113,8 +116,11 @@ GroupMetadata EmbeddedConsumer::group_metadata() {
 Pending<> EmbeddedConsumer::close(bool leave_group) {
   if (closed_) return Pending<>::completed(Done{});
   closed_ = true;
-  return operations_.start(Operation::kLeaveGroup, [this, leave_group](Engine& engine) {
-    membership_.leave(engine, leave_group);
+  const bool tells = leave_group && membership_.owes_farewell();
+  const MemberIdentity who = membership_.identity();
+  membership_.forget();
+  return operations_.start(Operation::kLeaveGroup, [tells, who](Engine& engine) {
+    if (tells) engine.group(who.group).leave(who.member, engine.clock().steady());
     return answer_of(absl::OkStatus());
   });
 }

@@ -37,7 +37,8 @@ absl::Status Engine::create_topic(const NewTopic& request) {
   if (topics_.count(request.name) > 0) return absl::OkStatus();
   constexpr Partition kMostPartitions = 100'000;
   if (request.partitions <= 0 || request.partitions > kMostPartitions) {
-    return refused(fmt::format("invalid number of partitions: topic={} partitions={}", request.name, request.partitions));
+    return refused(fmt::format("invalid number of partitions: topic={} partitions={}", request.name,
+                               request.partitions));
   }
   const auto settings = read_settings(request.config);
   if (!settings.ok()) return with_context(settings.status(), fmt::format("topic {}", request.name));
@@ -45,7 +46,8 @@ absl::Status Engine::create_topic(const NewTopic& request) {
   topic.name = request.name;
   topic.config = request.config;
   topic.settings = *settings;
-  for (Partition partition = 0; partition < request.partitions; ++partition) topic.logs.push_back(std::make_shared<Log>());
+  for (Partition partition = 0; partition < request.partitions; ++partition)
+    topic.logs.push_back(std::make_shared<Log>());
   notify_groups(request.name);
   return absl::OkStatus();
 }
@@ -64,8 +66,8 @@ absl::Status Engine::grow_topic(const std::string& name, Partition partitions) {
   const auto topic = require_topic(name);
   if (!topic.ok()) return topic.status();
   if (partitions < (*topic)->partitions()) {
-    return refused(fmt::format("a topic cannot shrink: topic={} partitions={} wanted={}", name, (*topic)->partitions(),
-                               partitions));
+    return refused(fmt::format("a topic cannot shrink: topic={} partitions={} wanted={}", name,
+                               (*topic)->partitions(), partitions));
   }
   while ((*topic)->partitions() < partitions) (*topic)->logs.push_back(std::make_shared<Log>());
   notify_groups(name);
@@ -102,7 +104,8 @@ absl::StatusOr<Topic*> Engine::require_topic(const std::string& name) {
 
 absl::StatusOr<std::shared_ptr<Log>> Engine::find_log(const TopicPartition& where) {
   const Topic* topic = find_topic(where.topic);
-  if (topic == nullptr || where.partition < 0 || where.partition >= topic->partitions()) return unknown_partition(where);
+  if (topic == nullptr || where.partition < 0 || where.partition >= topic->partitions())
+    return unknown_partition(where);
   return topic->logs[static_cast<std::size_t>(where.partition)];
 }
 
@@ -112,8 +115,9 @@ absl::Status Engine::check_record(const Topic& topic, Partition partition, const
     return make_error(ErrorClass::kFatal, absl::StatusCode::kNotFound, "unknown partition");
   }
   if (topic.settings.compacts && !record.key) return refused("invalid record: a compacted topic needs a key");
-  const auto size = static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
-                                              (record.value ? record.value->size() : 0) + record.encoded_headers.size());
+  const auto size =
+      static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
+                                (record.value ? record.value->size() : 0) + record.encoded_headers.size());
   if (size + kRecordOverhead > topic.settings.max_message_bytes) {
     return refused(fmt::format("record too large: bytes={} max.message.bytes={}", size + kRecordOverhead,
                                topic.settings.max_message_bytes));
@@ -121,10 +125,12 @@ absl::Status Engine::check_record(const Topic& topic, Partition partition, const
   return absl::OkStatus();
 }
 
-absl::StatusOr<Offset> Engine::append(const std::string& name, Partition partition, const RecordView& record) {
+absl::StatusOr<Offset> Engine::append(const std::string& name, Partition partition,
+                                      const RecordView& record) {
   const auto topic = require_topic(name);
   if (!topic.ok()) return topic.status();
-  if (partition == kAnyPartition) partition = record.key ? partition_for_key(*record.key, (*topic)->partitions()) : 0;
+  if (partition == kAnyPartition)
+    partition = record.key ? partition_for_key(*record.key, (*topic)->partitions()) : 0;
   if (const absl::Status status = check_record(**topic, partition, record); !status.ok()) {
     return with_context(status, text_of({name, partition}));
   }
@@ -136,19 +142,27 @@ absl::StatusOr<Offset> Engine::append(const std::string& name, Partition partiti
   return offset;
 }
 
-absl::Status Engine::produce(ProducerSession& session, const RecordBatch& batch) {
-  if (batch.empty()) return absl::OkStatus();
+absl::StatusOr<Transaction*> Engine::enter_transaction(const ProducerSession& session) {
+  const auto entered = transactions_.enter(session.transactional_id, session.identity);
+  // A fresh transaction has touched nothing, and brings a deadline.
+  if (entered.ok() && (*entered)->logs.empty() && (*entered)->groups.empty()) deadlines_changed();
+  return entered;
+}
+
+ProduceReport Engine::produce(ProducerSession& session, const RecordBatch& batch) {
+  ProduceReport report;
+  if (batch.empty()) return report;
   Transaction* transaction = nullptr;
   if (!session.transactional_id.empty()) {
-    const auto entered = transactions_.enter(session.transactional_id, session.identity);
+    const auto entered = enter_transaction(session);
     if (!entered.ok()) {
-      return with_context(entered.status(), session.destinations[batch.items().front().topic].topic);
+      report.failure =
+          with_context(entered.status(), session.destinations[batch.items().front().topic].topic);
+      return report;
     }
     transaction = *entered;
-    deadlines_changed();
   }
 
-  absl::Status failure;
   std::vector<Topic*> topics(session.destinations.size(), nullptr);
   std::vector<Log*> touched;
   for (const RecordBatch::Item& item : batch.items()) {
@@ -156,7 +170,8 @@ absl::Status Engine::produce(ProducerSession& session, const RecordBatch& batch)
     Topic*& topic = topics[item.topic];
     if (topic == nullptr) topic = find_topic(destination.topic);
     if (topic == nullptr) {
-      if (failure.ok()) failure = with_context(require_topic(destination.topic).status(), "cannot write");
+      if (report.failure.ok())
+        report.failure = with_context(require_topic(destination.topic).status(), "cannot write");
       continue;
     }
     Partition partition = item.partition;
@@ -169,21 +184,24 @@ absl::Status Engine::produce(ProducerSession& session, const RecordBatch& batch)
       }
     }
     RecordView record = batch.view(item);
-    if (absl::Status status = check_record(*topic, partition, record); !status.ok()) {
-      if (failure.ok()) failure = with_context(status, text_of({destination.topic, partition}));
+    if (const absl::Status status = check_record(*topic, partition, record); !status.ok()) {
+      if (report.failure.ok()) report.failure = with_context(status, text_of({destination.topic, partition}));
       continue;
     }
     if (topic->settings.log_append_time) record.timestamp = clock_.wall();
-    const auto index = static_cast<std::size_t>(partition);
-    const std::shared_ptr<Log>& log = topic->logs[index];
+    const std::shared_ptr<Log>& log = topic->logs[static_cast<std::size_t>(partition)];
     if (transaction != nullptr && log->open(session.identity.id)) transaction->logs.push_back(log);
     const Offset offset = log->append(record, session.identity.id, transaction != nullptr);
-    if (log->owe_signal()) touched.push_back(log.get());
-    if (destination.acknowledged.size() <= index) destination.acknowledged.resize(topic->logs.size(), kNoOffset);
-    destination.acknowledged[index] = offset;
+    if (log->slot() == Log::kNoSlot) {
+      log->slot() = touched.size();
+      touched.push_back(log.get());
+      report.acknowledged.push_back({item.topic, partition, offset});
+    } else {
+      report.acknowledged[log->slot()].last = offset;
+    }
   }
   for (Log* log : touched) log->signal();
-  return failure;
+  return report;
 }
 
 absl::Status Engine::compact(const std::string& name) {
@@ -211,7 +229,8 @@ absl::Status Engine::delete_records(const std::vector<PartitionOffset>& before) 
     const auto log = find_log(request.where);
     if (!log.ok()) return log.status();
     if (!find_topic(request.where.topic)->settings.deletes) {
-      return refused(fmt::format("policy violation: {} is compacted and keeps its records", request.where.topic));
+      return refused(
+          fmt::format("policy violation: {} is compacted and keeps its records", request.where.topic));
     }
     // Kafka reads -1 as "up to the end".
     const Offset offset = request.offset == -1 ? (*log)->end() : request.offset;
@@ -260,9 +279,8 @@ absl::Status Engine::commit_offsets(const MemberIdentity& who, const std::vector
 
 absl::Status Engine::send_offsets(const ProducerSession& session, const MemberIdentity& who,
                                   const std::vector<PartitionOffset>& offsets) {
-  const auto entered = transactions_.enter(session.transactional_id, session.identity);
+  const auto entered = enter_transaction(session);
   if (!entered.ok()) return entered.status();
-  deadlines_changed();
   Transaction& transaction = **entered;
   Group& target = group(who.group);
   if (std::find(transaction.groups.begin(), transaction.groups.end(), &target) == transaction.groups.end()) {

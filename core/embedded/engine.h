@@ -19,17 +19,28 @@
 
 namespace weir::embedded {
 
-// What the broker and one producer share about the producer's records.
+// Who a producer is and where it writes.
 struct ProducerSession {
   struct Destination {
     std::string topic;
-    Partition next = 0;                // where the next record without key and partition goes
-    std::vector<Offset> acknowledged;  // highest offset by partition; kNoOffset or missing: none
+    Partition next = 0;  // where the next record without key and partition goes
   };
 
   std::string transactional_id;  // empty: no transactions
   ProducerIdentity identity;
   std::vector<Destination> destinations;  // by TopicId
+};
+
+// What became of a batch.
+struct ProduceReport {
+  struct Acknowledged {
+    TopicId topic = 0;
+    Partition partition = 0;
+    Offset last = kNoOffset;
+  };
+
+  std::vector<Acknowledged> acknowledged;  // each partition once
+  absl::Status failure;  // the first, naming topic and partition; ok if every record was written
 };
 
 class Engine {
@@ -56,10 +67,11 @@ class Engine {
   [[nodiscard]] absl::StatusOr<std::shared_ptr<Log>> find_log(const TopicPartition& where);
 
   // Appends one record outside any transaction. kAnyPartition: by the key, and 0 for a null key.
-  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition, const RecordView& record);
+  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition,
+                                              const RecordView& record);
 
-  // Appends what can be appended and returns the first failure, naming topic and partition.
-  [[nodiscard]] absl::Status produce(ProducerSession& session, const RecordBatch& batch);
+  // Appends what can be appended.
+  [[nodiscard]] ProduceReport produce(ProducerSession& session, const RecordBatch& batch);
 
   [[nodiscard]] absl::Status compact(const std::string& topic);
   [[nodiscard]] absl::Status enforce_retention(const std::string& topic);
@@ -68,7 +80,8 @@ class Engine {
   // Returns the group of that name; it exists as soon as it is asked for.
   [[nodiscard]] Group& group(const std::string& name);
   [[nodiscard]] const std::map<std::string, std::unique_ptr<Group>>& groups() const { return groups_; }
-  [[nodiscard]] absl::Status commit_offsets(const MemberIdentity& who, const std::vector<PartitionOffset>& offsets);
+  [[nodiscard]] absl::Status commit_offsets(const MemberIdentity& who,
+                                            const std::vector<PartitionOffset>& offsets);
   // Adds offsets to the producer's transaction.
   [[nodiscard]] absl::Status send_offsets(const ProducerSession& session, const MemberIdentity& who,
                                           const std::vector<PartitionOffset>& offsets);
@@ -79,9 +92,11 @@ class Engine {
   void deadlines_changed() { next_deadline_ = Duration::min(); }
 
  private:
-  [[nodiscard]] absl::Status check_record(const Topic& topic, Partition partition, const RecordView& record) const;
+  [[nodiscard]] absl::Status check_record(const Topic& topic, Partition partition,
+                                          const RecordView& record) const;
   [[nodiscard]] absl::Status check_offsets(const std::vector<PartitionOffset>& offsets);
   [[nodiscard]] absl::StatusOr<Topic*> require_topic(const std::string& name);
+  [[nodiscard]] absl::StatusOr<Transaction*> enter_transaction(const ProducerSession& session);
   void notify_groups(const std::string& topic);
 
   const Clock& clock_;

@@ -30,9 +30,11 @@ namespace weir::embedded {
   return make_error(ErrorClass::kFatal, absl::StatusCode::kFailedPrecondition, message);
 }
 
-[[nodiscard]] inline absl::Status out_of_range(const TopicPartition& where, Offset wanted, Offset begin, Offset end) {
-  return make_error(ErrorClass::kFatal, absl::StatusCode::kOutOfRange,
-                    fmt::format("offset out of range: {} wanted={} begin={} end={}", text_of(where), wanted, begin, end));
+[[nodiscard]] inline absl::Status out_of_range(const TopicPartition& where, Offset wanted, Offset begin,
+                                               Offset end) {
+  return make_error(
+      ErrorClass::kFatal, absl::StatusCode::kOutOfRange,
+      fmt::format("offset out of range: {} wanted={} begin={} end={}", text_of(where), wanted, begin, end));
 }
 
 }  // namespace weir::embedded

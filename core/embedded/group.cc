@@ -15,8 +15,8 @@ std::string Group::join(Joining options, Duration now) {
       if (member->options.instance_id != options.instance_id) continue;
       fenced_members_.insert(member->id);
       // What it was told to give up is given up now, and somebody waits for it.
-      const bool owes = !std::includes(member->assignment.begin(), member->assignment.end(), member->owned.begin(),
-                                       member->owned.end());
+      const bool owes = !std::includes(member->assignment.begin(), member->assignment.end(),
+                                       member->owned.begin(), member->owned.end());
       const bool other_topic = member->options.topic != options.topic;
       member->options.waiter->signal();
       member->id = id;
@@ -48,7 +48,8 @@ Group::Answer Group::serve(const std::string& member_id, const std::set<TopicPar
   Answer answer;
   Member* member = find(member_id);
   if (member == nullptr) {
-    answer.kind = fenced_members_.count(member_id) > 0 ? Answer::Kind::kFencedInstance : Answer::Kind::kUnknownMember;
+    answer.kind =
+        fenced_members_.count(member_id) > 0 ? Answer::Kind::kFencedInstance : Answer::Kind::kUnknownMember;
     return answer;
   }
   member->last_heard = now;
@@ -152,9 +153,10 @@ absl::Status Group::check(const MemberIdentity& who, bool transactional) const {
   const Member* member = find(who.member);
   if (member == nullptr) return fail(fmt::format("unknown member: group={} member={}", name_, who.member));
   if (who.generation != generation_) {
-    const std::string message = fmt::format("illegal generation: group={} member={} generation={} current={}", name_,
-                                            who.member, who.generation, generation_);
-    // A member that only has to hear how the round ended may try again; a transaction with the old proof may not.
+    const std::string message = fmt::format("illegal generation: group={} member={} generation={} current={}",
+                                            name_, who.member, who.generation, generation_);
+    // A member that only has to hear how the round ended may try again; a transaction with the old proof may
+    // not.
     return transactional ? abortable_error(message) : retriable_error(message);
   }
   return absl::OkStatus();
@@ -209,7 +211,8 @@ void Group::begin_round(Duration now) {
 
 void Group::end_round_if_all_joined() {
   if (!preparing_ || members_.empty()) return;
-  if (!std::all_of(members_.begin(), members_.end(), [](const auto& member) { return member->joined; })) return;
+  if (!std::all_of(members_.begin(), members_.end(), [](const auto& member) { return member->joined; }))
+    return;
 
   std::map<TopicPartition, const Member*> owners;
   std::map<std::string, std::vector<Member*>> by_topic;
@@ -232,7 +235,8 @@ void Group::end_round_if_all_joined() {
       for (const Partition partition : target[index]) {
         TopicPartition where{topic, partition};
         const auto owner = owners.find(where);
-        if (owner == owners.end() || owner->second == members[index]) members[index]->assignment.insert(std::move(where));
+        if (owner == owners.end() || owner->second == members[index])
+          members[index]->assignment.insert(std::move(where));
       }
     }
   }

@@ -1,17 +1,18 @@
 // A consumer group: who is in it, who has which partition, and which offsets it has committed.
 //
-// Membership works like Kafka's classic protocol with a cooperative sticky assignor. Something changes (a member comes
-// or goes, the topic grows), which starts a round:
+// Membership works like Kafka's classic protocol with a cooperative sticky assignor. Something changes (a
+// member comes or goes, the topic grows), which starts a round:
 //
 //   stable ──change──▶ preparing ──all members have joined──▶ stable, generation + 1
 //
-// A member joins a round with what it owns, once it has answered everything it was told. At the end of the round each
-// member keeps its part of the new assignment; what moves is first only taken away. When the member that loses has given
-// it up it starts the next round, which hands it to its new owner. So a partition never has two owners who both follow
-// the protocol; one who was dropped and does not know it yet is fenced by its member id.
+// A member joins a round with what it owns, once it has answered everything it was told. At the end of the
+// round each member keeps its part of the new assignment; what moves is first only taken away. When the
+// member that loses has given it up it starts the next round, which hands it to its new owner. So a partition
+// never has two owners who both follow the protocol; one who was dropped and does not know it yet is fenced
+// by its member id.
 //
-// A member that is not heard of for its session timeout or its poll interval is dropped, and so is one that does not
-// join a round within the longest poll interval of the group.
+// A member that is not heard of for its session timeout or its poll interval is dropped, and so is one that
+// does not join a round within the longest poll interval of the group.
 //
 // Thread safety: guarded by the broker's mutex.
 #pragma once
@@ -63,9 +64,9 @@ class Group {
     std::string id;
     Joining options;
     Duration last_heard{0};
-    bool joined = false;                 // the round that is under way
-    bool unread_assignment = false;      // the end of a round it has not heard of
-    std::set<TopicPartition> owned;      // as it said when it joined the last round
+    bool joined = false;                  // the round that is under way
+    bool unread_assignment = false;       // the end of a round it has not heard of
+    std::set<TopicPartition> owned;       // as it said when it joined the last round
     std::set<TopicPartition> assignment;  // what it may own
   };
 
@@ -84,9 +85,10 @@ class Group {
   // Adds a member, or replaces the one with the same instance id, and returns its id.
   std::string join(Joining options, Duration now);
 
-  // Says that the member lives. `owned` is what it owns if it has answered everything it was told, otherwise null;
-  // `rejoin` starts a new round because it has given something up.
-  Answer serve(const std::string& member_id, const std::set<TopicPartition>* owned, bool rejoin, Duration now);
+  // Says that the member lives. `owned` is what it owns if it has answered everything it was told, otherwise
+  // null; `rejoin` starts a new round because it has given something up.
+  Answer serve(const std::string& member_id, const std::set<TopicPartition>* owned, bool rejoin,
+               Duration now);
 
   // Removes a member; nothing if it is not there.
   void leave(const std::string& member_id, Duration now);

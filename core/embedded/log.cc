@@ -34,7 +34,9 @@ BytesView take_bytes(BytesView& in, std::int32_t size) {
 
 constexpr RawRecord::Backing kBacking = {
     [](void* owner) noexcept { static_cast<Entry*>(owner)->chunk->release(); },
-    [](const void* owner, Headers& headers) { decode_headers(static_cast<const Entry*>(owner)->headers(), headers); },
+    [](const void* owner, Headers& headers) {
+      decode_headers(static_cast<const Entry*>(owner)->headers(), headers);
+    },
 };
 
 }  // namespace
@@ -90,8 +92,8 @@ Log::~Log() {
 }
 
 Entry& Log::add_entry(const RecordView& record, std::deque<Chunk*>& chunks) {
-  const std::size_t size =
-      (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0) + record.encoded_headers.size();
+  const std::size_t size = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0) +
+                           record.encoded_headers.size();
   if (chunks.empty() || !chunks.back()->has_room(size)) {
     std::size_t entries = kFewestEntries;
     std::size_t bytes = kFewestBytes;
@@ -127,7 +129,8 @@ Offset Log::append(const RecordView& record, ProducerId producer, bool transacti
 }
 
 void Log::settle(ProducerId producer, bool commit, Timestamp wall) {
-  const auto open = std::find_if(open_.begin(), open_.end(), [&](const auto& each) { return each.first == producer; });
+  const auto open =
+      std::find_if(open_.begin(), open_.end(), [&](const auto& each) { return each.first == producer; });
   if (open == open_.end()) return;
   const Offset first = open->second;
   open_.erase(open);
@@ -156,13 +159,14 @@ void Log::update_stable_end() {
 
 std::size_t Log::chunk_of(Offset offset) const {
   // The last chunk that begins at or before the offset; after compaction it may end before it.
-  const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), offset, [](Offset wanted, const Chunk* chunk) {
-    return wanted < chunk->entries[0].offset;
-  });
+  const auto after =
+      std::upper_bound(chunks_.begin(), chunks_.end(), offset,
+                       [](Offset wanted, const Chunk* chunk) { return wanted < chunk->entries[0].offset; });
   return after == chunks_.begin() ? 0 : static_cast<std::size_t>(after - chunks_.begin()) - 1;
 }
 
-Offset Log::fetch(Offset from, std::size_t max_records, Isolation isolation, std::vector<RawRecord>& out) const {
+Offset Log::fetch(Offset from, std::size_t max_records, Isolation isolation,
+                  std::vector<RawRecord>& out) const {
   const bool committed_only = isolation == Isolation::kReadCommitted;
   const Offset bound = end(isolation);
   if (from >= bound || max_records == 0) return from;
@@ -171,7 +175,8 @@ Offset Log::fetch(Offset from, std::size_t max_records, Isolation isolation, std
     Chunk& chunk = *chunks_[at];
     Entry* const first = chunk.entries.get();
     Entry* const last = first + chunk.count;
-    Entry* entry = std::lower_bound(first, last, from, [](const Entry& each, Offset offset) { return each.offset < offset; });
+    Entry* entry = std::lower_bound(first, last, from,
+                                    [](const Entry& each, Offset offset) { return each.offset < offset; });
     const std::size_t taken_before = taken;
     bool full = false;
     for (; entry != last && entry->offset < bound; ++entry) {
@@ -261,7 +266,7 @@ void Log::remove_listener(const std::shared_ptr<Waiter>& waiter) {
 }
 
 void Log::signal() {
-  signal_owed_ = false;
+  slot_ = kNoSlot;
   for (const auto& waiter : listeners_) waiter->signal();
 }
 

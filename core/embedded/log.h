@@ -1,11 +1,11 @@
 // One partition: records in order of their offsets, with transactions' markers among them.
 //
-// Records lie in chunks. A chunk never moves and is counted by reference: once by the log and once per record handed
-// out, so a fetched record's bytes stay although the log has been trimmed, compacted or deleted since. Fetching does not
-// allocate per record.
+// Records lie in chunks. A chunk never moves and is counted by reference: once by the log and once per record
+// handed out, so a fetched record's bytes stay although the log has been trimmed, compacted or deleted since.
+// Fetching does not allocate per record.
 //
-// Thread safety: the broker's mutex guards everything, but `end`, `stable_end` and `deleted`, which may be asked
-// without it: a reader that has read everything need not take the lock to learn that nothing came.
+// Thread safety: the broker's mutex guards everything, but `end`, `stable_end` and `deleted`, which may be
+// asked without it: a reader that has read everything need not take the lock to learn that nothing came.
 #pragma once
 
 #include <algorithm>
@@ -63,12 +63,12 @@ struct Entry {
     return BytesView(bytes + std::max(key_size, 0) + std::max(value_size, 0), headers_size);
   }
   [[nodiscard]] std::size_t size() const {
-    return static_cast<std::size_t>(std::max(key_size, 0)) + static_cast<std::size_t>(std::max(value_size, 0)) +
-           headers_size;
+    return static_cast<std::size_t>(std::max(key_size, 0)) +
+           static_cast<std::size_t>(std::max(value_size, 0)) + headers_size;
   }
 
   Chunk* chunk;
-  const char* bytes;  // key, value and headers, in that order without gaps
+  const char* bytes;        // key, value and headers, in that order without gaps
   std::int32_t key_size;    // -1: null
   std::int32_t value_size;  // -1: null
   std::uint32_t headers_size;
@@ -78,7 +78,8 @@ struct Entry {
   Timestamp timestamp;
   Offset offset;
   ProducerId producer;
-  Timestamp delete_horizon;  // when compaction may remove a tombstone or marker; kNoTimestamp: never seen by compaction
+  // When compaction may remove a tombstone or marker; kNoTimestamp: compaction has never met it.
+  Timestamp delete_horizon;
 };
 
 // Entries and their bytes, filled once from front to back.
@@ -87,7 +88,9 @@ struct Chunk {
 
   // Copies the bytes of a record in; the caller fills in the rest. Requires room.
   Entry& add(const RecordView& record);
-  [[nodiscard]] bool has_room(std::size_t size) const { return count < capacity && bytes_used + size <= bytes_capacity; }
+  [[nodiscard]] bool has_room(std::size_t size) const {
+    return count < capacity && bytes_used + size <= bytes_capacity;
+  }
 
   void hold(std::uint32_t times) { references.fetch_add(times, std::memory_order_relaxed); }
   void release() noexcept {
@@ -119,7 +122,8 @@ class Log {
     return isolation == Isolation::kReadCommitted ? stable_end() : end();
   }
 
-  // Begins a producer's transaction at the end, which holds the stable end here. Returns false if it has begun already.
+  // Begins a producer's transaction at the end, which holds the stable end here. Returns false if it has
+  // begun already.
   bool open(ProducerId producer);
 
   // Appends one record and returns its offset. A transactional one needs its producer's transaction open.
@@ -128,8 +132,8 @@ class Log {
   // Ends a producer's transaction with a marker, which takes an offset; nothing if it has none open here.
   void settle(ProducerId producer, bool commit, Timestamp wall);
 
-  // Appends records from `from` on, at most `max_records`, and returns the offset to go on from. Markers are never
-  // returned, aborted records only to those who read uncommitted. Requires begin() <= from.
+  // Appends records from `from` on, at most `max_records`, and returns the offset to go on from. Markers are
+  // never returned, aborted records only to those who read uncommitted. Requires begin() <= from.
   Offset fetch(Offset from, std::size_t max_records, Isolation isolation, std::vector<RawRecord>& out) const;
 
   // Calls `visit(entry)` for each entry from `from` on, markers and aborted ones included.
@@ -146,8 +150,8 @@ class Log {
   // Forgets the records before an offset, which becomes the beginning unless it is behind it already.
   void trim(Offset before);
 
-  // Keeps the last record of each key among the settled ones. Tombstones and markers go when `delete_retention` has
-  // passed since compaction first met them. Offsets do not change.
+  // Keeps the last record of each key among the settled ones. Tombstones and markers go when
+  // `delete_retention` has passed since compaction first met them. Offsets do not change.
   void compact(Timestamp wall, Duration delete_retention);
 
   // Returns the offset up to which the settled records are older than `oldest`, or too many bytes; a negative
@@ -158,8 +162,9 @@ class Log {
   void add_listener(std::shared_ptr<Waiter> waiter) { listeners_.push_back(std::move(waiter)); }
   void remove_listener(const std::shared_ptr<Waiter>& waiter);
   void signal();
-  // Returns true the first time since the last signal: whoever asks owes one.
-  bool owe_signal() { return !std::exchange(signal_owed_, true); }
+  // Where the batch that is being written has noted this log; kNoSlot if it has not. A signal clears it.
+  static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
+  std::size_t& slot() { return slot_; }
 
   [[nodiscard]] bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   void mark_deleted() {
@@ -179,7 +184,7 @@ class Log {
   std::atomic<bool> deleted_{false};
   std::vector<std::pair<ProducerId, Offset>> open_;  // first offset of each open transaction
   std::vector<std::shared_ptr<Waiter>> listeners_;   // shared with the consumers that read here
-  bool signal_owed_ = false;
+  std::size_t slot_ = kNoSlot;
 };
 
 }  // namespace weir::embedded

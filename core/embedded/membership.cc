@@ -51,9 +51,9 @@ void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events) {
     case Group::Answer::Kind::kFencedInstance:
       lose(events);
       topic_.clear();
-      events.push_back(ConsumerError{
-          fenced_error(fmt::format("instance id taken over: group={} instance={}", options_.group, options_.instance_id)),
-          {}});
+      events.push_back(ConsumerError{fenced_error(fmt::format("instance id taken over: group={} instance={}",
+                                                              options_.group, options_.instance_id)),
+                                     {}});
       break;
   }
 }
@@ -98,16 +98,13 @@ void Membership::answer() {
   unanswered_.pop_front();
 }
 
-void Membership::leave(Engine& engine, bool leave_group) {
-  if (!member_id_.empty() && leave_group && options_.instance_id.empty()) {
-    engine.group(options_.group).leave(member_id_, engine.clock().steady());
-    engine.deadlines_changed();
-  }
+void Membership::forget() {
   topic_.clear();
   member_id_.clear();
   generation_ = kNoGeneration;
   owned_.clear();
   unanswered_.clear();
+  rejoin_ = false;
 }
 
 }  // namespace weir::embedded

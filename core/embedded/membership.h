@@ -1,4 +1,5 @@
-// A consumer's side of its group: joins, hears of rebalances, turns them into events and waits for their answers.
+// A consumer's side of its group: joins, hears of rebalances, turns them into events and waits for their
+// answers.
 //
 // Thread safety: none; belongs to the consumer's thread.
 #pragma once
@@ -27,8 +28,12 @@ class Membership {
   // Notes that the oldest unanswered event was dealt with; nothing if there is none.
   void answer();
 
-  // Says that the member leaves. A static member, as in Kafka, only stops: it keeps its place until its session ends.
-  void leave(Engine& engine, bool leave_group);
+  // Forgets the group without a word to it.
+  void forget();
+
+  // Says whether the group should hear that the member leaves. A static member, as in Kafka, just stops: it
+  // keeps its place until its session ends.
+  [[nodiscard]] bool owes_farewell() const { return !member_id_.empty() && options_.instance_id.empty(); }
 
   [[nodiscard]] MemberIdentity identity() const {
     return {options_.group, member_id_, options_.instance_id, generation_};
@@ -47,9 +52,9 @@ class Membership {
   std::int32_t generation_ = kNoGeneration;
   std::set<TopicPartition> owned_;
   std::deque<RebalanceEvent> unanswered_;
-  bool rejoin_ = false;         // something was given up since the last round
-  bool heard_ = false;          // of an assignment since it joined
-  bool told_missing_ = false;   // that the topic does not exist
+  bool rejoin_ = false;        // something was given up since the last round
+  bool heard_ = false;         // of an assignment since it joined
+  bool told_missing_ = false;  // that the topic does not exist
 };
 
 }  // namespace weir::embedded

@@ -1,8 +1,9 @@
 // The one door through which everything a client starts goes to the broker.
 //
-// An operation is kept until the next poll, where it is attempted and, if the broker has an answer, completed. One that
-// has to wait is attempted again with each poll and does not hold the others up. Whoever wants operations to be late, to
-// fail or to lose their answers stands here: between `start`, the attempt and the completion.
+// An operation is kept until the next poll, where it is attempted and, if the broker has an answer,
+// completed. One that has to wait is attempted again with each poll and does not hold the others up. Whoever
+// wants operations to be late, to fail or to lose their answers stands here, between the parts of an
+// operation.
 //
 // Thread safety: none; a queue belongs to the object that started its operations.
 #pragma once
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,25 +37,42 @@ enum class Operation {
   kDeleteRecords,
 };
 
-// The broker's answer; nothing if it has none yet.
+// What is known of the broker's answer; nothing if it has not answered yet.
 template <class T>
 using Answer = std::optional<absl::StatusOr<T>>;
 
 class OperationQueue {
  public:
-  // Starts an operation. `attempt(engine)` returns an Answer<T>; what it refers to must live until the operation is over
-  // or the queue is gone.
-  template <class T = Done, class Attempt>
-  Pending<T> start(Operation what, Attempt attempt) {
-    Completion<T> completion;
-    Pending<T> pending = completion.pending();
-    started_.push_back({what, [completion, attempt = std::move(attempt)](Engine& engine) mutable {
-                          Answer<T> answer = attempt(engine);
-                          if (!answer.has_value()) return false;
-                          completion.complete(*std::move(answer));
+  // Starts an operation of three parts:
+  //   before()          at the client: an Answer<A> if the broker need not be asked
+  //   request(engine)   at the broker: an Answer<A>; owns or shares all it touches, so that it could also happen
+  //                     late, without its client, or without anybody hearing of it
+  //   after(answer)     at the client again: notes the absl::StatusOr<A> and returns the absl::StatusOr<T>
+  // Later operations count on what `after` of earlier ones noted: answers come in order.
+  template <class Before, class Request, class After>
+  auto start(Operation what, Before before, Request request, After after) {
+    using Reply = std::invoke_result_t<Request&, Engine&>;
+    using Result = std::invoke_result_t<After&, typename Reply::value_type>;
+    Completion<typename Result::value_type> completion;
+    auto pending = completion.pending();
+    started_.push_back({what, [completion, before = std::move(before), request = std::move(request),
+                               after = std::move(after)](Engine& engine) mutable {
+                          Reply reply = before();
+                          if (!reply.has_value()) reply = request(engine);
+                          if (!reply.has_value()) return false;
+                          completion.complete(after(*std::move(reply)));
                           return true;
                         }});
     return pending;
+  }
+
+  // Starts an operation that is all the broker's.
+  template <class Request>
+  auto start(Operation what, Request request) {
+    using Reply = std::invoke_result_t<Request&, Engine&>;
+    return start(
+        what, [] { return Reply(); }, std::move(request),
+        [](typename Reply::value_type answer) { return answer; });
   }
 
   // Attempts what was started, in that order. An attempt must not start another operation.

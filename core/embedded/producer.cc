@@ -1,5 +1,6 @@
 #include <weir/core/embedded/producer.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,89 +14,99 @@ namespace {
 constexpr std::size_t kBatchBytes = 256 * 1024;
 // What may be waiting for a poll before the producer has no room.
 constexpr std::size_t kRoomBytes = 16 * 1024 * 1024;
-constexpr std::size_t kSpareBatches = 4;
 
 }  // namespace
 
 EmbeddedProducer::EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options)
-    : broker_(std::move(broker)), options_(options) {
-  session_.transactional_id = options.transactional_id;
-  if (options.transactional_id.empty()) session_.identity = broker_->enter()->transactions().new_producer();
+    : broker_(std::move(broker)), options_(options), session_(std::make_shared<ProducerSession>()) {
+  session_->transactional_id = options.transactional_id;
+  if (options.transactional_id.empty()) session_->identity = broker_->enter()->transactions().new_producer();
 }
 
 TopicId EmbeddedProducer::topic(const std::string& name) {
-  const auto [found, added] = topics_.try_emplace(name, static_cast<TopicId>(session_.destinations.size()));
-  if (added) session_.destinations.push_back({name, 0, {}});
+  const auto [found, added] = topics_.try_emplace(name, static_cast<TopicId>(session_->destinations.size()));
+  if (added) {
+    session_->destinations.push_back({name, 0});
+    acknowledged_.emplace_back();
+  }
   return found->second;
 }
 
 void EmbeddedProducer::send(const OutgoingRecord& record) {
-  if (record.topic >= session_.destinations.size()) {
+  if (record.topic >= session_->destinations.size()) {
     if (failure_.ok()) failure_ = misused(fmt::format("unknown topic id: {}", record.topic));
     return;
   }
   if (!options_.transactional_id.empty() && state_ != State::kInTransaction) {
-    if (failure_.ok()) failure_ = with_context(require_transaction(), session_.destinations[record.topic].topic);
+    if (failure_.ok())
+      failure_ = with_context(require_transaction(), session_->destinations[record.topic].topic);
     return;
   }
-  if (lingering_.empty()) lingering_since_ = broker_->clock().steady();
-  lingering_.add(record);
-  if (lingering_.size_bytes() >= kBatchBytes) hand_over();
+  if (lingering_->empty()) lingering_since_ = broker_->clock().steady();
+  lingering_->add(record);
+  if (lingering_->size_bytes() >= kBatchBytes) hand_over();
 }
 
-bool EmbeddedProducer::has_room() const { return handed_over_bytes_ + lingering_.size_bytes() < kRoomBytes; }
+bool EmbeddedProducer::has_room() const { return handed_over_bytes_ + lingering_->size_bytes() < kRoomBytes; }
 
 void EmbeddedProducer::hand_over() {
-  if (lingering_.empty()) return;
-  handed_over_ += lingering_.size();
-  handed_over_bytes_ += lingering_.size_bytes();
-  // A shared_ptr because a std::function wants to be copyable; the operation is its only owner.
-  auto batch = std::make_shared<RecordBatch>(std::move(lingering_));
-  lingering_ = RecordBatch();
-  if (!spare_.empty()) {
-    lingering_ = std::move(spare_.back());
-    spare_.pop_back();
-  }
+  if (lingering_->empty()) return;
+  handed_over_ += lingering_->size();
+  handed_over_bytes_ += lingering_->size_bytes();
+  std::shared_ptr<RecordBatch> batch = std::move(lingering_);
+  lingering_ = std::make_shared<RecordBatch>();
+  lingering_->reserve_as(*batch);
   // What became of the records is told by `failure` and `in_flight`.
-  Pending<> unwatched = operations_.start(Operation::kProduce, [this, batch](Engine& engine) {
-    deliver(engine, *batch);
-    batch->clear();
-    if (spare_.size() < kSpareBatches) spare_.push_back(std::move(*batch));
-    return answer_of(absl::OkStatus());
-  });
+  Pending<> unwatched = operations_.start(
+      Operation::kProduce, [this] { return before_produce(); },
+      [session = session_, batch](Engine& engine) {
+        return Answer<ProduceReport>(absl::StatusOr<ProduceReport>(engine.produce(*session, *batch)));
+      },
+      [this, batch](const absl::StatusOr<ProduceReport>& report) -> absl::StatusOr<Done> {
+        handed_over_ -= batch->size();
+        handed_over_bytes_ -= batch->size_bytes();
+        take_report(report.ok() ? *report : ProduceReport{{}, report.status()});
+        return Done{};
+      });
   unwatched.abandon();
 }
 
-void EmbeddedProducer::deliver(Engine& engine, const RecordBatch& batch) {
-  handed_over_ -= batch.size();
-  handed_over_bytes_ -= batch.size_bytes();
+Answer<ProduceReport> EmbeddedProducer::before_produce() {
+  if (state_ == State::kFenced) return absl::StatusOr<ProduceReport>(ProduceReport{{}, fenced_});
   if (state_ == State::kInTransaction) touched_ = true;
-  const absl::Status status = state_ == State::kFenced ? fenced_ : noted(engine.produce(session_, batch));
-  if (status.ok()) return;
-  if (failure_.ok()) failure_ = status;
-  if (delivery_.ok()) delivery_ = status;
+  return std::nullopt;
+}
+
+void EmbeddedProducer::take_report(const ProduceReport& report) {
+  for (const ProduceReport::Acknowledged& each : report.acknowledged) {
+    std::vector<Offset>& offsets = acknowledged_[each.topic];
+    const auto index = static_cast<std::size_t>(each.partition);
+    if (offsets.size() <= index) offsets.resize(index + 1, kNoOffset);
+    offsets[index] = std::max(offsets[index], each.last);
+  }
+  if (report.failure.ok()) return;
+  note(report.failure);
+  if (failure_.ok()) failure_ = report.failure;
+  if (delivery_.ok()) delivery_ = report.failure;
 }
 
 void EmbeddedProducer::poll() {
-  if (lingering_.empty() && operations_.empty()) return;
+  if (lingering_->empty() && operations_.empty()) return;
   const EmbeddedBroker::Access access = broker_->enter();
-  if (!lingering_.empty() && access->clock().steady() - lingering_since_ >= options_.linger) hand_over();
+  if (!lingering_->empty() && access->clock().steady() - lingering_since_ >= options_.linger) hand_over();
   operations_.run(*access);
 }
 
 Offset EmbeddedProducer::last_acknowledged(TopicId topic, Partition partition) const {
-  if (topic >= session_.destinations.size() || partition < 0) return kNoOffset;
-  const auto& acknowledged = session_.destinations[topic].acknowledged;
+  if (topic >= acknowledged_.size() || partition < 0) return kNoOffset;
   const auto index = static_cast<std::size_t>(partition);
-  return index < acknowledged.size() ? acknowledged[index] : kNoOffset;
+  return index < acknowledged_[topic].size() ? acknowledged_[topic][index] : kNoOffset;
 }
 
-absl::Status EmbeddedProducer::noted(absl::Status status) {
-  if (!status.ok() && class_of(status) == ErrorClass::kFenced) {
-    state_ = State::kFenced;
-    fenced_ = status;
-  }
-  return status;
+void EmbeddedProducer::note(const absl::Status& status) {
+  if (status.ok() || class_of(status) != ErrorClass::kFenced) return;
+  state_ = State::kFenced;
+  fenced_ = status;
 }
 
 absl::Status EmbeddedProducer::require_transaction() const {
@@ -105,16 +116,21 @@ absl::Status EmbeddedProducer::require_transaction() const {
 }
 
 Pending<> EmbeddedProducer::init_transactions() {
-  if (options_.transactional_id.empty()) return Pending<>::completed(misused("the producer has no transactional id"));
+  if (options_.transactional_id.empty())
+    return Pending<>::completed(misused("the producer has no transactional id"));
   if (state_ == State::kFenced) return Pending<>::completed(fenced_);
   if (state_ != State::kNew) return Pending<>::completed(misused("transactions are initialised already"));
-  return operations_.start(Operation::kInitTransactions, [this](Engine& engine) {
-    const auto identity = engine.transactions().init(session_.transactional_id, options_.transaction_timeout);
-    if (!identity.ok()) return answer_of(identity.status());
-    session_.identity = *identity;
-    state_ = State::kReady;
-    return answer_of(absl::OkStatus());
-  });
+  return operations_.start(
+      Operation::kInitTransactions, [] { return Answer<ProducerIdentity>(); },
+      [id = options_.transactional_id, timeout = options_.transaction_timeout](Engine& engine) {
+        return Answer<ProducerIdentity>(engine.transactions().init(id, timeout));
+      },
+      [this](const absl::StatusOr<ProducerIdentity>& identity) -> absl::StatusOr<Done> {
+        if (!identity.ok()) return identity.status();
+        session_->identity = *identity;
+        state_ = State::kReady;
+        return Done{};
+      });
 }
 
 absl::Status EmbeddedProducer::begin_transaction() {
@@ -132,37 +148,57 @@ Pending<> EmbeddedProducer::send_offsets(std::vector<PartitionOffset> offsets, c
   if (group == nullptr) return Pending<>::completed(refused("offsets without group metadata"));
   if (offsets.empty()) return Pending<>::completed(Done{});
   const auto who = std::static_pointer_cast<const MemberIdentity>(group);
-  return operations_.start(Operation::kSendOffsets, [this, who, offsets = std::move(offsets)](Engine& engine) {
-    if (const absl::Status status = require_transaction(); !status.ok()) return answer_of(status);
-    touched_ = true;
-    return answer_of(noted(engine.send_offsets(session_, *who, offsets)));
-  });
+  return operations_.start(
+      Operation::kSendOffsets,
+      [this]() -> Answer<Done> {
+        if (const absl::Status status = require_transaction(); !status.ok())
+          return absl::StatusOr<Done>(status);
+        touched_ = true;
+        return std::nullopt;
+      },
+      [session = session_, who, offsets = std::move(offsets)](Engine& engine) {
+        return answer_of(engine.send_offsets(*session, *who, offsets));
+      },
+      [this](absl::StatusOr<Done> answer) {
+        note(answer.status());
+        return answer;
+      });
 }
 
 Pending<> EmbeddedProducer::commit_transaction() {
-  if (const absl::Status status = require_transaction(); !status.ok()) return Pending<>::completed(status);
   hand_over();
-  return operations_.start(Operation::kCommitTransaction,
-                           [this](Engine& engine) { return answer_of(end_transaction(engine, true)); });
+  return end_transaction(Operation::kCommitTransaction, true);
 }
 
 Pending<> EmbeddedProducer::abort_transaction() {
-  if (const absl::Status status = require_transaction(); !status.ok()) return Pending<>::completed(status);
   // Nobody needs what has not gone out.
-  lingering_.clear();
-  return operations_.start(Operation::kAbortTransaction,
-                           [this](Engine& engine) { return answer_of(end_transaction(engine, false)); });
+  lingering_->clear();
+  return end_transaction(Operation::kAbortTransaction, false);
 }
 
-absl::Status EmbeddedProducer::end_transaction(Engine& engine, bool commit) {
-  WEIR_RETURN_IF_ERROR(require_transaction());
+Pending<> EmbeddedProducer::end_transaction(Operation what, bool commit) {
+  if (const absl::Status status = require_transaction(); !status.ok()) return Pending<>::completed(status);
+  return operations_.start(
+      what, [this, commit] { return before_end(commit); },
+      [id = options_.transactional_id, identity = session_->identity, commit](Engine& engine) {
+        return answer_of(engine.transactions().end(id, identity, commit));
+      },
+      [this](absl::StatusOr<Done> answer) {
+        note(answer.status());
+        if (answer.ok()) state_ = State::kReady;
+        return answer;
+      });
+}
+
+Answer<Done> EmbeddedProducer::before_end(bool commit) const {
+  if (const absl::Status status = require_transaction(); !status.ok()) return absl::StatusOr<Done>(status);
   if (commit && !delivery_.ok()) {
-    return abortable_error(fmt::format("a record of the transaction was not written: {}", message_of(delivery_)));
+    return absl::StatusOr<Done>(abortable_error(
+        fmt::format("a record of the transaction was not written: {}", message_of(delivery_))));
   }
   // As in Kafka, a transaction that wrote nothing ends without the broker, even if the producer is fenced.
-  if (touched_) WEIR_RETURN_IF_ERROR(noted(engine.transactions().end(session_.transactional_id, session_.identity, commit)));
-  state_ = State::kReady;
-  return absl::OkStatus();
+  if (!touched_) return absl::StatusOr<Done>(Done{});
+  return std::nullopt;
 }
 
 }  // namespace weir::embedded

@@ -22,7 +22,7 @@ class EmbeddedProducer final : public Producer {
   bool has_room() const override;
   void poll() override;
   void flush() override { hand_over(); }
-  std::size_t in_flight() const override { return handed_over_ + lingering_.size(); }
+  std::size_t in_flight() const override { return handed_over_ + lingering_->size(); }
   absl::Status failure() const override { return failure_; }
   void clear_failure() override { failure_ = absl::OkStatus(); }
   Offset last_acknowledged(TopicId topic, Partition partition) const override;
@@ -38,26 +38,30 @@ class EmbeddedProducer final : public Producer {
   enum class State { kNew, kReady, kInTransaction, kFenced };
 
   void hand_over();
-  void deliver(Engine& engine, const RecordBatch& batch);
-  absl::Status end_transaction(Engine& engine, bool commit);
+  // The client's side of a batch and of the end of a transaction, before and after the broker's.
+  Answer<ProduceReport> before_produce();
+  void take_report(const ProduceReport& report);
+  Pending<> end_transaction(Operation what, bool commit);
+  Answer<Done> before_end(bool commit) const;
   // Returns why the producer is not in a transaction; ok if it is.
   absl::Status require_transaction() const;
-  // Remembers that the broker knows a younger producer.
-  absl::Status noted(absl::Status status);
+  // Remembers it if the broker knows a younger producer.
+  void note(const absl::Status& status);
 
   const std::shared_ptr<EmbeddedBroker> broker_;  // shared by all clients of the broker
   const ProducerOptions options_;
-  ProducerSession session_;
+  const std::shared_ptr<ProducerSession> session_;  // shared with requests, which may outlive the producer
   std::unordered_map<std::string, TopicId> topics_;
+  std::vector<std::vector<Offset>>
+      acknowledged_;  // highest, by TopicId and partition; kNoOffset or missing: none
   State state_ = State::kNew;
-  bool touched_ = false;           // the open transaction has something the broker knows of
-  absl::Status delivery_;          // of the open transaction's records
-  absl::Status fenced_;            // why, in state kFenced
+  bool touched_ = false;   // the open transaction has something the broker knows of
+  absl::Status delivery_;  // of the open transaction's records
+  absl::Status fenced_;    // why, in state kFenced
   absl::Status failure_;
-  RecordBatch lingering_;
-  std::vector<RecordBatch> spare_;  // emptied ones, for their memory
+  std::shared_ptr<RecordBatch> lingering_ = std::make_shared<RecordBatch>();  // shared with its request later
   Duration lingering_since_{0};
-  std::size_t handed_over_ = 0;        // records the broker has not answered for
+  std::size_t handed_over_ = 0;  // records the broker has not answered for
   std::size_t handed_over_bytes_ = 0;
   OperationQueue operations_;
 };

@@ -15,9 +15,9 @@ class RecordBatch {
  public:
   struct Item {
     TopicId topic;
-    Partition partition;     // kAnyPartition: by the hash, or anywhere if the key is null
-    std::uint32_t key_hash;  // filled only where it is needed
-    std::int32_t key_size;   // -1: null
+    Partition partition;      // kAnyPartition: by the hash, or anywhere if the key is null
+    std::uint32_t key_hash;   // filled only where it is needed
+    std::int32_t key_size;    // -1: null
     std::int32_t value_size;  // -1: null
     std::uint32_t headers_size;
     std::size_t at;
@@ -57,6 +57,12 @@ class RecordBatch {
     view.encoded_headers = bytes.substr(at, item.headers_size);
     view.timestamp = item.timestamp;
     return view;
+  }
+
+  // Makes room for as much as another batch holds.
+  void reserve_as(const RecordBatch& other) {
+    items_.reserve(other.items_.size());
+    bytes_.reserve(other.bytes_.size());
   }
 
   void clear() {

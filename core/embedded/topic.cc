@@ -54,7 +54,8 @@ absl::Status invalid(const std::string& name, const std::string& value) {
 }
 
 // Reads a whole number that is at least `least`.
-absl::Status read_number(const std::string& name, const std::string& value, std::int64_t least, std::int64_t& number) {
+absl::Status read_number(const std::string& name, const std::string& value, std::int64_t least,
+                         std::int64_t& number) {
   const char* const end = value.data() + value.size();
   const auto [stopped, error] = std::from_chars(value.data(), end, number);
   if (error != std::errc() || stopped != end || number < least) return invalid(name, value);
@@ -110,7 +111,8 @@ TopicConfig complete_config(const TopicConfig& config) {
 absl::Status check_topic_name(const std::string& name) {
   constexpr std::size_t kLongestName = 249;
   const bool legal = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
   if (name.empty() || name.size() > kLongestName || name == "." || name == ".." || !legal) {
     return refused(fmt::format("invalid topic name: \"{}\"", name));

@@ -16,8 +16,8 @@ constexpr Duration kLongestTimeout{15 * 60 * 1000};
 
 absl::StatusOr<ProducerIdentity> Transactions::init(const std::string& transactional_id, Duration timeout) {
   if (timeout <= Duration::zero() || timeout > kLongestTimeout) {
-    return refused(fmt::format("invalid transaction timeout: id={} timeout={}ms longest={}ms", transactional_id,
-                               timeout.count(), kLongestTimeout.count()));
+    return refused(fmt::format("invalid transaction timeout: id={} timeout={}ms longest={}ms",
+                               transactional_id, timeout.count(), kLongestTimeout.count()));
   }
   const auto [found, added] = transactions_.try_emplace(transactional_id);
   Transaction& transaction = found->second;
@@ -34,7 +34,8 @@ absl::StatusOr<ProducerIdentity> Transactions::init(const std::string& transacti
   return transaction.producer;
 }
 
-absl::StatusOr<Transaction*> Transactions::check(const std::string& transactional_id, ProducerIdentity producer) {
+absl::StatusOr<Transaction*> Transactions::check(const std::string& transactional_id,
+                                                 ProducerIdentity producer) {
   const auto found = transactions_.find(transactional_id);
   if (found == transactions_.end() || found->second.producer.id != producer.id) {
     return fenced_error(fmt::format("producer id is not mapped to the transactional id: id={} producer={}",
@@ -42,13 +43,14 @@ absl::StatusOr<Transaction*> Transactions::check(const std::string& transactiona
   }
   Transaction& transaction = found->second;
   if (transaction.producer.epoch != producer.epoch) {
-    return fenced_error(fmt::format("producer fenced: id={} epoch={} current={}", transactional_id, producer.epoch,
-                                    transaction.producer.epoch));
+    return fenced_error(fmt::format("producer fenced: id={} epoch={} current={}", transactional_id,
+                                    producer.epoch, transaction.producer.epoch));
   }
   return &transaction;
 }
 
-absl::StatusOr<Transaction*> Transactions::enter(const std::string& transactional_id, ProducerIdentity producer) {
+absl::StatusOr<Transaction*> Transactions::enter(const std::string& transactional_id,
+                                                 ProducerIdentity producer) {
   absl::StatusOr<Transaction*> checked = check(transactional_id, producer);
   if (!checked.ok()) return checked;
   Transaction& transaction = **checked;
@@ -116,7 +118,8 @@ void Transactions::raise_epoch(Transaction& transaction) {
 void Transactions::expire() {
   const Duration now = clock_.steady();
   for (auto& [id, transaction] : transactions_) {
-    if (transaction.state != Transaction::State::kOpen || now - transaction.opened < transaction.timeout) continue;
+    if (transaction.state != Transaction::State::kOpen || now - transaction.opened < transaction.timeout)
+      continue;
     decide(transaction, false);
     write_markers(transaction);
     raise_epoch(transaction);

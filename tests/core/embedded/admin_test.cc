@@ -18,7 +18,8 @@ TEST_F(EmbeddedAdminTest, CompletesOperationsInThePollAfterTheirStart) {
 
 TEST_F(EmbeddedAdminTest, CreatesTheTopicsItCanAndReportsTheFirstFailure) {
   auto client = admin();
-  EXPECT_FALSE(finish(*client, client->create_topics({{"a", 1, {}}, {"bad name", 1, {}}, {"b", 2, {}}})).ok());
+  EXPECT_FALSE(
+      finish(*client, client->create_topics({{"a", 1, {}}, {"bad name", 1, {}}, {"b", 2, {}}})).ok());
   EXPECT_EQ(finish_with(*client, client->list_topics()).value(), (std::vector<std::string>{"a", "b"}));
 }
 
@@ -50,7 +51,8 @@ TEST_F(EmbeddedAdminTest, DeletesTopicsAndRecords) {
   auto client = admin();
   EXPECT_TRUE(finish(*client, client->delete_records({{{"a", 0}, 1, {}}})).ok());
   EXPECT_EQ(read("a"), "k:2@0");
-  EXPECT_EQ(finish(*client, client->delete_records({{{"a", 0}, 3, {}}})).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(finish(*client, client->delete_records({{{"a", 0}, 3, {}}})).code(),
+            absl::StatusCode::kOutOfRange);
   EXPECT_EQ(finish(*client, client->delete_records({{{"z", 0}, 1, {}}})).code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(finish(*client, client->delete_topics({"b"})).ok());
   EXPECT_EQ(finish(*client, client->delete_topics({"b"})).code(), absl::StatusCode::kNotFound);

@@ -12,7 +12,9 @@ using Assignment = std::vector<std::vector<Partition>>;
 
 TEST(Assignor, GivesNothingToNobody) { EXPECT_TRUE(assign_stickily({}, 4).empty()); }
 
-TEST(Assignor, DealsPartitionsInTurn) { EXPECT_EQ(assign_stickily({{}, {}}, 5), (Assignment{{0, 2, 4}, {1, 3}})); }
+TEST(Assignor, DealsPartitionsInTurn) {
+  EXPECT_EQ(assign_stickily({{}, {}}, 5), (Assignment{{0, 2, 4}, {1, 3}}));
+}
 
 TEST(Assignor, LeavesMembersWithoutPartitionsWhenThereAreTooFew) {
   EXPECT_EQ(assign_stickily({{}, {}, {}}, 2), (Assignment{{0}, {1}, {}}));

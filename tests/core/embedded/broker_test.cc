@@ -23,7 +23,8 @@ TEST_F(Broker, KeepsHeadersAndTellsNullFromEmpty) {
   const NewRecord empty_record{"", "", 2, {}};
   ASSERT_TRUE(broker_->append("orders", 0, null_record).ok());
   ASSERT_TRUE(broker_->append("orders", 0, empty_record).ok());
-  const std::vector<BrokerRecord> expected{{std::nullopt, std::nullopt, 1, null_record.headers, 0}, {"", "", 2, {}, 1}};
+  const std::vector<BrokerRecord> expected{{std::nullopt, std::nullopt, 1, null_record.headers, 0},
+                                           {"", "", 2, {}, 1}};
   EXPECT_EQ(broker_->read("orders", 0), expected);
 }
 

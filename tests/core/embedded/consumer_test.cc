@@ -7,8 +7,8 @@ namespace {
 
 class EmbeddedConsumerTest : public EmbeddedTest {
  protected:
-  static std::unique_ptr<PartitionReader> reader(Consumer& consumer, const std::string& topic, Offset offset = 0,
-                                                 Partition partition = 0) {
+  static std::unique_ptr<PartitionReader> reader(Consumer& consumer, const std::string& topic,
+                                                 Offset offset = 0, Partition partition = 0) {
     const PartitionOffset start{{topic, partition}, offset, {}};
     auto readers = consumer.assign({&start, 1});
     EXPECT_TRUE(readers.ok()) << readers.status();
@@ -269,7 +269,8 @@ TEST_F(EmbeddedConsumerTest, ExpiresOffsetsOfTopicsNobodySubscribesTo) {
   create("orders");
   Member live = member("app", "tokens");
   settle(live);
-  ASSERT_TRUE(finish(*live.consumer, live.consumer->commit({{{"tokens", 0}, 1, {}}, {{"orders", 0}, 5, {}}})).ok());
+  ASSERT_TRUE(
+      finish(*live.consumer, live.consumer->commit({{{"tokens", 0}, 1, {}}, {{"orders", 0}, 5, {}}})).ok());
   broker_->expire_offsets("app", Duration(1));
   EXPECT_TRUE(broker_->committed("app", {"orders", 0}).has_value());
   clock_.advance(Duration(1));

@@ -49,7 +49,8 @@ inline std::string text_of_event(const ConsumerEvent& event) {
 
 class EmbeddedTest : public testing::Test {
  protected:
-  EmbeddedTest() : broker_(std::make_shared<EmbeddedBroker>(clock_)), transport_(make_embedded_transport(broker_)) {}
+  EmbeddedTest()
+      : broker_(std::make_shared<EmbeddedBroker>(clock_)), transport_(make_embedded_transport(broker_)) {}
 
   // A consumer and what it was told, answered at once unless `patient`.
   struct Member {
@@ -67,8 +68,8 @@ class EmbeddedTest : public testing::Test {
     ASSERT_TRUE(status.ok()) << status;
   }
 
-  Offset append(const std::string& topic, const std::string& key, const std::string& value, Timestamp timestamp = 0,
-                Partition partition = 0) {
+  Offset append(const std::string& topic, const std::string& key, const std::string& value,
+                Timestamp timestamp = 0, Partition partition = 0) {
     const auto offset = broker_->append(topic, partition, record_of(key, value, timestamp));
     EXPECT_TRUE(offset.ok()) << offset.status();
     return offset.ok() ? *offset : kNoOffset;
@@ -116,8 +117,8 @@ class EmbeddedTest : public testing::Test {
     return *std::move(made);
   }
 
-  static void send(Producer& producer, const std::string& topic, const std::string& key, const std::string& value,
-                   Timestamp timestamp = 0, Partition partition = 0) {
+  static void send(Producer& producer, const std::string& topic, const std::string& key,
+                   const std::string& value, Timestamp timestamp = 0, Partition partition = 0) {
     OutgoingRecord record;
     record.topic = producer.topic(topic);
     record.partition = partition;
@@ -128,8 +129,8 @@ class EmbeddedTest : public testing::Test {
   }
 
   // Sends and sees to it that the broker has the record.
-  static void write(Producer& producer, const std::string& topic, const std::string& key, const std::string& value,
-                    Timestamp timestamp = 0, Partition partition = 0) {
+  static void write(Producer& producer, const std::string& topic, const std::string& key,
+                    const std::string& value, Timestamp timestamp = 0, Partition partition = 0) {
     send(producer, topic, key, value, timestamp, partition);
     producer.flush();
     producer.poll();
@@ -182,7 +183,8 @@ class EmbeddedTest : public testing::Test {
           member.owned.erase(where.partition);
         }
       }
-      if (!member.patient && rebalance->kind != RebalanceEvent::Kind::kLost) member.consumer->complete_rebalance();
+      if (!member.patient && rebalance->kind != RebalanceEvent::Kind::kLost)
+        member.consumer->complete_rebalance();
     }
   }
 

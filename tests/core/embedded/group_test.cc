@@ -10,7 +10,8 @@ class EmbeddedGroup : public EmbeddedTest {
   static absl::Status commit(Member& member, Offset offset) {
     Pending<> pending = member.consumer->commit({{{"tokens", 0}, offset, {}}});
     serve(member);
-    return pending.ready() ? pending.take().status() : absl::DeadlineExceededError("not committed in one poll");
+    return pending.ready() ? pending.take().status()
+                           : absl::DeadlineExceededError("not committed in one poll");
   }
 
   GroupDescription described() { return broker_->describe_group("app"); }

@@ -48,7 +48,8 @@ TEST(Log, FetchesInPiecesWithoutGapOrRepetition) {
     position = log.fetch(position, size, Isolation::kReadUncommitted, records);
     ASSERT_EQ(records.size() - before, std::min(size, 5000 - before));
   }
-  for (std::size_t index = 0; index < records.size(); ++index) EXPECT_EQ(*records[index].key, std::to_string(index));
+  for (std::size_t index = 0; index < records.size(); ++index)
+    EXPECT_EQ(*records[index].key, std::to_string(index));
 }
 
 TEST(Log, HoldsARecordLargerThanAnyChunk) {

@@ -1,5 +1,5 @@
-// Random histories against naive models: what readers see of transactions, and who owns what in a group. The seed is
-// printed; WEIR_SEED repeats a run.
+// Random histories against naive models: what readers see of transactions, and who owns what in a group. The
+// seed is printed; WEIR_SEED repeats a run.
 #include <algorithm>
 #include <cstdlib>
 #include <random>
@@ -15,7 +15,8 @@ class EmbeddedRandom : public EmbeddedTest {
  protected:
   EmbeddedRandom() {
     const char* given = std::getenv("WEIR_SEED");
-    seed_ = given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device()();
+    seed_ = given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
+                             : std::random_device()();
     random_.seed(seed_);
     fmt::print("seed {}\n", seed_);
   }
@@ -71,7 +72,8 @@ TEST_F(EmbeddedRandom, ReadersSeeWhatTheModelSaysTheyShould) {
   auto committed = consumer(options);
   auto uncommitted = consumer();
   std::vector<PartitionOffset> starts;
-  for (Partition partition = 0; partition < kPartitions; ++partition) starts.push_back({{"orders", partition}, 0, {}});
+  for (Partition partition = 0; partition < kPartitions; ++partition)
+    starts.push_back({{"orders", partition}, 0, {}});
   const auto careful = *committed->assign(starts);
   const auto hasty = *uncommitted->assign(starts);
   std::vector<std::vector<std::string>> seen_by_careful(kPartitions);
@@ -130,7 +132,8 @@ TEST_F(EmbeddedRandom, ReadersSeeWhatTheModelSaysTheyShould) {
       }
       const auto where = static_cast<Partition>(partition);
       ASSERT_EQ(broker_->end_offset("orders", where), static_cast<Offset>(log.size())) << step;
-      ASSERT_EQ(broker_->end_offset("orders", where, Isolation::kReadCommitted), static_cast<Offset>(stable)) << step;
+      ASSERT_EQ(broker_->end_offset("orders", where, Isolation::kReadCommitted), static_cast<Offset>(stable))
+          << step;
       if (step % 100 == 0) {
         std::vector<std::string> read;
         for (const BrokerRecord& record : broker_->read("orders", where)) read.push_back(*record.value);
@@ -195,8 +198,8 @@ TEST_F(EmbeddedRandom, CompactionKeepsTheLastCommittedValueOfEveryKey) {
     }
     clock_.advance(Duration(below(400)));
     if (below(3) == 0) {
-        ASSERT_TRUE(broker_->compact("table").ok());
-      }
+      ASSERT_TRUE(broker_->compact("table").ok());
+    }
     ASSERT_EQ(folded(), table) << transaction;
   }
   ASSERT_TRUE(broker_->compact("table").ok());
@@ -236,7 +239,8 @@ TEST_F(EmbeddedRandom, APartitionNeverHasTwoLivingOwnersAndAlwaysFindsOne) {
     }
   };
   const auto answer = [](Participant& participant) {
-    for (; participant.unanswered > 0; --participant.unanswered) participant.member.consumer->complete_rebalance();
+    for (; participant.unanswered > 0; --participant.unanswered)
+      participant.member.consumer->complete_rebalance();
   };
   // Those the broker still counts in, by what they believe.
   const auto check_owners = [&] {
@@ -248,7 +252,8 @@ TEST_F(EmbeddedRandom, APartitionNeverHasTwoLivingOwnersAndAlwaysFindsOne) {
       const bool counted = std::any_of(group.members.begin(), group.members.end(),
                                        [&](const auto& each) { return each.member_id == proof->member; });
       if (!counted) continue;
-      for (const Partition partition : participant->member.owned) EXPECT_TRUE(owned.insert(partition).second) << partition;
+      for (const Partition partition : participant->member.owned)
+        EXPECT_TRUE(owned.insert(partition).second) << partition;
     }
     return owned;
   };
@@ -259,14 +264,16 @@ TEST_F(EmbeddedRandom, APartitionNeverHasTwoLivingOwnersAndAlwaysFindsOne) {
       if (living.empty() || (living.size() < 6 && below(8) == 0)) {
         living.push_back(std::make_unique<Participant>());
         const bool is_static = below(3) == 0;
-        living.back()->member = member("app", "tokens", is_static ? fmt::format("instance-{}", ++instances) : "");
+        living.back()->member =
+            member("app", "tokens", is_static ? fmt::format("instance-{}", ++instances) : "");
         continue;
       }
       const std::size_t index = below(static_cast<std::uint32_t>(living.size()));
       Participant& participant = *living[index];
       switch (below(12)) {
         case 0:
-          ASSERT_TRUE(finish(*participant.member.consumer, participant.member.consumer->close(below(2) == 0)).ok());
+          ASSERT_TRUE(
+              finish(*participant.member.consumer, participant.member.consumer->close(below(2) == 0)).ok());
           living.erase(living.begin() + static_cast<std::ptrdiff_t>(index));
           break;
         case 1:

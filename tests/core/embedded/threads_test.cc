@@ -112,7 +112,8 @@ TEST_F(EmbeddedThreads, WorkersOfAGroupMoveRecordsExactlyOnceWhileTheGroupChange
   ASSERT_TRUE(broker_->create_topic("in", kPartitions).ok());
   ASSERT_TRUE(broker_->create_topic("out").ok());
   for (int index = 0; index < kRecords; ++index) {
-    ASSERT_TRUE(broker_->append("in", index % kPartitions, {std::nullopt, std::to_string(index), 0, {}}).ok());
+    ASSERT_TRUE(
+        broker_->append("in", index % kPartitions, {std::nullopt, std::to_string(index), 0, {}}).ok());
   }
   const auto arrived = [&] { return broker_->read("out", 0).size(); };
 
@@ -170,7 +171,8 @@ TEST_F(EmbeddedThreads, WorkersOfAGroupMoveRecordsExactlyOnceWhileTheGroupChange
           record.value = each.value;
           producer->send(record);
         }
-        const bool sent = finish(*producer, producer->send_offsets(positions, consumer->group_metadata())).ok();
+        const bool sent =
+            finish(*producer, producer->send_offsets(positions, consumer->group_metadata())).ok();
         if (sent && finish(*producer, producer->commit_transaction()).ok()) continue;
         // Rewind by starting over: a stale generation is ordinary here.
         EXPECT_TRUE(finish(*producer, producer->abort_transaction()).ok());

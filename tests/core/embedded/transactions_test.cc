@@ -94,7 +94,8 @@ TEST_F(EmbeddedTransactions, MakeOffsetsCommittedTogetherWithRecords) {
   auto writer = transactional("id");
   ASSERT_TRUE(writer->begin_transaction().ok());
   write(*writer, "orders", "a", "1");
-  ASSERT_TRUE(finish(*writer, writer->send_offsets({{{"orders", 1}, 4, "text"}}, client->group_metadata())).ok());
+  ASSERT_TRUE(
+      finish(*writer, writer->send_offsets({{{"orders", 1}, 4, "text"}}, client->group_metadata())).ok());
   EXPECT_FALSE(broker_->committed("app", {"orders", 1}).has_value());
   ASSERT_TRUE(commit(*writer).ok());
   EXPECT_EQ(broker_->committed("app", {"orders", 1})->offset, 4);
@@ -133,10 +134,12 @@ TEST_F(EmbeddedTransactions, RefuseOffsetsOfAnOlderGeneration) {
   settle(one, two);
   auto writer = transactional("id");
   ASSERT_TRUE(writer->begin_transaction().ok());
-  EXPECT_EQ(class_of(finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, proof))), ErrorClass::kAbortable);
+  EXPECT_EQ(class_of(finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, proof))),
+            ErrorClass::kAbortable);
   ASSERT_TRUE(abort(*writer).ok());
   ASSERT_TRUE(writer->begin_transaction().ok());
-  EXPECT_TRUE(finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, one.consumer->group_metadata())).ok());
+  EXPECT_TRUE(
+      finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, one.consumer->group_metadata())).ok());
   EXPECT_TRUE(commit(*writer).ok());
 }
 
@@ -234,7 +237,8 @@ TEST_F(EmbeddedTransactions, RefuseRecordsAndOffsetsOutsideOfThem) {
   ConsumerOptions options;
   options.group = "app";
   auto client = consumer(options);
-  EXPECT_FALSE(finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, client->group_metadata())).ok());
+  EXPECT_FALSE(
+      finish(*writer, writer->send_offsets({{{"orders", 0}, 1, {}}}, client->group_metadata())).ok());
   EXPECT_FALSE(commit(*writer).ok());
   EXPECT_FALSE(abort(*writer).ok());
   writer->clear_failure();
