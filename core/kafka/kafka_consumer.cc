@@ -107,7 +107,7 @@ Pending<> KafkaConsumer::close(bool leave_group) {
     return Pending<>::completed(absl::FailedPreconditionError(
         fmt::format("a consumer is closed after its readers are gone: readers={}", reading_->readers())));
   }
-  closing_.emplace();
+  closing_ = Closing{};
   closing_->deadline = steady_now() + kLeaveDeadline;
   const Pending<> pending = closing_->completion.pending();
   absl::Status started;
