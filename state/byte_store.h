@@ -33,7 +33,8 @@ struct ByteRange {
 [[nodiscard]] Bytes successor(BytesView key);
 
 // Walks over the entries of a range as they were when the cursor was made: it owns its snapshot, may live on while the
-// store is written, and may outlive the store. A long-lived cursor keeps old data from being freed.
+// store is written, and may outlive the store. A long-lived cursor keeps old data from being freed, and while it lives the
+// task's directory stays in use.
 class ByteCursor {
  public:
   virtual ~ByteCursor() = default;

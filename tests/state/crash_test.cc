@@ -1,0 +1,165 @@
+// A process that is killed in the middle of its commits leaves the last one it finished, whole.
+//
+// The program runs itself with --write DIRECTORY as the victim: it commits for ever and says so after each commit.
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <weir/state/engine.h>
+#include <weir/state/key_value_store.h>
+#include <weir/state/window_store.h>
+
+#include "state_fixture.h"
+
+namespace weir {
+namespace {
+
+using Rows = KeyValueStore<std::string, std::int64_t>;
+using Windows = WindowStore<std::string, std::int64_t>;
+
+constexpr std::int64_t kKeys = 50;
+constexpr std::int64_t kRetention = 1000;
+
+std::vector<StoreSpec> specs() {
+  return {key_value_store_spec<std::string, std::int64_t>("rows"),
+          window_store_spec<std::string, std::int64_t>("windows", Duration(kRetention), Duration(100))};
+}
+
+absl::StatusOr<std::unique_ptr<TaskStore>> open_stores(const std::string& directory) {
+  TaskStoreOptions options;
+  options.directory = directory;
+  options.task = "0_0";
+  options.resources = *state_engine()->make_resources({.memory_bytes = 4 << 20});  // small: flushes happen too
+  return state_engine()->open(options, specs());
+}
+
+Offset position_of(const TaskStore& task) {
+  const auto found = task.meta().positions.find({"in", 0});
+  return found == task.meta().positions.end() ? 0 : found->second;
+}
+
+// Commit n writes n under key n % kKeys, a window that starts at n, and 2 KB that make the database flush.
+int write_for_ever(const std::string& directory) {
+  auto opened = open_stores(directory);
+  if (!opened.ok()) {
+    std::fprintf(stderr, "%s\n", opened.status().ToString().c_str());
+    return 1;
+  }
+  TaskStore& task = **opened;
+  auto& rows = dynamic_cast<Rows&>(*task.find("rows"));
+  auto& windows = dynamic_cast<Windows&>(*task.find("windows"));
+  testing::RecordedChangelog changelog;
+  for (std::int64_t n = position_of(task) + 1;; ++n) {
+    rows.put(std::to_string(n % kKeys), n, n);
+    rows.put(std::string(2000, 'x') + std::to_string(n % kKeys), n, n);
+    if (!windows.put("w", n, n, n)) return 2;
+    if (!task.encode(changelog).ok()) return 3;
+    changelog = {};
+    TaskMeta meta = task.meta();
+    meta.positions[{"in", 0}] = n;
+    meta.wall = n;
+    if (!task.apply(meta).ok()) return 4;
+    if (::write(STDOUT_FILENO, &n, sizeof(n)) != sizeof(n)) return 5;
+  }
+}
+
+// Starts a writer and kills it once it has said `commits` commits. Returns the last one it said.
+std::int64_t run_and_kill(const std::string& directory, unsigned commits) {
+  int pipe_ends[2];
+  if (::pipe(pipe_ends) != 0) return -1;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(pipe_ends[1], STDOUT_FILENO);
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+    ::execl("/proc/self/exe", "crash_test", "--write", directory.c_str(), static_cast<char*>(nullptr));
+    ::_exit(9);
+  }
+  ::close(pipe_ends[1]);
+  std::int64_t last = 0;
+  std::int64_t said = 0;
+  unsigned heard = 0;
+  while (::read(pipe_ends[0], &said, sizeof(said)) == sizeof(said)) {
+    last = said;
+    if (++heard == commits) ::kill(child, SIGKILL);
+  }
+  ::close(pipe_ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  return last;
+}
+
+TEST(Crash, LeavesTheLastCommitThatWasApplied) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937 chance(seed);
+  testing::TemporaryDirectory directory;
+  std::int64_t before = 0;
+  for (int round = 0; round < 8; ++round) {
+    const std::int64_t said = run_and_kill(directory.path(), 1 + chance() % 800);
+    ASSERT_GT(said, before);
+    auto opened = open_stores(directory.path());
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    TaskStore& task = **opened;
+    const Offset position = position_of(task);
+    // It may have died between applying and saying so.
+    EXPECT_GE(position, said);
+    EXPECT_LE(position, said + 1);
+    EXPECT_EQ(task.meta().wall, position);
+    auto& rows = dynamic_cast<Rows&>(*task.find("rows"));
+    std::int64_t count = 0;
+    for (const auto& [key, row] : rows.all()) {
+      ++count;
+      const std::int64_t remainder = std::stoll(key.size() > 100 ? key.substr(2000) : key);
+      EXPECT_EQ(row.value % kKeys, remainder);
+      EXPECT_LE(row.value, position);
+      EXPECT_GT(row.value, position - kKeys);
+      EXPECT_EQ(row.timestamp, row.value);
+    }
+    EXPECT_EQ(count, 2 * std::min(position, kKeys));
+    auto& windows = dynamic_cast<Windows&>(*task.find("windows"));
+    EXPECT_EQ(windows.observed_time(), position);
+    std::int64_t next = std::max<std::int64_t>(1, position - kRetention + 1);
+    for (const auto& window : windows.all()) {
+      EXPECT_EQ(window.start, next);
+      EXPECT_EQ(window.row.value, next);
+      ++next;
+    }
+    EXPECT_EQ(next, position + 1);
+    before = position;
+  }
+}
+
+TEST(Crash, AnotherProcessCannotOpenWhatIsOpen) {
+  testing::TemporaryDirectory directory;
+  auto opened = open_stores(directory.path());
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    ::execl("/proc/self/exe", "crash_test", "--write", directory.path().c_str(), static_cast<char*>(nullptr));
+    ::_exit(9);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+}  // namespace
+}  // namespace weir
+
+int main(int count, char** arguments) {
+  if (count == 3 && std::string_view(arguments[1]) == "--write") return weir::write_for_ever(arguments[2]);
+  ::testing::InitGoogleTest(&count, arguments);
+  return RUN_ALL_TESTS();
+}
