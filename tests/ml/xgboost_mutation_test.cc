@@ -1,0 +1,194 @@
+// Whatever bytes arrive, the loader answers with a model or a status, and a model it gives can be asked.
+// Meant to run under the address and undefined-behaviour sanitizers too.
+//
+// WEIR_MUTATION_SEED and WEIR_MUTATION_ROUNDS choose another run.
+#include <weir/ml/xgboost_json.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "trainer.h"
+
+namespace weir::ml {
+namespace {
+
+using testing::generate;
+using testing::Label;
+using testing::Trained;
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// Loads and, if that works, scores some rows.
+bool loads(const std::string& bytes) {
+  const LoadLimits limits{.bytes = 1 << 20, .trees = 1'000, .nodes = 100'000, .depth = 64, .features = 1'000};
+  const absl::StatusOr<std::unique_ptr<const Model>> model = load_xgboost_json(bytes, {.limits = limits});
+  if (!model.ok()) {
+    EXPECT_FALSE(model.status().message().empty());
+    return false;
+  }
+  const std::size_t columns = (*model)->inputs().size();
+  for (const std::size_t rows : {1, 5}) {
+    std::vector<float> values(columns * rows);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
+    std::vector<float> scores(rows * (*model)->outputs().size());
+    EXPECT_TRUE((*model)->predict(RowBatch(values, columns), scores).ok());
+  }
+  return true;
+}
+
+// What a model file is made of, and what it should not be.
+constexpr std::array<std::string_view, 40> kWords = {"{",
+                                                     "}",
+                                                     "[",
+                                                     "]",
+                                                     ",",
+                                                     ":",
+                                                     "\"",
+                                                     "null",
+                                                     "true",
+                                                     "false",
+                                                     "-1",
+                                                     "0",
+                                                     "1",
+                                                     "2",
+                                                     "3",
+                                                     "7",
+                                                     "255",
+                                                     "2147483647",
+                                                     "2147483648",
+                                                     "-9E99",
+                                                     "1E-45",
+                                                     "1E38",
+                                                     "1E39",
+                                                     "0.1",
+                                                     "1e400",
+                                                     "\\u0000",
+                                                     "\xff",
+                                                     "[[[[[[[[",
+                                                     "{\"a\":{",
+                                                     "NaN",
+                                                     "\"-1\"",
+                                                     "\"99999999999\"",
+                                                     "\"0\"",
+                                                     "\"1\"",
+                                                     "\"nan\"",
+                                                     "[1,2,3]",
+                                                     "[]",
+                                                     "{}",
+                                                     "\"trees\":[]",
+                                                     "\"weight_drop\":[0.5]"};
+
+class Mutator {
+ public:
+  explicit Mutator(std::uint64_t seed) : random_(seed) {}
+
+  std::string mutate(std::string bytes) {
+    for (std::size_t count = 1 + below(4); count > 0; --count) mutate_once(bytes);
+    return bytes;
+  }
+
+  std::size_t below(std::size_t bound) {
+    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
+  }
+
+ private:
+  void mutate_once(std::string& bytes) {
+    if (bytes.empty()) return;
+    const std::size_t at = below(bytes.size());
+    const std::size_t length = std::min(1 + below(40), bytes.size() - at);
+    const std::string word(kWords[below(kWords.size())]);
+    switch (below(9)) {
+      case 0:
+        bytes[at] = static_cast<char>(below(256));
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+        break;
+      case 2:
+        bytes.resize(at);
+        break;
+      case 3:
+        bytes.erase(at, length);
+        break;
+      case 4:
+        bytes.insert(at, word);
+        break;
+      case 5:
+        bytes.insert(below(bytes.size()), bytes.substr(at, length));
+        break;
+      default:
+        replace_value(bytes, at, word);
+        break;
+    }
+  }
+
+  // Puts `word` in place of the number or string nearest behind `at`: most of these are still JSON.
+  static void replace_value(std::string& bytes, std::size_t at, const std::string& word) {
+    const auto is_of_number = [](char c) {
+      return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'E' || c == 'e';
+    };
+    std::size_t begin = at;
+    while (begin < bytes.size() && !(bytes[begin] >= '0' && bytes[begin] <= '9')) ++begin;
+    std::size_t end = begin;
+    while (begin > 0 && is_of_number(bytes[begin - 1])) --begin;
+    while (end < bytes.size() && is_of_number(bytes[end])) ++end;
+    bytes.replace(begin, end - begin, word);
+  }
+
+  std::mt19937_64 random_;
+};
+
+std::vector<std::string> originals() {
+  const testing::Data classes = generate(5, 120, 6, Label::kClass);
+  const testing::Data binary = generate(6, 120, 6, Label::kBinary);
+  return {
+      Trained(binary, {{"objective", "binary:logistic"}, {"max_depth", "3"}}, 3).json(),
+      Trained(classes, {{"objective", "multi:softmax"}, {"num_class", "3"}, {"max_depth", "2"}}, 2).json(),
+      Trained(binary, {{"booster", "dart"}, {"rate_drop", "0.5"}, {"max_depth", "2"}}, 3,
+              {"a", "b", "c", "d", "e", "f"})
+          .json(),
+  };
+}
+
+TEST(XgboostMutation, NoMutatedModelDoesHarm) {
+  const std::uint64_t seed = number_from("WEIR_MUTATION_SEED", 20240607);
+  const std::uint64_t rounds = number_from("WEIR_MUTATION_ROUNDS", 6'000);
+  fmt::print("seed {} rounds {}\n", seed, rounds);
+  Mutator mutator(seed);
+  const std::vector<std::string> models = originals();
+  for (const std::string& model : models) ASSERT_TRUE(loads(model));
+  std::uint64_t accepted = 0;
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    if (loads(mutator.mutate(models[mutator.below(models.size())]))) ++accepted;
+    ASSERT_FALSE(HasFailure()) << "seed " << seed << " round " << round;
+  }
+  fmt::print("accepted {} of {}\n", accepted, rounds);
+  // Some mutations hit fields that do not matter and some leaf values; most do not get through. Were it all
+  // or nothing, the mutations would not reach what they are meant to.
+  EXPECT_GT(accepted, rounds / 50);
+  EXPECT_LT(accepted, rounds * 9 / 10);
+}
+
+TEST(XgboostMutation, NoTruncatedModelLoads) {
+  for (const std::string& model : originals()) {
+    for (std::size_t length = 0; length < model.size(); length += 13) {
+      ASSERT_FALSE(loads(model.substr(0, length))) << "length " << length;
+    }
+    ASSERT_FALSE(loads(model.substr(0, model.size() - 1)));
+  }
+}
+
+}  // namespace
+}  // namespace weir::ml
