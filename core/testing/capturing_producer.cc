@@ -27,8 +27,8 @@ void CapturingProducer::send(const OutgoingRecord& record) {
   Topic& topic = topics_[record.topic];
   if (record.partition != kAnyPartition && record.partition != 0) {
     if (failure_.ok()) {
-      failure_ = fatal_error(fmt::format("no such partition: topic={} partition={} partitions=1", topic.name,
-                                         record.partition));
+      failure_ = fatal_error(
+          fmt::format("no such partition: topic={} partition={} partitions=1", topic.name, record.partition));
     }
     return;
   }

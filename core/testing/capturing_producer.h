@@ -1,5 +1,5 @@
-// A producer whose topics are lists in memory: every topic exists and has the one partition 0, every record is
-// acknowledged at once.
+// A producer whose topics are lists in memory: every topic exists and has the one partition 0, every record
+// is acknowledged at once.
 //
 // Thread safety: none.
 #pragma once
@@ -23,7 +23,8 @@ class CapturingProducer final : public Producer {
   // Returns the records sent since the last call, in the order of sending.
   [[nodiscard]] std::vector<Captured> take();
 
-  // Forgets the records sent since the last take, as an aborted transaction does. Their offsets are not used again.
+  // Forgets the records sent since the last take, as an aborted transaction does. Their offsets are not used
+  // again.
   void forget();
 
   // Returns the offset of the next record of a topic and passes it by: somebody else writes that record.

@@ -21,7 +21,8 @@ bool has_persistent_store(const Topology& topology) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TopologyDriver>> TopologyDriver::create(const Topology& topology, DriverOptions options) {
+absl::StatusOr<std::unique_ptr<TopologyDriver>> TopologyDriver::create(const Topology& topology,
+                                                                       DriverOptions options) {
   std::unique_ptr<TopologyDriver> driver(new TopologyDriver(topology, std::move(options)));
   WEIR_RETURN_IF_ERROR(driver->open_task());
   return driver;
@@ -81,7 +82,8 @@ absl::StatusOr<std::unique_ptr<TaskStore>> TopologyDriver::open_store() {
     Topic& topic = topics_.at(changelog_topic(options_.application_id, spec.name));
     const auto known = store->meta().changelogs.find(spec.name);
     const Offset from = known != store->meta().changelogs.end() ? known->second : 0;
-    // A state directory that another driver left behind: its changelog is gone, its offsets are not used again.
+    // A state directory that another driver left behind: its changelog is gone, its offsets are not used
+    // again.
     if (producer_.next_offset(topic.id) < from) producer_.continue_at(topic.id, from);
     std::vector<RawRecord> records;
     for (const OwnedRecord& record : topic.changelog) {
@@ -154,7 +156,8 @@ absl::Status TopologyDriver::pipe_raw(const std::string& topic, OwnedRecord reco
 
 absl::Status TopologyDriver::advance_wall_clock(Duration by) {
   WEIR_RETURN_IF_ERROR(may_step());
-  if (by.count() < 0) return absl::InvalidArgumentError(fmt::format("the clock cannot go back by {} ms", -by.count()));
+  if (by.count() < 0)
+    return absl::InvalidArgumentError(fmt::format("the clock goes forward: {} ms", by.count()));
   clock_.advance(by);
   absl::Status status = task_->fire_wall_timers();
   if (status.ok()) status = commit();
@@ -227,11 +230,13 @@ void TopologyDriver::feed(Topic& topic, const TopicPartition& where, OwnedRecord
   topic.unprocessed.push_back(std::move(record));
 }
 
-bool TopologyDriver::may_read(const absl::Status& decoded, const char* what, const std::string& topic, Offset offset) {
+bool TopologyDriver::may_read(const absl::Status& decoded, const char* what, const std::string& topic,
+                              Offset offset) {
   if (decoded.ok()) return true;
   if (!status_.ok()) return false;
-  status_ = absl::InvalidArgumentError(fmt::format("the {} of an output is of another type: topic={} offset={}: {}", what,
-                                                   topic, offset, message_of(decoded)));
+  status_ =
+      absl::InvalidArgumentError(fmt::format("the {} of an output is of another type: topic={} offset={}: {}",
+                                             what, topic, offset, message_of(decoded)));
   return false;
 }
 
@@ -239,7 +244,9 @@ std::vector<RawOutput> TopologyDriver::read_raw(const std::string& topic) {
   std::vector<RawOutput> result;
   const auto found = topics_.find(topic);
   if (found == topics_.end()) return result;
-  for (Written& written : found->second.outputs) result.push_back({topic, std::move(written.record), written.step});
+  for (Written& written : found->second.outputs) {
+    result.push_back({topic, std::move(written.record), written.step});
+  }
   found->second.outputs.clear();
   return result;
 }
@@ -252,7 +259,8 @@ std::vector<RawOutput> TopologyDriver::read_all_raw() {
     }
     topic.outputs.clear();
   }
-  std::sort(ordered.begin(), ordered.end(), [](const auto& left, const auto& right) { return left.first < right.first; });
+  std::sort(ordered.begin(), ordered.end(),
+            [](const auto& left, const auto& right) { return left.first < right.first; });
   std::vector<RawOutput> result;
   result.reserve(ordered.size());
   for (auto& [sequence, output] : ordered) result.push_back(std::move(output));

@@ -10,17 +10,24 @@
 //     // output.key, output.value, output.timestamp, output.headers
 //   }
 //
-// What runs is the task that an application runs, in the mode of Kafka Streams' TopologyTestDriver: one task holds all
-// sub-topologies, every topic has the one partition 0, time stands still until it is told to move. For every record:
+// What runs is the task that an application runs, in the mode of Kafka Streams' TopologyTestDriver: one task
+// holds all sub-topologies, every topic has the one partition 0, time stands still until it is told to move.
+// For every record:
 //
-//   append it to its topic → while a topic has unprocessed records: process the one with the smallest timestamp among
-//   the first of each topic; fire stream-time timers; commit, which emits what waits for a commit; append what was
-//   written to the output of its topic and, if the topology reads that topic too, to its unprocessed records
+//   append it to its topic;
+//   while a topic has unprocessed records:
+//     process the one with the smallest timestamp among the first of each topic;
+//     fire stream-time timers;
+//     commit, which emits what waits for a commit;
+//     append what was written to the output of its topic and, if the topology reads that topic too, to its
+//     unprocessed records.
 //
-// Topics are lists in the driver itself rather than in an embedded broker: it starts in well under a millisecond and two runs
-// never differ. Partitioning, rebalances, transactions and restoring beside running tasks need the simulator.
+// Topics are lists in the driver itself rather than in an embedded broker: it starts in well under a
+// millisecond and two runs never differ. Partitioning, rebalances, transactions and restoring beside running
+// tasks need the simulator.
 //
-// Names of topics are those on the broker: an internal topic has the application's id in front ("driver-counts-changelog").
+// Names of topics are those on the broker: an internal topic has the application's id in front
+// ("driver-counts-changelog").
 //
 // Thread safety: none.
 #pragma once
@@ -85,7 +92,8 @@ struct OutputRecord {
   std::size_t step = 0;  // see RawOutput
 
   bool operator==(const OutputRecord& other) const {
-    return key == other.key && value == other.value && timestamp == other.timestamp && headers == other.headers;
+    return key == other.key && value == other.value && timestamp == other.timestamp &&
+           headers == other.headers;
   }
 
   // Prints "key:value@timestamp".
@@ -107,18 +115,20 @@ struct OutputRecord {
 
 class TopologyDriver {
  public:
-  // The driver keeps a copy of the topology. Fails if stores cannot be opened or the nodes do not fit together.
+  // The driver keeps a copy of the topology. Fails if stores cannot be opened or the nodes do not fit
+  // together.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<TopologyDriver>> create(const Topology& topology,
                                                                               DriverOptions options = {});
   ~TopologyDriver();
   TopologyDriver(const TopologyDriver&) = delete;
   TopologyDriver& operator=(const TopologyDriver&) = delete;
 
-  // Feeds a record and works until the topology rests. Nulls are empty optionals. A negative timestamp is a record without
-  // a time, and the source's extractor decides.
+  // Feeds a record and works until the topology rests. Nulls are empty optionals. A negative timestamp is a
+  // record without a time, and the source's extractor decides.
   //
-  // NotFound if no source reads the topic. Any other failure is that of the processing: the driver then refuses input until
-  // `restart`, and what the failed record had written is not output, as if its transaction was aborted.
+  // NotFound if no source reads the topic. Any other failure is that of the processing: the driver then
+  // refuses input until `restart`, and what the failed record had written is not output, as if its
+  // transaction was aborted.
   template <Transportable K, Transportable V>
   [[nodiscard]] absl::Status pipe(const std::string& topic, const K& key, const V& value, Timestamp timestamp,
                                   Headers headers = {}) {
@@ -133,12 +143,12 @@ class TopologyDriver {
   // The same in bytes; the driver gives the offset.
   [[nodiscard]] absl::Status pipe_raw(const std::string& topic, OwnedRecord record);
 
-  // Moves the wall clock, fires wall-clock timers that are due once each, and works until the topology rests. Fails as
-  // `pipe` does; InvalidArgument for a negative duration.
+  // Moves the wall clock, fires wall-clock timers that are due once each, and works until the topology rests.
+  // Fails as `pipe` does; InvalidArgument for a negative duration.
   [[nodiscard]] absl::Status advance_wall_clock(Duration by);
 
-  // Takes the records written to a topic since the last reading; none if there is no such topic. A record that is not a K
-  // and a V ends the reading and becomes the driver's status(); it and those after it stay.
+  // Takes the records written to a topic since the last reading; none if there is no such topic. A record
+  // that is not a K and a V ends the reading and becomes the driver's status(); it and those after it stay.
   template <Transportable K, Transportable V>
   [[nodiscard]] std::vector<OutputRecord<K, V>> read(const std::string& topic) {
     std::vector<OutputRecord<K, V>> result;
@@ -167,8 +177,8 @@ class TopologyDriver {
   // Returns the names of all topics that were ever written, internal ones included.
   [[nodiscard]] std::set<std::string> topics_written() const;
 
-  // Returns the store, or null if the topology uses none of that name (or of that type). It shows the committed state and
-  // lives until the driver restarts. Ask, but do not write.
+  // Returns the store, or null if the topology uses none of that name (or of that type). It shows the
+  // committed state and lives until the driver restarts. Ask, but do not write.
   [[nodiscard]] StateStore* store(const std::string& name) const;
   template <class Store>
   [[nodiscard]] Store* store_as(const std::string& name) const {
@@ -176,8 +186,12 @@ class TopologyDriver {
   }
 
   // Counts since the start, or the last restart.
-  [[nodiscard]] TaskCounters counters() const { return task_ != nullptr ? task_->counters() : TaskCounters(); }
-  [[nodiscard]] Timestamp stream_time() const { return task_ != nullptr ? task_->stream_time() : kNoTimestamp; }
+  [[nodiscard]] TaskCounters counters() const {
+    return task_ != nullptr ? task_->counters() : TaskCounters();
+  }
+  [[nodiscard]] Timestamp stream_time() const {
+    return task_ != nullptr ? task_->stream_time() : kNoTimestamp;
+  }
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
   // Returns the number of steps made: of calls of pipe, advance_wall_clock and restart.
@@ -186,10 +200,11 @@ class TopologyDriver {
   // Returns the failure that stopped the driver; ok while it takes input.
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
-  // Does what a new process would do after a crash: makes a new task from the committed state, and reads on from the
-  // committed positions (so a record that failed is tried again). Stores come from the state directory and the changelogs,
-  // stores in memory from the changelogs alone; one that is in memory and not logged is empty again. The task's meta
-  // survives if the topology as written has a persistent store, because it is kept beside it. Timers start anew.
+  // Does what a new process would do after a crash: makes a new task from the committed state, and reads on
+  // from the committed positions (so a record that failed is tried again). Stores come from the state
+  // directory and the changelogs, stores in memory from the changelogs alone; one that is in memory and not
+  // logged is empty again. The task's meta survives if the topology as written has a persistent store,
+  // because it is kept beside it. Timers start anew.
   [[nodiscard]] absl::Status restart();
 
  private:
@@ -219,7 +234,8 @@ class TopologyDriver {
   [[nodiscard]] absl::Status commit();
   void deliver();
   void feed(Topic& topic, const TopicPartition& where, OwnedRecord record);
-  [[nodiscard]] bool may_read(const absl::Status& decoded, const char* what, const std::string& topic, Offset offset);
+  [[nodiscard]] bool may_read(const absl::Status& decoded, const char* what, const std::string& topic,
+                              Offset offset);
 
   const DriverOptions options_;
   Topology topology_;
@@ -231,7 +247,8 @@ class TopologyDriver {
   std::map<std::string, Topic> topics_;  // by name; never erased
   std::vector<Topic*> topics_by_id_;     // as the producer numbers them; null: not met yet
   std::shared_ptr<StateResources> resources_;
-  std::unique_ptr<Task> task_;  // uses all of the above; null only after a restart that could not open the stores
+  std::unique_ptr<Task>
+      task_;  // uses all of the above; null only after a restart that could not open the stores
   std::size_t next_step_ = 0;
   std::uint64_t next_sequence_ = 0;
   absl::Status status_;

@@ -20,7 +20,8 @@ Topology built(const TextBuilder& text) {
   return *std::move(topology);
 }
 
-// groupBy(v).count().toStream().to("out"), with the names and in the order in which Kafka Streams 4.3 adds the nodes.
+// groupBy(v).count().toStream().to("out"), with the names and in the order in which Kafka Streams 4.3 adds
+// the nodes.
 Topology kafka_count() {
   TextBuilder text;
   const std::string store = "KSTREAM-AGGREGATE-STATE-STORE-0000000002";
@@ -66,7 +67,9 @@ constexpr char kKafkaCount[] = R"(Topologies:
 
 )";
 
-TEST(Describe, PrintsWhatKafkaStreamsPrintsForTheSameNodes) { EXPECT_EQ(kafka_count().describe(), kKafkaCount); }
+TEST(Describe, PrintsWhatKafkaStreamsPrintsForTheSameNodes) {
+  EXPECT_EQ(kafka_count().describe(), kKafkaCount);
+}
 
 TEST(Describe, OrdersNodesAndArrowsBySubtreeThenName) {
   TextBuilder text;
@@ -78,7 +81,8 @@ TEST(Describe, OrdersNodesAndArrowsBySubtreeThenName) {
   const NodeIndex leaf = text.pass("leaf", {large});
   const NodeIndex chain = text.pass("chain", {large});
   const NodeIndex join = text.pass("join", {small, chain}, {"s2", "s1"});
-  text.builder.add_sink("b-dynamic", join, {}, [] { return std::make_unique<test::TextSink>("any"); }, here());
+  text.builder.add_sink(
+      "b-dynamic", join, {}, [] { return std::make_unique<test::TextSink>("any"); }, here());
   text.sink("a-fixed", join, {"out"});
   (void)leaf;
   EXPECT_EQ(built(text).describe(), R"(Topologies:

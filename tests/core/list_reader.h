@@ -24,7 +24,11 @@ struct ListPartition {
   // Appends a record at the next offset and moves the known end behind it.
   void add(const std::string& key, const std::string& value, Timestamp timestamp, Headers headers = {}) {
     const Offset offset = next_offset++;
-    records.push_back({.key = key, .value = value, .timestamp = timestamp, .headers = std::move(headers), .offset = offset});
+    records.push_back({.key = key,
+                       .value = value,
+                       .timestamp = timestamp,
+                       .headers = std::move(headers),
+                       .offset = offset});
     known_end = next_offset;
   }
 
@@ -51,7 +55,8 @@ class ListReader final : public PartitionReader {
       ++taken;
     }
     // Past the control records that follow.
-    if (partition_->records.empty()) partition_->position = std::max(partition_->position, partition_->known_end);
+    if (partition_->records.empty())
+      partition_->position = std::max(partition_->position, partition_->known_end);
     return taken;
   }
 

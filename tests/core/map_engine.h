@@ -1,5 +1,5 @@
-// A state engine over std::map, for tests of the core, which knows no other. Persistent stores outlive their task: the
-// engine keeps them by directory.
+// A state engine over std::map, for tests of the core, which knows no other. Persistent stores outlive their
+// task: the engine keeps them by directory.
 #pragma once
 
 #include <algorithm>
@@ -83,7 +83,8 @@ class MapTaskStore final : public TaskStore {
   absl::Status encode(ChangelogWriter& changelog) override {
     for (const auto& store : stores_) {
       for (const auto& [key, change] : store->changes_) {
-        changelog.append(store->spec_, key, change.value ? NullableBytes(*change.value) : std::nullopt, change.timestamp);
+        changelog.append(store->spec_, key, change.value ? NullableBytes(*change.value) : std::nullopt,
+                         change.timestamp);
       }
     }
     return absl::OkStatus();
@@ -150,7 +151,8 @@ class MapEngine final : public StateEngine {
 
   absl::StatusOr<std::unique_ptr<TaskStore>> open(const TaskStoreOptions& options,
                                                   std::span<const StoreSpec> stores) const override {
-    const bool persistent = std::any_of(stores.begin(), stores.end(), [](const StoreSpec& spec) { return spec.persistent; });
+    const bool persistent =
+        std::any_of(stores.begin(), stores.end(), [](const StoreSpec& spec) { return spec.persistent; });
     if (fail) return absl::UnavailableError("the disk is gone");
     return std::make_unique<MapTaskStore>(stores, persistent ? &disks[options.directory] : nullptr);
   }

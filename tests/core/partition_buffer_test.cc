@@ -87,7 +87,8 @@ TEST(PartitionBuffer, WithoutAReaderHasOnlyWhatIsAdded) {
 
 // Which records are still held, told by their owners.
 struct Counted {
-  static constexpr RawRecord::Backing kBacking{[](void* owner) noexcept { --*static_cast<int*>(owner); }, nullptr};
+  static constexpr RawRecord::Backing kBacking{[](void* owner) noexcept { --*static_cast<int*>(owner); },
+                                               nullptr};
   static RawRecord make(int& alive) {
     ++alive;
     return RawRecord(&kBacking, &alive);
@@ -129,7 +130,10 @@ TEST(OwnedRecord, BecomesARawRecordThatOwnsItsBytes) {
   const std::string long_text(1000, 'x');
   RawRecord raw;
   {
-    OwnedRecord record{.key = std::nullopt, .value = long_text, .timestamp = 9, .headers = {{"h", "1"}, {"h", std::nullopt}},
+    OwnedRecord record{.key = std::nullopt,
+                       .value = long_text,
+                       .timestamp = 9,
+                       .headers = {{"h", "1"}, {"h", std::nullopt}},
                        .offset = 4};
     raw = to_raw(record);
     record.value = "changed";

@@ -26,7 +26,8 @@ absl::StatusOr<PartitionPlan> plan(const TextBuilder& text, const Counts& partit
 }
 
 // A stream whose key was changed: in → r (internal). Returns the source of r.
-NodeIndex rekeyed(TextBuilder& text, const std::string& in, const std::string& r, std::optional<Partition> partitions = {}) {
+NodeIndex rekeyed(TextBuilder& text, const std::string& in, const std::string& r,
+                  std::optional<Partition> partitions = {}) {
   const NodeIndex hop = text.sink(r + "-sink", text.source(in, {{in}}), {r, true}, "app");
   text.builder.add_repartition({r, partitions, hop, here()});
   return text.source(r + "-source", {{r, true}});
@@ -151,7 +152,7 @@ TEST(PartitionPlan, ReportsAnInternalTopicThatNobodyMakes) {
   EXPECT_HAS(message_of(result.status()), "sub-topology 1");
 }
 
-// ------------------------------------------------------------------------------------------------ co-partitioning
+// ------------------------------------------------------------------------------------- co-partitioning
 
 TEST(PartitionPlan, ExternalInputsOfAJoinMustHaveTheSameCount) {
   TextBuilder text;
@@ -162,8 +163,9 @@ TEST(PartitionPlan, ExternalInputsOfAJoinMustHaveTheSameCount) {
   EXPECT_TRUE(plan(text, {{"a", 4}, {"b", 4}}).ok());
   const auto result = plan(text, {{"a", 4}, {"b", 8}});
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_HAS(message_of(result.status()),
-             fmt::format("{}:{}: the inputs of 'join-1' are not co-partitioned: a has 4, b has 8", __FILE__, line));
+  EXPECT_HAS(
+      message_of(result.status()),
+      fmt::format("{}:{}: the inputs of 'join-1' are not co-partitioned: a has 4, b has 8", __FILE__, line));
 }
 
 TEST(PartitionPlan, ARepartitionTopicFollowsTheExternalInputOfItsJoin) {
@@ -232,7 +234,8 @@ TEST(PartitionPlan, ARepartitionTopicCannotFollowTwoInputs) {
   EXPECT_TRUE(plan(text, {{"a", 1}, {"b", 4}, {"c", 4}}).ok());
   const auto result = plan(text, {{"a", 1}, {"b", 4}, {"c", 8}});
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_HAS(message_of(result.status()), "the inputs of 'first', 'second' are not co-partitioned: b has 4, c has 8");
+  EXPECT_HAS(message_of(result.status()),
+             "the inputs of 'first', 'second' are not co-partitioned: b has 4, c has 8");
 }
 
 // ------------------------------------------------------------------------------------------------ changelogs

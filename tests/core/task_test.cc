@@ -131,7 +131,9 @@ class TaskTest : public testing::Test {
     return kNoOffset;
   }
 
-  std::uint64_t dropped(DropReason reason) { return task_->counters().dropped[static_cast<std::size_t>(reason)]; }
+  std::uint64_t dropped(DropReason reason) {
+    return task_->counters().dropped[static_cast<std::size_t>(reason)];
+  }
 
   TextBuilder text_;
   std::shared_ptr<MapEngine> engine_ = std::make_shared<MapEngine>();
@@ -163,7 +165,8 @@ TEST_F(TaskTest, TakesTheHeadWithTheLowestTimestampOverPartitions) {
 TEST_F(TaskTest, GivesRecordsToChildrenInTheOrderOfTheirAddingDepthFirst) {
   const NodeIndex in = text_.source("in", {{"in"}});
   const auto tagged = [](const std::string& tag) {
-    return [tag](TextNode& self, const TextRecord& record) { self.emit(record.with_value(record.value + tag)); };
+    return
+        [tag](TextNode& self, const TextRecord& record) { self.emit(record.with_value(record.value + tag)); };
   };
   const NodeIndex first = text_.node("first", {in}, tagged("1"));
   const NodeIndex second = text_.node("second", {in}, tagged("2"));
@@ -442,7 +445,8 @@ TEST_F(TaskTest, SendsAnUndecodableRecordAsideWithItsNull) {
   text_.source("in", {{"in"}}, ErrorPolicy::kDeadLetter);
   environment_.dead_letter_topic = "aside";
   start();
-  partition("in").records.push_back({.key = std::nullopt, .value = std::nullopt, .timestamp = 2, .offset = 0});
+  partition("in").records.push_back(
+      {.key = std::nullopt, .value = std::nullopt, .timestamp = 2, .offset = 0});
   EXPECT_EQ(work(), 1);
   EXPECT_EQ(dropped(DropReason::kUndecodable), 1u);
   const auto sent = producer_.take();
@@ -462,12 +466,13 @@ TEST_F(TaskTest, FailsIfThereIsNowhereToSendBadRecords) {
 TEST_F(TaskTest, SendsAsideWhatFailedInATimerWithoutAnOrigin) {
   environment_.on_error = ErrorPolicy::kDeadLetter;
   environment_.dead_letter_topic = "aside";
-  text_.node("tick", {text_.source("in", {{"in"}})}, [](TextNode&, const TextRecord&) {},
-             [](TextNode& self) {
-               self.context().schedule(10ms, TimerClock::kWallClock, [&self](Timestamp) {
-                 EXPECT_FALSE(self.guarded([] { throw std::runtime_error("late for tea"); }));
-               });
-             });
+  text_.node(
+      "tick", {text_.source("in", {{"in"}})}, [](TextNode&, const TextRecord&) {},
+      [](TextNode& self) {
+        self.context().schedule(10ms, TimerClock::kWallClock, [&self](Timestamp) {
+          EXPECT_FALSE(self.guarded([] { throw std::runtime_error("late for tea"); }));
+        });
+      });
   partition("in").add("a", "x", 1);
   start();
   work();
@@ -490,15 +495,17 @@ TEST_F(TaskTest, FailsInAllPoliciesWhenExceptionsPassTheNodesDoor) {
 }
 
 TEST_F(TaskTest, ReportsAFactoryThatThrows) {
-  text_.builder.add_processor("stillborn", {text_.source("in", {{"in"}})}, {}, ErrorPolicy::kInherit,
-                              []() -> std::unique_ptr<Node> { throw std::runtime_error("no such model"); }, here());
+  text_.builder.add_processor(
+      "stillborn", {text_.source("in", {{"in"}})}, {}, ErrorPolicy::kInherit,
+      []() -> std::unique_ptr<Node> { throw std::runtime_error("no such model"); }, here());
   make_task();
   EXPECT_HAS(message_of(task_->open(inputs())), "no such model");
 }
 
 TEST_F(TaskTest, ReportsASourceThatIsNone) {
-  text_.builder.add_source("in", {{"in"}}, ErrorPolicy::kInherit,
-                           [] { return std::make_unique<TextNode>([](TextNode&, const TextRecord&) {}); }, here());
+  text_.builder.add_source(
+      "in", {{"in"}}, ErrorPolicy::kInherit,
+      [] { return std::make_unique<TextNode>([](TextNode&, const TextRecord&) {}); }, here());
   make_task();
   EXPECT_HAS(message_of(task_->open({})), "source 'in' makes no source node");
 }
@@ -514,13 +521,15 @@ class TimelessSource final : public Emitter<std::string, std::string>, public So
 };
 
 TEST_F(TaskTest, ReportsAnExtractorThatFails) {
-  const NodeIndex in = text_.builder.add_source("in", {{"in"}}, ErrorPolicy::kInherit,
-                                                [] { return std::make_unique<TimelessSource>(); }, here());
-  text_.node("tick", {in}, [](TextNode&, const TextRecord&) {}, [](TextNode& self) {
-    self.context().schedule(1ms, TimerClock::kWallClock, [&self](Timestamp) {
-      self.context().failed(self, DropReason::kFailed, "in a timer");
-    });
-  });
+  const NodeIndex in = text_.builder.add_source(
+      "in", {{"in"}}, ErrorPolicy::kInherit, [] { return std::make_unique<TimelessSource>(); }, here());
+  text_.node(
+      "tick", {in}, [](TextNode&, const TextRecord&) {},
+      [](TextNode& self) {
+        self.context().schedule(1ms, TimerClock::kWallClock, [&self](Timestamp) {
+          self.context().failed(self, DropReason::kFailed, "in a timer");
+        });
+      });
   partition("in").add("a", "x", 2);
   start();
   EXPECT_EQ(message_of(first_failure()),
@@ -566,8 +575,8 @@ TEST_F(TaskTest, FiresStreamTimeTimersAsKafkaStreamsDoes) {
   std::vector<Timestamp> fired;
   text_.node("tick", {text_.source("in", {{"in"}})}, kIgnore, timer(fired, 10ms, TimerClock::kStreamTime));
   start();
-  const std::vector<std::pair<Timestamp, std::vector<Timestamp>>> steps{{25, {25}}, {29, {}},   {30, {30}}, {12, {}},
-                                                                        {71, {71}}, {79, {}},   {80, {80}}};
+  const std::vector<std::pair<Timestamp, std::vector<Timestamp>>> steps{
+      {25, {25}}, {29, {}}, {30, {30}}, {12, {}}, {71, {71}}, {79, {}}, {80, {80}}};
   for (const auto& [time, expected] : steps) {
     fired.clear();
     partition("in").add("k", "v", time);
@@ -581,7 +590,8 @@ TEST_F(TaskTest, FiresWallClockTimersAsKafkaStreamsDoes) {
   std::vector<Timestamp> fired;
   text_.node("tick", {text_.source("in", {{"in"}})}, kIgnore, timer(fired, 10ms, TimerClock::kWallClock));
   start();
-  const std::vector<std::pair<Duration, std::vector<Timestamp>>> steps{{9ms, {}}, {1ms, {10}}, {25ms, {35}}, {5ms, {40}}};
+  const std::vector<std::pair<Duration, std::vector<Timestamp>>> steps{
+      {9ms, {}}, {1ms, {10}}, {25ms, {35}}, {5ms, {40}}};
   for (const auto& [by, expected] : steps) {
     fired.clear();
     clock_.advance(by);
@@ -604,7 +614,8 @@ TEST_F(TaskTest, FiresTheFirstStreamTimeTimerWithTheFirstRecordWhateverItsTime) 
 TEST_F(TaskTest, FiresDueTimersByDueTimeThenByOrderOfScheduling) {
   std::vector<std::string> fired;
   text_.node("tick", {text_.source("in", {{"in"}})}, kIgnore, [&fired](TextNode& self) {
-    for (const auto& [name, interval] : {std::pair{"slow", 30ms}, {"quick", 10ms}, {"quick-too", 10ms}, {"middle", 20ms}}) {
+    for (const auto& [name, interval] :
+         {std::pair{"slow", 30ms}, {"quick", 10ms}, {"quick-too", 10ms}, {"middle", 20ms}}) {
       self.context().schedule(interval, TimerClock::kWallClock,
                               [&fired, name = std::string(name)](Timestamp) { fired.push_back(name); });
     }
@@ -625,7 +636,8 @@ TEST_F(TaskTest, ATimerMayCancelItselfOrAnother) {
       first->cancel();
       second->cancel();
     });
-    second = self.context().schedule(10ms, TimerClock::kWallClock, [&](Timestamp) { fired.push_back("second"); });
+    second =
+        self.context().schedule(10ms, TimerClock::kWallClock, [&](Timestamp) { fired.push_back("second"); });
   });
   start();
   for (int i = 0; i < 3; ++i) {
@@ -676,7 +688,8 @@ TEST_F(TaskTest, ATimerScheduledWhileProcessingFiresAfterThatRecord) {
 TEST_F(TaskTest, WhatATimerEmitsHasNoOrigin) {
   std::string origin;
   const NodeIndex tick = text_.node("tick", {text_.source("in", {{"in"}})}, kIgnore, [](TextNode& self) {
-    self.context().schedule(1ms, TimerClock::kStreamTime, [&self](Timestamp now) { self.emit_text("t", "t", now); });
+    self.context().schedule(1ms, TimerClock::kStreamTime,
+                            [&self](Timestamp now) { self.emit_text("t", "t", now); });
   });
   text_.node("look", {tick}, [&](TextNode&, const TextRecord& record) {
     origin = fmt::format("'{}' {} {}", record.origin.topic, record.origin.partition, record.origin.offset);
@@ -716,7 +729,8 @@ TEST_F(TaskTest, AFailingTimerFailsTheTaskAfterTheRecord) {
   });
   partition("in").add("k", "v", 5);
   start();
-  EXPECT_HAS(message_of(first_failure()), "failed at node 'tick': topic= partition=-1 offset=-1 task=0_2: tick");
+  EXPECT_HAS(message_of(first_failure()),
+             "failed at node 'tick': topic= partition=-1 offset=-1 task=0_2: tick");
 }
 
 TEST_F(TaskTest, TimersStopWhenTheTaskClosesAndStartAnewWhenItOpens) {
@@ -803,8 +817,8 @@ class SlowProducer final : public Producer {
     return static_cast<TopicId>(names.size() - 1);
   }
   void send(const OutgoingRecord& record) override {
-    sent.push_back(fmt::format("{}/{} {}:{}@{}", names[record.topic], record.partition, record.key.value_or("null"),
-                               record.value.value_or("null"), record.timestamp));
+    sent.push_back(fmt::format("{}/{} {}:{}@{}", names[record.topic], record.partition,
+                               record.key.value_or("null"), record.value.value_or("null"), record.timestamp));
   }
   bool has_room() const override { return true; }
   void poll() override {}
@@ -950,9 +964,12 @@ TEST_F(TaskTest, EmitsWhatWaitedForTheCommitUntilNothingIsLeft) {
     text_.builder.add_store(spec, engine_, here());
   }
   const NodeIndex in = text_.source("in", {{"in"}});
-  const NodeIndex one = text_.node("first", {in}, [](TextNode& self, const TextRecord& record) {
-    static_cast<MapStore&>(self.context().store(self, "one")).put("w", record.value, record.timestamp);
-  }, stage("one", "two"), {"one", "two"});
+  const NodeIndex one = text_.node(
+      "first", {in},
+      [](TextNode& self, const TextRecord& record) {
+        static_cast<MapStore&>(self.context().store(self, "one")).put("w", record.value, record.timestamp);
+      },
+      stage("one", "two"), {"one", "two"});
   const NodeIndex two = text_.node("second", {in}, kIgnore, stage("two", "one"), {"one", "two"});
   text_.node("note", {one, two}, note());
   partition("in").add("a", "v", 1);
@@ -1015,12 +1032,15 @@ TEST_F(TaskTest, ClosesAllNodesEvenIfOneThrows) {
   std::vector<std::string> closed;
   const NodeIndex in = text_.source("in", {{"in"}});
   for (const char* name : {"a", "b"}) {
-    text_.builder.add_processor(name, {in}, {}, ErrorPolicy::kInherit, [&closed] {
-      return std::make_unique<TextNode>(kIgnore, TextNode::Open(), [&closed](TextNode& self) {
-        closed.push_back(self.name());
-        throw std::runtime_error("stuck");
-      });
-    }, here());
+    text_.builder.add_processor(
+        name, {in}, {}, ErrorPolicy::kInherit,
+        [&closed] {
+          return std::make_unique<TextNode>(kIgnore, TextNode::Open(), [&closed](TextNode& self) {
+            closed.push_back(self.name());
+            throw std::runtime_error("stuck");
+          });
+        },
+        here());
   }
   start();
   task_->close();
@@ -1032,17 +1052,19 @@ TEST_F(TaskTest, ClosesAllNodesEvenIfOneThrows) {
 TEST_F(TaskTest, TellsNodesWhereTheyAre) {
   std::string where;
   partition_counts_["out"] = 12;
-  text_.node("look", {text_.source("in", {{"in"}})},
-             [&](TextNode& self, const TextRecord& record) {
-               where += fmt::format(" {}/{}/{} stream={}", self.context().origin().topic, self.context().origin().partition,
-                                    record.origin.offset, self.context().stream_time());
-             },
-             [&](TextNode& self) {
-               where = fmt::format("{} {} {} {} out={} unknown={} stream={}", self.context().task_name(),
-                                   self.context().partition(), self.context().application_id(),
-                                   self.context().clock().wall(), self.context().output("out").partitions,
-                                   self.context().output("unknown").partitions, self.context().stream_time());
-             });
+  text_.node(
+      "look", {text_.source("in", {{"in"}})},
+      [&](TextNode& self, const TextRecord& record) {
+        where += fmt::format(" {}/{}/{} stream={}", self.context().origin().topic,
+                             self.context().origin().partition, record.origin.offset,
+                             self.context().stream_time());
+      },
+      [&](TextNode& self) {
+        where = fmt::format("{} {} {} {} out={} unknown={} stream={}", self.context().task_name(),
+                            self.context().partition(), self.context().application_id(),
+                            self.context().clock().wall(), self.context().output("out").partitions,
+                            self.context().output("unknown").partitions, self.context().stream_time());
+      });
   partition("in").add("k", "v", 5);
   start();
   work();

@@ -19,7 +19,8 @@ using TextRecord = Record<Text, Text>;
 // Reads text. A null key is read as "-". A null value is undecodable.
 class TextSource final : public Emitter<Text, Text>, public SourceNode {
  public:
-  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers, const Origin& origin) override {
+  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers,
+              const Origin& origin) override {
     if (!raw.value) {
       context().failed(*this, DropReason::kUndecodable, "null where the type has no null");
       return;
@@ -92,9 +93,11 @@ class TextBuilder {
  public:
   using Location = std::source_location;
 
-  NodeIndex source(const std::string& name, std::vector<TopicName> topics, ErrorPolicy on_error = ErrorPolicy::kInherit,
+  NodeIndex source(const std::string& name, std::vector<TopicName> topics,
+                   ErrorPolicy on_error = ErrorPolicy::kInherit,
                    const Location& where = Location::current()) {
-    return builder.add_source(name, std::move(topics), on_error, [] { return std::make_unique<TextSource>(); }, where);
+    return builder.add_source(
+        name, std::move(topics), on_error, [] { return std::make_unique<TextSource>(); }, where);
   }
 
   NodeIndex node(const std::string& name, std::vector<NodeIndex> parents, TextNode::Accept accept,
@@ -106,16 +109,18 @@ class TextBuilder {
   }
 
   // Passes records on as they are.
-  NodeIndex pass(const std::string& name, std::vector<NodeIndex> parents, std::vector<std::string> stores = {},
-                 const Location& where = Location::current()) {
-    return node(name, std::move(parents), [](TextNode& self, const TextRecord& record) { self.emit(record); }, {},
-                std::move(stores), ErrorPolicy::kInherit, where);
+  NodeIndex pass(const std::string& name, std::vector<NodeIndex> parents,
+                 std::vector<std::string> stores = {}, const Location& where = Location::current()) {
+    return node(
+        name, std::move(parents), [](TextNode& self, const TextRecord& record) { self.emit(record); }, {},
+        std::move(stores), ErrorPolicy::kInherit, where);
   }
 
   NodeIndex sink(const std::string& name, NodeIndex parent, const TopicName& topic,
                  const std::string& application_id = "driver", const Location& where = Location::current()) {
     const std::string on_broker = topic.on_broker(application_id);
-    return builder.add_sink(name, parent, {topic}, [on_broker] { return std::make_unique<TextSink>(on_broker); }, where);
+    return builder.add_sink(
+        name, parent, {topic}, [on_broker] { return std::make_unique<TextSink>(on_broker); }, where);
   }
 
   TopologyBuilder builder;

@@ -16,7 +16,9 @@ using test::TextBuilder;
 std::source_location here(std::source_location where = std::source_location::current()) { return where; }
 
 // "<this file>:<line>: <what>", as a problem is reported.
-std::string at(unsigned line, const std::string& what) { return fmt::format("{}:{}: {}", __FILE__, line, what); }
+std::string at(unsigned line, const std::string& what) {
+  return fmt::format("{}:{}: {}", __FILE__, line, what);
+}
 
 std::string problems_of(const TopologyBuilder& builder) {
   const auto topology = builder.build();
@@ -150,8 +152,8 @@ TEST(TopologyBuilder, ChecksNamesOfTopicsAndStoresAsKafkaDoes) {
     text.source("in", {{name}});
     EXPECT_TRUE(text.builder.build().ok()) << name;
   }
-  for (const std::string& name : {std::string(), std::string("."), std::string(".."), longest + "a", std::string("a/b"),
-                                  std::string("a\0b", 3), std::string("caf\xc3\xa9")}) {
+  for (const std::string& name : {std::string(), std::string("."), std::string(".."), longest + "a",
+                                  std::string("a/b"), std::string("a\0b", 3), std::string("caf\xc3\xa9")}) {
     TextBuilder text;
     text.source("in", {{name}});
     text.builder.add_store(map_store(name), std::make_shared<MapEngine>(), here());
@@ -219,7 +221,8 @@ TEST(TopologyBuilder, AnEdgeJoinsAndSoDoesASharedStore) {
             (std::vector<std::string>{"z", "b", "a", "writer", "merge", "reader"}));
   EXPECT_EQ(topology->sub_topologies[0].sources, (std::vector<TopicName>{{"A"}, {"a"}, {"b"}, {"z"}}));
   EXPECT_EQ(topology->sub_topologies[0].stores, std::vector<std::size_t>{1});
-  EXPECT_EQ(names_in(*topology, topology->sub_topologies[1]), (std::vector<std::string>{"alone", "own-user"}));
+  EXPECT_EQ(names_in(*topology, topology->sub_topologies[1]),
+            (std::vector<std::string>{"alone", "own-user"}));
   EXPECT_EQ(topology->sub_topologies[1].stores, std::vector<std::size_t>{2});
   EXPECT_EQ(topology->engine, engine);
 }

@@ -32,8 +32,9 @@ absl::Status pipe(TopologyDriver& driver, const std::string& topic, const std::s
   for (std::string word; words >> word;) {
     const auto colon = word.find(':');
     const auto at = word.find('@');
-    const absl::Status status = driver.pipe<std::string, std::string>(
-        topic, word.substr(0, colon), word.substr(colon + 1, at - colon - 1), std::stoll(word.substr(at + 1)));
+    const absl::Status status = driver.pipe<std::string, std::string>(topic, word.substr(0, colon),
+                                                                      word.substr(colon + 1, at - colon - 1),
+                                                                      std::stoll(word.substr(at + 1)));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -52,19 +53,19 @@ TextBuilder counting(const std::shared_ptr<MapEngine>& engine, StoreSpec spec = 
   TextBuilder text;
   text.builder.add_store(std::move(spec), engine, std::source_location::current());
   const NodeIndex in = text.source("in", {{"in"}});
-  const NodeIndex count = text.node(
-      "count", {in},
-      [](TextNode& self, const TextRecord& record) {
-        auto& store = static_cast<MapStore&>(self.context().store(self, "counts"));
-        const std::string now = std::to_string(std::stoi(store.get(record.key).value_or("0")) + 1);
-        store.put(record.key, now, record.timestamp);
-        if (record.value == "crash") {
-          self.context().failed(self, DropReason::kFailed, "crashed after the put");
-          return;
-        }
-        self.emit(record.with_value(now));
-      },
-      {}, {"counts"});
+  const NodeIndex count =
+      text.node("count", {in},
+                [](TextNode& self, const TextRecord& record) {
+                  auto& store = static_cast<MapStore&>(self.context().store(self, "counts"));
+                  const std::string now = std::to_string(std::stoi(store.get(record.key).value_or("0")) + 1);
+                  store.put(record.key, now, record.timestamp);
+                  if (record.value == "crash") {
+                    self.context().failed(self, DropReason::kFailed, "crashed after the put");
+                    return;
+                  }
+                  self.emit(record.with_value(now));
+                },
+                {}, {"counts"});
   text.sink("out", count, {"out"});
   return text;
 }
@@ -74,12 +75,13 @@ TEST(TopologyDriver, PassesARecordFromSourceToSinkWithTimestampAndHeaders) {
   text.sink("out", text.pass("pass", {text.source("in", {{"in"}})}), {"out"});
   const auto driver = drive(text);
 
-  ASSERT_TRUE((driver->pipe<std::string, std::string>("in", "a", "x", 7, {{"h", "1"}, {"n", std::nullopt}})).ok());
+  ASSERT_TRUE(
+      (driver->pipe<std::string, std::string>("in", "a", "x", 7, {{"h", "1"}, {"n", std::nullopt}})).ok());
 
   const auto outputs = driver->read<std::string, std::string>("out");
   ASSERT_EQ(outputs.size(), 1u);
-  const OutputRecord<std::string, std::string> expected{.key = "a", .value = "x", .timestamp = 7,
-                                                        .headers = {{"h", "1"}, {"n", std::nullopt}}};
+  const OutputRecord<std::string, std::string> expected{
+      .key = "a", .value = "x", .timestamp = 7, .headers = {{"h", "1"}, {"n", std::nullopt}}};
   EXPECT_EQ(outputs[0], expected);
   EXPECT_EQ(outputs[0].offset, 0);
   EXPECT_EQ(outputs[0].step, 0u);
@@ -136,12 +138,15 @@ TEST(TopologyDriver, FeedsInternalTopicsBackUntilItIsQuiet) {
 TEST(TopologyDriver, TakesTheSmallestTimestampOverAllTopicsFirst) {
   TextBuilder text;
   const NodeIndex in = text.source("in", {{"in"}});
-  const NodeIndex later = text.node("later", {in}, [](TextNode& self, const TextRecord&) { self.emit_text("b", "later", 3); });
-  const NodeIndex earlier =
-      text.node("earlier", {in}, [](TextNode& self, const TextRecord&) { self.emit_text("c", "earlier", 1); });
+  const NodeIndex later =
+      text.node("later", {in}, [](TextNode& self, const TextRecord&) { self.emit_text("b", "later", 3); });
+  const NodeIndex earlier = text.node(
+      "earlier", {in}, [](TextNode& self, const TextRecord&) { self.emit_text("c", "earlier", 1); });
   text.sink("to-one", later, {"one"});
   text.sink("to-two", earlier, {"two"});
-  text.sink("out", text.pass("both", {text.source("from-one", {{"one"}}), text.source("from-two", {{"two"}})}), {"out"});
+  text.sink("out",
+            text.pass("both", {text.source("from-one", {{"one"}}), text.source("from-two", {{"two"}})}),
+            {"out"});
   const auto driver = drive(text);
   ASSERT_TRUE(pipe(*driver, "in", "a:x@9").ok());
   EXPECT_EQ(read(*driver, "out"), "c:earlier@1 b:later@3");
@@ -221,7 +226,8 @@ TEST(TopologyDriver, CommitsAfterEachRecordSoThatStoresEmitWhatWaited) {
   const NodeIndex keep = text.node(
       "keep", {text.source("in", {{"in"}})},
       [](TextNode& self, const TextRecord& record) {
-        static_cast<MapStore&>(self.context().store(self, "latest")).put("waiting", record.value, record.timestamp);
+        static_cast<MapStore&>(self.context().store(self, "latest"))
+            .put("waiting", record.value, record.timestamp);
       },
       [](TextNode& self) {
         auto& store = static_cast<MapStore&>(self.context().store(self, "latest"));
@@ -323,7 +329,8 @@ TEST(TopologyDriver, RefusesInputAfterAFailureAndOutputsNothingOfIt) {
   const auto driver = drive(counting(std::make_shared<MapEngine>()));
   ASSERT_TRUE(pipe(*driver, "in", "a:x@1").ok());
   const absl::Status failure = pipe(*driver, "in", "a:crash@2");
-  EXPECT_NE(message_of(failure).find("failed at node 'count': topic=in partition=0 offset=1"), std::string::npos)
+  EXPECT_NE(message_of(failure).find("failed at node 'count': topic=in partition=0 offset=1"),
+            std::string::npos)
       << failure;
   EXPECT_EQ(driver->status(), failure);
   const absl::Status refused = pipe(*driver, "in", "a:x@3");
@@ -345,13 +352,14 @@ TEST(TopologyDriver, RestartTriesTheFailedRecordAgain) {
 TEST(TopologyDriver, RestartGoesOnWithTheRecordThatAPassingFaultStopped) {
   auto down = std::make_shared<bool>(true);
   TextBuilder text;
-  const NodeIndex call = text.node("call", {text.source("in", {{"in"}})}, [down](TextNode& self, const TextRecord& record) {
-    if (*down) {
-      self.context().failed(self, DropReason::kFailed, "the service is down");
-      return;
-    }
-    self.emit(record);
-  });
+  const NodeIndex call =
+      text.node("call", {text.source("in", {{"in"}})}, [down](TextNode& self, const TextRecord& record) {
+        if (*down) {
+          self.context().failed(self, DropReason::kFailed, "the service is down");
+          return;
+        }
+        self.emit(record);
+      });
   text.sink("out", call, {"out"});
   const auto driver = drive(text);
   ASSERT_FALSE(pipe(*driver, "in", "a:x@1").ok());
@@ -391,9 +399,10 @@ TEST(TopologyDriver, SendsBadRecordsAsideIfToldSo) {
 
 TEST(TopologyDriver, PassesOverRecordsWithoutATime) {
   TextBuilder text;
-  const NodeIndex offset = text.node("offset", {text.source("in", {{"in"}})}, [](TextNode& self, const TextRecord& record) {
-    self.emit(record.with_value(std::to_string(record.origin.offset)));
-  });
+  const NodeIndex offset =
+      text.node("offset", {text.source("in", {{"in"}})}, [](TextNode& self, const TextRecord& record) {
+        self.emit(record.with_value(std::to_string(record.origin.offset)));
+      });
   text.sink("out", offset, {"out"});
   const auto driver = drive(text);
   ASSERT_TRUE(pipe(*driver, "in", "a:x@-1 a:x@4").ok());
@@ -415,7 +424,8 @@ TEST(TopologyDriver, AnOutputOfAnotherTypeBecomesTheStatus) {
   const auto driver = drive(text);
   ASSERT_TRUE(pipe(*driver, "in", "a:x@1 a:12345678@2").ok());
   EXPECT_TRUE((driver->read<std::string, std::int64_t>("out")).empty());
-  EXPECT_NE(message_of(driver->status()).find("topic=out offset=0: expected 8 bytes, got 1"), std::string::npos)
+  EXPECT_NE(message_of(driver->status()).find("topic=out offset=0: expected 8 bytes, got 1"),
+            std::string::npos)
       << driver->status();
   // Nothing is lost.
   EXPECT_EQ(read(*driver, "out"), "a:x@1 a:12345678@2");
@@ -452,12 +462,14 @@ TEST(TopologyDriver, ReportsNodesThatDoNotFit) {
     void accept(const Record<int, int>&) override {}
   };
   TextBuilder text;
-  text.builder.add_processor("numbers", {text.source("in", {{"in"}})}, {}, ErrorPolicy::kInherit,
-                             [] { return std::make_unique<Numbers>(); }, std::source_location::current());
+  text.builder.add_processor(
+      "numbers", {text.source("in", {{"in"}})}, {}, ErrorPolicy::kInherit,
+      [] { return std::make_unique<Numbers>(); }, std::source_location::current());
   const auto topology = text.builder.build();
   ASSERT_TRUE(topology.ok()) << topology.status();
   const auto driver = TopologyDriver::create(*topology);
-  EXPECT_NE(message_of(driver.status()).find("node 'in' does not emit what 'numbers' takes"), std::string::npos)
+  EXPECT_NE(message_of(driver.status()).find("node 'in' does not emit what 'numbers' takes"),
+            std::string::npos)
       << driver.status();
 }
 
@@ -467,7 +479,8 @@ TEST(TopologyDriver, StartsQuickly) {
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(TopologyDriver::create(*topology).ok());
   const auto took = std::chrono::steady_clock::now() - begin;
-  RecordProperty("microseconds_each", static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count() / 100));
+  RecordProperty("microseconds_each",
+                 static_cast<int>(std::chrono::duration_cast<std::chrono::microseconds>(took).count() / 100));
   EXPECT_LT(took, 1s);  // 10 ms each, under sanitizers on a busy machine too
 }
 
