@@ -28,7 +28,8 @@ template <class F, class K, class V, class Row>
 constexpr AggregatorForm aggregator_form() {
   if constexpr (std::invocable<const F&, const V&, Row&>) {
     if constexpr (std::is_void_v<std::invoke_result_t<const F&, const V&, Row&>>) {
-      return AggregatorForm::kValueInPlace;
+      // One that takes a temporary too changes nothing, and returns nothing.
+      return std::invocable<const F&, const V&, Row> ? AggregatorForm::kNone : AggregatorForm::kValueInPlace;
     } else if constexpr (std::invocable<const F&, const V&, const Row&>) {
       return AggregatorForm::kValue;
     } else {
@@ -36,7 +37,8 @@ constexpr AggregatorForm aggregator_form() {
     }
   } else if constexpr (std::invocable<const F&, const K&, const V&, Row&>) {
     if constexpr (std::is_void_v<std::invoke_result_t<const F&, const K&, const V&, Row&>>) {
-      return AggregatorForm::kKeyAndValueInPlace;
+      return std::invocable<const F&, const K&, const V&, Row> ? AggregatorForm::kNone
+                                                               : AggregatorForm::kKeyAndValueInPlace;
     } else if constexpr (std::invocable<const F&, const K&, const V&, const Row&>) {
       return AggregatorForm::kKeyAndValue;
     } else {

@@ -38,19 +38,19 @@ class KGroupedStream {
   // `name`: of the group; may be empty.
   KGroupedStream(KStream<K, V> stream, std::string name) : stream_(std::move(stream)), name_(std::move(name)) {}
 
-  [[nodiscard]] auto count(TableOptions options, Location where = Location::current()) const
+  auto count(TableOptions options, Location where = Location::current()) const
       -> KTable<NonNull<K>, std::int64_t, Rows::kStay>
     requires Storable<NonNull<K>>;
 
   template <class Reducer>
     requires ReducerOver<Reducer, NonNull<V>, NonNull<V>> && Storable<NonNull<K>> && Storable<NonNull<V>>
-  [[nodiscard]] auto reduce(TableOptions options, Reducer reduce_values, Location where = Location::current()) const
+  auto reduce(TableOptions options, Reducer reduce_values, Location where = Location::current()) const
       -> KTable<NonNull<K>, NonNull<V>, kRowsReducedBy<Reducer, NonNull<V>, NonNull<V>>>;
 
   template <Initializer Init, class Aggregator>
     requires AggregatorOver<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>> && Storable<NonNull<K>> &&
              Storable<InitialOf<Init>>
-  [[nodiscard]] auto aggregate(TableOptions options, Init init, Aggregator aggregate_values,
+  auto aggregate(TableOptions options, Init init, Aggregator aggregate_values,
                                Location where = Location::current()) const
       -> KTable<NonNull<K>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>>;
 

@@ -209,12 +209,12 @@ class KStream : public GraphPoint {
     requires Transportable<K> && Transportable<V>;
 
   template <class Chooser>
-    requires TopicChooserOver<Chooser, K, V> && Transportable<K> && Transportable<V>
+    requires Transportable<K> && Transportable<V> && TopicChooserOver<Chooser, K, V>
   void to(Chooser choose_topic, Location where = Location::current()) const {
     to({}, std::move(choose_topic), where);
   }
   template <class Chooser>
-    requires TopicChooserOver<Chooser, K, V> && Transportable<K> && Transportable<V>
+    requires Transportable<K> && Transportable<V> && TopicChooserOver<Chooser, K, V>
   void to(VerbOptions options, Chooser choose_topic, Location where = Location::current()) const;
 
   [[nodiscard]] KStream<NonNull<K>, V> repartition(RepartitionOptions options,

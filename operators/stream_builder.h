@@ -75,8 +75,7 @@ class StreamBuilder {
   // Reads a topic as a table: the last value of each key, a null deletes. Records without a key are dropped and counted.
   template <class K, class V>
     requires Storable<K> && Storable<V>
-  [[nodiscard]] KTable<K, V> table(const std::string& topic, TableOptions options,
-                                   Location where = Location::current()) {
+  KTable<K, V> table(const std::string& topic, TableOptions options, Location where = Location::current()) {
     using NullableKey = std::optional<K>;
     using NullableValue = std::optional<V>;
     options.name = graph_->topology().name_for("table", options.name);

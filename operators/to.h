@@ -50,7 +50,7 @@ void KStream<K, V>::to(std::string topic, VerbOptions options, Location where) c
 
 template <class K, class V>
 template <class Chooser>
-  requires TopicChooserOver<Chooser, K, V> && Transportable<K> && Transportable<V>
+  requires Transportable<K> && Transportable<V> && TopicChooserOver<Chooser, K, V>
 void KStream<K, V>::to(VerbOptions options, Chooser choose_topic, Location where) const {
   graph()->topology().add_sink(name_for("to", options.name), node(), {},
                                node_factory<ChoosingSink<K, V, Chooser>>(std::move(choose_topic)), where,

@@ -36,21 +36,21 @@ class KWindowedStream {
       : group_(std::move(group)), windows_(std::move(windows)) {}
 
   // See count.h.
-  [[nodiscard]] auto count(WindowOptions options, Location where = Location::current()) const
+  auto count(WindowOptions options, Location where = Location::current()) const
       -> KTable<Windowed<NonNull<K>>, std::int64_t, Rows::kStay>
     requires Storable<NonNull<K>>;
 
   // See reduce.h. Where values may be null, the reducer's second argument is a std::optional.
   template <class Reducer>
     requires ReducerOver<Reducer, NonNull<V>, V> && Storable<NonNull<K>> && Storable<NonNull<V>>
-  [[nodiscard]] auto reduce(WindowOptions options, Reducer reduce_values, Location where = Location::current()) const
+  auto reduce(WindowOptions options, Reducer reduce_values, Location where = Location::current()) const
       -> KTable<Windowed<NonNull<K>>, NonNull<V>, kRowsReducedBy<Reducer, NonNull<V>, V>>;
 
   // See aggregate.h. Where values may be null, the aggregator is given a std::optional.
   template <Initializer Init, class Aggregator>
     requires AggregatorOver<Aggregator, NonNull<K>, V, InitialOf<Init>> && Storable<NonNull<K>> &&
              Storable<InitialOf<Init>>
-  [[nodiscard]] auto aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
+  auto aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
                                Location where = Location::current()) const
       -> KTable<Windowed<NonNull<K>>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>>;
 

@@ -1,0 +1,27 @@
+# cmake -DCOMPILER=... -DSOURCE=... -DINCLUDES=a;b -P check.cmake
+set(flags -std=c++20 -fsyntax-only)
+foreach(directory ${INCLUDES})
+  list(APPEND flags -I${directory})
+endforeach()
+
+file(STRINGS ${SOURCE} expectations REGEX "^// Expected: ")
+if(NOT expectations)
+  message(FATAL_ERROR "${SOURCE} does not say what is expected")
+endif()
+
+execute_process(COMMAND ${COMPILER} ${flags} ${SOURCE} RESULT_VARIABLE result ERROR_VARIABLE output)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "does not compile without the mistake either:\n${output}")
+endif()
+
+execute_process(COMMAND ${COMPILER} ${flags} -DWEIR_MISTAKE ${SOURCE} RESULT_VARIABLE result ERROR_VARIABLE output)
+if(result EQUAL 0)
+  message(FATAL_ERROR "compiles with the mistake")
+endif()
+foreach(expectation ${expectations})
+  string(REPLACE "// Expected: " "" text "${expectation}")
+  string(FIND "${output}" "${text}" position)
+  if(position EQUAL -1)
+    message(FATAL_ERROR "fails, but without saying '${text}':\n${output}")
+  endif()
+endforeach()
