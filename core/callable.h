@@ -20,9 +20,10 @@ concept TakesKeyAndValue = std::invocable<const F&, const K&, const V&>;
 template <class F, class K, class V>
 concept TakesKeyValueAndInfo = std::invocable<const F&, const K&, const V&, const RecordInfo&>;
 
-// A callable over a record: f(value), f(key, value) or f(key, value, info), const.
+// A callable over a record: f(value), f(key, value) or f(key, value, info), const. It is copied for each task.
 template <class F, class K, class V>
-concept CallableOver = TakesValue<F, K, V> || TakesKeyAndValue<F, K, V> || TakesKeyValueAndInfo<F, K, V>;
+concept CallableOver =
+    std::copy_constructible<F> && (TakesValue<F, K, V> || TakesKeyAndValue<F, K, V> || TakesKeyValueAndInfo<F, K, V>);
 
 template <class F, class K, class V>
   requires CallableOver<F, K, V>

@@ -23,7 +23,8 @@ template <Initializer Init, class Aggregator>
            Storable<InitialOf<Init>>
 auto KGroupedStream<K, V>::aggregate(TableOptions options, Init init, Aggregator aggregate_values,
                                      Location where) const
-    -> KTable<NonNull<K>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>> {
+    -> KTable<NonNull<K>, InitialOf<Init>,
+              kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>> {
   return add_aggregate(
       *this, "aggregate", options,
       AggregateStep<Init, Aggregator, Key, Value>(std::move(init), std::move(aggregate_values)), where);

@@ -22,7 +22,10 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
   using Row = Timestamped<Value>;
 
   AggregateNode(std::string store, Emit emit, std::shared_ptr<const BeforeWish> before, Step step)
-      : store_name_(std::move(store)), emit_(emit), before_wanted_(before->wanted()), step_(std::move(step)) {}
+      : store_name_(std::move(store)),
+        emit_(emit),
+        before_wanted_(before->wanted()),
+        step_(std::move(step)) {}
 
   void open() override {
     store_ = &typed_store<KeyValueStore<K, Value>>(this->context(), *this, store_name_);
@@ -52,12 +55,14 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
     const RecordInfo cause{record.timestamp, record.headers, record.origin};
     Timestamp erased = record.timestamp;
     if constexpr (Step::kRows == Rows::kMayVanish) {
-      if (const Row* row = store_->find(record.key, record.key_bytes)) erased = std::max(erased, row->timestamp);
+      if (const Row* row = store_->find(record.key, record.key_bytes))
+        erased = std::max(erased, row->timestamp);
     }
     // The policy has dealt with a failure, and the row is as it was.
     static_cast<void>(this->guarded([&] {
       store_->modify(
-          record.key, erased, [&](std::optional<Row>& row) { change(record, row); }, record.key_bytes, &cause);
+          record.key, erased, [&](std::optional<Row>& row) { change(record, row); }, record.key_bytes,
+          &cause);
     }));
   }
 
@@ -66,7 +71,8 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
     std::optional<Value> before;
     Timestamp timestamp = record.timestamp;
     if constexpr (Step::kRows == Rows::kMayVanish) {
-      if (const Row* row = store_->find(record.key, record.key_bytes)) timestamp = std::max(timestamp, row->timestamp);
+      if (const Row* row = store_->find(record.key, record.key_bytes))
+        timestamp = std::max(timestamp, row->timestamp);
     }
     const bool done = this->guarded([&] {
       now = store_->modify(
@@ -79,8 +85,8 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
     });
     if (!done) return;
     const Change<Value> change{value_of(now), before ? &*before : nullptr, true};
-    this->emit({record.key, change, now != nullptr ? now->timestamp : timestamp, record.headers, record.origin,
-                record.key_bytes});
+    this->emit({record.key, change, now != nullptr ? now->timestamp : timestamp, record.headers,
+                record.origin, record.key_bytes});
   }
 
   void change(const Record<K, V>& record, std::optional<Row>& row) const {
@@ -89,7 +95,9 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
     if (row) row->timestamp = timestamp;
   }
 
-  [[nodiscard]] static const Value* value_of(const Row* row) { return row == nullptr ? nullptr : &row->value; }
+  [[nodiscard]] static const Value* value_of(const Row* row) {
+    return row == nullptr ? nullptr : &row->value;
+  }
 
   const std::string store_name_;
   const Emit emit_;
@@ -106,15 +114,16 @@ template <class K, class V, class Step>
   using Value = typename Step::Value;
   const std::string& store = options.store.text();
   const KStream<Key, V> stream = group.keyed_stream(store, where);
-  stream.graph()->topology().add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(),
-                                       where);
+  stream.graph()->topology().add_store(key_value_store_spec<Key, Value>(store, store_options(options)),
+                                       state_engine(), where);
   TableAccess<Key, Value> access = access_to_store<Key, Value>(store);
-  GraphPoint point = stream.extend_named(
-      stream.name_for(verb, options.name), options.on_error,
-      [store, emit = options.emit, before = access.before, step = std::move(step)]() -> std::unique_ptr<Node> {
-        return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
-      },
-      where, {store});
+  GraphPoint point =
+      stream.extend_named(stream.name_for(verb, options.name), options.on_error,
+                          [store, emit = options.emit, before = access.before,
+                           step = std::move(step)]() -> std::unique_ptr<Node> {
+                            return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
+                          },
+                          where, {store});
   return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
 }
 

@@ -72,7 +72,8 @@ struct Aggregated<F, K, V, Row> {
 
 // A value, or an optional of one where a row may vanish.
 template <class Result, class Row>
-concept RowResult = std::convertible_to<Result, Row> || (kIsOptional<Result> && std::convertible_to<NonNull<Result>, Row>);
+concept RowResult =
+    std::convertible_to<Result, Row> || (kIsOptional<Result> && std::convertible_to<NonNull<Result>, Row>);
 
 template <class Result, class Row>
 inline constexpr Rows kRowsOf =
@@ -82,7 +83,8 @@ inline constexpr Rows kRowsOf =
 
 // T(): the value of a row before its first record.
 template <class F>
-concept Initializer = std::invocable<const F&> && !std::is_void_v<std::invoke_result_t<const F&>>;
+concept Initializer =
+    std::copy_constructible<F> && std::invocable<const F&> && !std::is_void_v<std::invoke_result_t<const F&>>;
 
 // What an initializer makes: the type of the table's values.
 template <Initializer F>
@@ -91,23 +93,27 @@ using InitialOf = std::remove_cvref_t<std::invoke_result_t<const F&>>;
 // T(value, T aggregate) or T(key, value, T aggregate): the new aggregate; std::optional<T> to be able to delete the row.
 // Or in place: void(value, T& aggregate) or void(key, value, T& aggregate).
 template <class F, class K, class V, class Row>
-concept AggregatorOver = detail::aggregator_form<F, K, V, Row>() != detail::AggregatorForm::kNone &&
-                         detail::RowResult<typename detail::Aggregated<F, K, V, Row>::type, Row>;
+concept AggregatorOver =
+    std::copy_constructible<F> && detail::aggregator_form<F, K, V, Row>() != detail::AggregatorForm::kNone &&
+    detail::RowResult<typename detail::Aggregated<F, K, V, Row>::type, Row>;
 
 // T(T aggregate, value): the new aggregate; std::optional<T> to be able to delete the row. The value is a T, or an
 // std::optional<T> in windows over a stream whose values may be null.
 template <class F, class Row, class V>
-concept ReducerOver = std::invocable<const F&, const Row&, const V&> &&
-                      detail::RowResult<std::remove_cvref_t<std::invoke_result_t<const F&, const Row&, const V&>>, Row>;
+concept ReducerOver =
+    std::copy_constructible<F> && std::invocable<const F&, const Row&, const V&> &&
+    detail::RowResult<std::remove_cvref_t<std::invoke_result_t<const F&, const Row&, const V&>>, Row>;
 
 // Whether rows can vanish. (A null that comes first in a window makes no row, but is told of.)
 template <class F, class Row, class V>
 inline constexpr Rows kRowsReducedBy =
-    kIsOptional<V> ? Rows::kMayVanish
-                   : detail::kRowsOf<std::remove_cvref_t<std::invoke_result_t<const F&, const Row&, const V&>>, Row>;
+    kIsOptional<V>
+        ? Rows::kMayVanish
+        : detail::kRowsOf<std::remove_cvref_t<std::invoke_result_t<const F&, const Row&, const V&>>, Row>;
 
 template <class F, class K, class V, class Row>
-inline constexpr Rows kRowsAggregatedBy = detail::kRowsOf<typename detail::Aggregated<F, K, V, Row>::type, Row>;
+inline constexpr Rows kRowsAggregatedBy =
+    detail::kRowsOf<typename detail::Aggregated<F, K, V, Row>::type, Row>;
 
 // --------------------------------------------------------------------------------------------------------------- steps
 
@@ -204,8 +210,9 @@ class AggregateStep {
  private:
   using Form = detail::AggregatorForm;
   static constexpr Form kForm = detail::aggregator_form<Aggregator, K, V, Value>();
-  static constexpr bool kCannotThrow = std::is_nothrow_invocable_v<const Aggregator&, const V&, Value&> ||
-                                       std::is_nothrow_invocable_v<const Aggregator&, const K&, const V&, Value&>;
+  static constexpr bool kCannotThrow =
+      std::is_nothrow_invocable_v<const Aggregator&, const V&, Value&> ||
+      std::is_nothrow_invocable_v<const Aggregator&, const K&, const V&, Value&>;
 
   template <class Row>
   decltype(auto) ask(const Record<K, V>& record, Row& row) const {

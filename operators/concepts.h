@@ -18,7 +18,8 @@ namespace weir {
 
 // A key or value that a store can keep: it owns its memory, has a Serde, and can be copied and made empty.
 template <class T>
-concept Storable = Owning<T> && Serializable<T> && std::copy_constructible<T> && std::default_initializable<T>;
+concept Storable =
+    Owning<T> && Serializable<T> && std::copy_constructible<T> && std::default_initializable<T>;
 
 // ------------------------------------------------------------------------------------------------------------- pairs
 
@@ -87,10 +88,10 @@ struct Joined<F, K, Left, Right> {
 
 // A row of the table, or none: an optional of it (a copy) or, if the callable wants that, a pointer.
 template <class F, class K, class Left, class Right>
-using RightSide = std::conditional_t<
-    std::invocable<const F&, const Left&, const std::optional<Right>&> ||
-        std::invocable<const F&, const K&, const Left&, const std::optional<Right>&>,
-    std::optional<Right>, const Right*>;
+using RightSide =
+    std::conditional_t<std::invocable<const F&, const Left&, const std::optional<Right>&> ||
+                           std::invocable<const F&, const K&, const Left&, const std::optional<Right>&>,
+                       std::optional<Right>, const Right*>;
 
 }  // namespace detail
 
@@ -102,12 +103,14 @@ using LeftJoinedBy = JoinedBy<F, K, Left, detail::RightSide<F, K, Left, Right>>;
 
 // T(left value, right value) or T(key, left value, right value): a T that owns its memory.
 template <class F, class K, class Left, class Right>
-concept JoinerOver = !std::is_void_v<JoinedBy<F, K, Left, Right>> && Owning<JoinedBy<F, K, Left, Right>>;
+concept JoinerOver = std::copy_constructible<F> && !std::is_void_v<JoinedBy<F, K, Left, Right>> &&
+                     Owning<JoinedBy<F, K, Left, Right>>;
 
 // T(left value, std::optional<right value>) or T(key, left value, std::optional<right value>): a T that owns its memory.
 // A joiner may take `const Right*` instead of the optional, null for no row, which saves a copy.
 template <class F, class K, class Left, class Right>
-concept LeftJoinerOver = !std::is_void_v<LeftJoinedBy<F, K, Left, Right>> && Owning<LeftJoinedBy<F, K, Left, Right>>;
+concept LeftJoinerOver = std::copy_constructible<F> && !std::is_void_v<LeftJoinedBy<F, K, Left, Right>> &&
+                         Owning<LeftJoinedBy<F, K, Left, Right>>;
 
 // -------------------------------------------------------------------------------------------------------- processors
 
@@ -134,14 +137,15 @@ using OutValueOf = typename ProcessorOf<F>::OutValue;
 // A callable without arguments that returns a std::unique_ptr to a new processor each time; its type is derived from
 // Processor<K, V, OutKey, OutValue>, where K and V are those of the stream.
 template <class F, class K, class V>
-concept ProcessorFactoryFor = std::invocable<const F&> && requires {
+concept ProcessorFactoryFor = std::copy_constructible<F> && std::invocable<const F&> && requires {
   typename OutKeyOf<F>;
   typename OutValueOf<F>;
 } && std::derived_from<ProcessorOf<F>, Processor<K, V, OutKeyOf<F>, OutValueOf<F>>>;
 
 // The same for a ValueProcessor<K, V, OutValue>.
 template <class F, class K, class V>
-concept ValueProcessorFactoryFor = std::invocable<const F&> && requires { typename OutValueOf<F>; } &&
-                                   std::derived_from<ProcessorOf<F>, ValueProcessor<K, V, OutValueOf<F>>>;
+concept ValueProcessorFactoryFor = std::copy_constructible<F> && std::invocable<const F&> && requires {
+  typename OutValueOf<F>;
+} && std::derived_from<ProcessorOf<F>, ValueProcessor<K, V, OutValueOf<F>>>;
 
 }  // namespace weir

@@ -31,15 +31,16 @@ template <class K, class V>
 template <class Predicate>
   requires PredicateOver<Predicate, K, V>
 KStream<K, V> KStream<K, V>::filter(VerbOptions options, Predicate keep, Location where) const {
-  return KStream(extend("filter", options, node_factory<FilterNode<K, V, Predicate, true>>(std::move(keep)), where));
+  return KStream(
+      extend("filter", options, node_factory<FilterNode<K, V, Predicate, true>>(std::move(keep)), where));
 }
 
 template <class K, class V>
 template <class Predicate>
   requires PredicateOver<Predicate, K, V>
 KStream<K, V> KStream<K, V>::filter_not(VerbOptions options, Predicate drop, Location where) const {
-  return KStream(
-      extend("filter-not", options, node_factory<FilterNode<K, V, Predicate, false>>(std::move(drop)), where));
+  return KStream(extend("filter-not", options,
+                        node_factory<FilterNode<K, V, Predicate, false>>(std::move(drop)), where));
 }
 
 }  // namespace weir

@@ -39,7 +39,8 @@ template <class Mapper>
 KStream<FirstOf<ElementOver<Mapper, K, V>>, SecondOf<ElementOver<Mapper, K, V>>> KStream<K, V>::flat_map(
     VerbOptions options, Mapper mapper, Location where) const {
   return KStream<FirstOf<ElementOver<Mapper, K, V>>, SecondOf<ElementOver<Mapper, K, V>>>(
-      extend("flat-map", options, node_factory<FlatMapNode<K, V, Mapper>>(std::move(mapper)), where).with_rekeyed(true));
+      extend("flat-map", options, node_factory<FlatMapNode<K, V, Mapper>>(std::move(mapper)), where)
+          .with_rekeyed(true));
 }
 
 }  // namespace weir

@@ -32,8 +32,8 @@ template <class Mapper>
   requires RangeMapperOver<Mapper, K, V>
 KStream<K, ElementOver<Mapper, K, V>> KStream<K, V>::flat_map_values(VerbOptions options, Mapper mapper,
                                                                      Location where) const {
-  return KStream<K, ElementOver<Mapper, K, V>>(
-      extend("flat-map-values", options, node_factory<FlatMapValuesNode<K, V, Mapper>>(std::move(mapper)), where));
+  return KStream<K, ElementOver<Mapper, K, V>>(extend(
+      "flat-map-values", options, node_factory<FlatMapValuesNode<K, V, Mapper>>(std::move(mapper)), where));
 }
 
 }  // namespace weir

@@ -7,11 +7,14 @@ const Graph::Source* Graph::source_of(const std::string& topic) const {
   return found == sources_.end() ? nullptr : &found->second;
 }
 
-void Graph::remember_source(const std::string& topic, const Source& source) { sources_.insert_or_assign(topic, source); }
+void Graph::remember_source(const std::string& topic, const Source& source) {
+  sources_.insert_or_assign(topic, source);
+}
 
 GraphPoint GraphPoint::extend(const std::string& verb, const VerbOptions& options, NodeFactory make,
                               const Location& where, std::vector<std::string> stores) const {
-  return extend_named(name_for(verb, options.name), options.on_error, std::move(make), where, std::move(stores));
+  return extend_named(name_for(verb, options.name), options.on_error, std::move(make), where,
+                      std::move(stores));
 }
 
 GraphPoint GraphPoint::extend_named(const std::string& name, ErrorPolicy on_error, NodeFactory make,

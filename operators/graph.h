@@ -27,7 +27,9 @@ using NodeFactory = std::function<std::unique_ptr<Node>()>;
 // Returns a factory of `N`s that are built from copies of `arguments`.
 template <class N, class... Arguments>
 [[nodiscard]] NodeFactory node_factory(Arguments... arguments) {
-  return [... arguments = std::move(arguments)]() -> std::unique_ptr<Node> { return std::make_unique<N>(arguments...); };
+  return [... arguments = std::move(arguments)]() -> std::unique_ptr<Node> {
+    return std::make_unique<N>(arguments...);
+  };
 }
 
 // What all handles of one StreamBuilder share; lives as long as the last of them.
@@ -67,12 +69,12 @@ class GraphPoint {
   [[nodiscard]] bool rekeyed() const { return rekeyed_; }
 
   // For those who write verbs: adds a node below this one, called `options.name` or else "<verb>-<n>".
-  GraphPoint extend(const std::string& verb, const VerbOptions& options, NodeFactory make, const Location& where,
-                    std::vector<std::string> stores = {}) const;
+  GraphPoint extend(const std::string& verb, const VerbOptions& options, NodeFactory make,
+                    const Location& where, std::vector<std::string> stores = {}) const;
 
   // The same with a name that is chosen already, see name_for.
-  GraphPoint extend_named(const std::string& name, ErrorPolicy on_error, NodeFactory make, const Location& where,
-                          std::vector<std::string> stores = {}) const;
+  GraphPoint extend_named(const std::string& name, ErrorPolicy on_error, NodeFactory make,
+                          const Location& where, std::vector<std::string> stores = {}) const;
 
   // Returns `wanted`, or if it is empty "<verb>-<n>".
   [[nodiscard]] std::string name_for(const std::string& verb, const std::string& wanted) const;

@@ -36,7 +36,8 @@ class KGroupedStream {
   using Value = NonNull<V>;
 
   // `name`: of the group; may be empty.
-  KGroupedStream(KStream<K, V> stream, std::string name) : stream_(std::move(stream)), name_(std::move(name)) {}
+  KGroupedStream(KStream<K, V> stream, std::string name)
+      : stream_(std::move(stream)), name_(std::move(name)) {}
 
   auto count(TableOptions options, Location where = Location::current()) const
       -> KTable<NonNull<K>, std::int64_t, Rows::kStay>
@@ -51,10 +52,12 @@ class KGroupedStream {
     requires AggregatorOver<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>> && Storable<NonNull<K>> &&
              Storable<InitialOf<Init>>
   auto aggregate(TableOptions options, Init init, Aggregator aggregate_values,
-                               Location where = Location::current()) const
-      -> KTable<NonNull<K>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>>;
+                 Location where = Location::current()) const
+      -> KTable<NonNull<K>, InitialOf<Init>,
+                kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>>;
 
-  [[nodiscard]] KWindowedStream<K, V> windowed_by(TimeWindows windows, Location where = Location::current()) const;
+  [[nodiscard]] KWindowedStream<K, V> windowed_by(TimeWindows windows,
+                                                  Location where = Location::current()) const;
 
   // For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added
   // unless the group has a name.

@@ -36,7 +36,8 @@ class JoinTableNode final : public UnaryNode<K, V, K, JoinedBy<Joiner, K, NonNul
  public:
   using Result = JoinedBy<Joiner, K, NonNull<V>, Right>;
 
-  JoinTableNode(TableAccess<K, Right> access, Joiner join) : access_(std::move(access)), join_(std::move(join)) {}
+  JoinTableNode(TableAccess<K, Right> access, Joiner join)
+      : access_(std::move(access)), join_(std::move(join)) {}
 
   void open() override { table_ = access_.open_getter(this->context(), *this); }
 
@@ -123,31 +124,35 @@ class LeftJoinTableNode final : public UnaryNode<K, V, K, LeftJoinedBy<Joiner, K
 };
 
 // Notes the problems of a join of a stream with a table, and returns the join's name.
-[[nodiscard]] std::string name_for_join(const GraphPoint& stream, const GraphPoint& table, const std::string& verb,
-                                        const VerbOptions& options, const Location& where);
+[[nodiscard]] std::string name_for_join(const GraphPoint& stream, const GraphPoint& table,
+                                        const std::string& verb, const VerbOptions& options,
+                                        const Location& where);
 
 // Adds the join's node and demands that its two sides have the same number of partitions.
 [[nodiscard]] GraphPoint add_join(const GraphPoint& stream, const GraphPoint& table, const std::string& name,
-                                  const VerbOptions& options, std::vector<std::string> stores, NodeFactory make,
-                                  const Location& where);
+                                  const VerbOptions& options, std::vector<std::string> stores,
+                                  NodeFactory make, const Location& where);
 
 template <class K, class V>
 template <class Right, Rows rows, class Joiner>
   requires JoinerOver<Joiner, NonNull<K>, NonNull<V>, Right>
 KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>> KStream<K, V>::join(
-    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values, Location where) const {
+    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+    Location where) const {
   const std::string name = name_for_join(*this, table, "join", options, where);
   const KStream<NonNull<K>, V> left = keyed(*this, name, where);
   return KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>>(add_join(
       left, table, name, options, table.access().stores,
-      node_factory<JoinTableNode<NonNull<K>, V, Right, Joiner>>(table.access(), std::move(join_values)), where));
+      node_factory<JoinTableNode<NonNull<K>, V, Right, Joiner>>(table.access(), std::move(join_values)),
+      where));
 }
 
 template <class K, class V>
 template <class Right, Rows rows, class Joiner>
   requires LeftJoinerOver<Joiner, K, NonNull<V>, Right>
 KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> KStream<K, V>::left_join(
-    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values, Location where) const {
+    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+    Location where) const {
   const std::string name = name_for_join(*this, table, "left-join", options, where);
   // Records without a key have a result too, so they travel through the repartition topic with the others.
   const KStream<K, V> left = rekeyed() ? repartitioned_or_problem(*this, name, where) : *this;

@@ -34,7 +34,8 @@ template <class Mapper>
 KStream<FirstOf<ResultOver<Mapper, K, V>>, SecondOf<ResultOver<Mapper, K, V>>> KStream<K, V>::map(
     VerbOptions options, Mapper mapper, Location where) const {
   return KStream<FirstOf<ResultOver<Mapper, K, V>>, SecondOf<ResultOver<Mapper, K, V>>>(
-      extend("map", options, node_factory<MapNode<K, V, Mapper>>(std::move(mapper)), where).with_rekeyed(true));
+      extend("map", options, node_factory<MapNode<K, V, Mapper>>(std::move(mapper)), where)
+          .with_rekeyed(true));
 }
 
 }  // namespace weir

@@ -28,7 +28,8 @@ class MapValuesNode final : public UnaryNode<K, V, K, ResultOver<Mapper, K, V>> 
 template <class K, class V>
 template <class Mapper>
   requires MapperOver<Mapper, K, V>
-KStream<K, ResultOver<Mapper, K, V>> KStream<K, V>::map_values(VerbOptions options, Mapper mapper, Location where) const {
+KStream<K, ResultOver<Mapper, K, V>> KStream<K, V>::map_values(VerbOptions options, Mapper mapper,
+                                                               Location where) const {
   return KStream<K, ResultOver<Mapper, K, V>>(
       extend("map-values", options, node_factory<MapValuesNode<K, V, Mapper>>(std::move(mapper)), where));
 }

@@ -24,8 +24,8 @@ KStream<K, V> KStream<K, V>::merge(VerbOptions options, const KStream& other, Lo
     return *this;
   }
   std::string name = name_for("merge", options.name);
-  const NodeIndex added = graph()->topology().add_processor(std::move(name), {node(), other.node()}, {},
-                                                            options.on_error, node_factory<PassNode<K, V>>(), where);
+  const NodeIndex added = graph()->topology().add_processor(
+      std::move(name), {node(), other.node()}, {}, options.on_error, node_factory<PassNode<K, V>>(), where);
   return KStream(GraphPoint(graph(), added, rekeyed() || other.rekeyed()));
 }
 

@@ -145,11 +145,13 @@ class ProcessValuesNode final : public UnaryNode<K, V, K, OutValueOf<Factory>>,
 template <class K, class V>
 template <class Factory>
   requires ProcessorFactoryFor<Factory, K, V>
-KStream<OutKeyOf<Factory>, OutValueOf<Factory>> KStream<K, V>::process(ProcessOptions options, Factory make_processor,
+KStream<OutKeyOf<Factory>, OutValueOf<Factory>> KStream<K, V>::process(ProcessOptions options,
+                                                                       Factory make_processor,
                                                                        Location where) const {
   return KStream<OutKeyOf<Factory>, OutValueOf<Factory>>(
       extend_named(name_for("process", options.name), options.on_error,
-                   node_factory<ProcessNode<K, V, Factory>>(std::move(make_processor)), where, names_of(options.stores))
+                   node_factory<ProcessNode<K, V, Factory>>(std::move(make_processor)), where,
+                   names_of(options.stores))
           .with_rekeyed(true));
 }
 
@@ -158,9 +160,10 @@ template <class Factory>
   requires ValueProcessorFactoryFor<Factory, K, V>
 KStream<K, OutValueOf<Factory>> KStream<K, V>::process_values(ProcessOptions options, Factory make_processor,
                                                               Location where) const {
-  return KStream<K, OutValueOf<Factory>>(extend_named(
-      name_for("process-values", options.name), options.on_error,
-      node_factory<ProcessValuesNode<K, V, Factory>>(std::move(make_processor)), where, names_of(options.stores)));
+  return KStream<K, OutValueOf<Factory>>(
+      extend_named(name_for("process-values", options.name), options.on_error,
+                   node_factory<ProcessValuesNode<K, V, Factory>>(std::move(make_processor)), where,
+                   names_of(options.stores)));
 }
 
 }  // namespace weir

@@ -13,13 +13,13 @@ namespace weir {
 
 Cancellable ProcessorScope::schedule(Duration interval, TimerClock clock,
                                      std::function<void(Timestamp now)> fire) {
-  return task().schedule(interval, clock, [this, fire = std::move(fire)](Timestamp now) {
-    run([&] { fire(now); });
-  });
+  return task().schedule(interval, clock,
+                         [this, fire = std::move(fire)](Timestamp now) { run([&] { fire(now); }); });
 }
 
 void ProcessorScope::check_timestamp(Timestamp timestamp) {
-  if (timestamp < 0) throw std::invalid_argument(fmt::format("forwarded a record with the timestamp {}", timestamp));
+  if (timestamp < 0)
+    throw std::invalid_argument(fmt::format("forwarded a record with the timestamp {}", timestamp));
 }
 
 void ProcessorScope::no_such_child(std::string_view child) const {
@@ -35,7 +35,8 @@ void ProcessorScope::wrong_store_type(std::string_view name) const {
 }
 
 void processor_did_not_open(const Node& node, const char* what) {
-  throw ProcessingFailure{fatal_error(fmt::format("the processor of node '{}' did not open: {}", node.name(), what))};
+  throw ProcessingFailure{
+      fatal_error(fmt::format("the processor of node '{}' did not open: {}", node.name(), what))};
 }
 
 std::vector<std::string> names_of(const std::vector<StoreReference>& stores) {

@@ -53,7 +53,8 @@ class StoreReference {
   StoreReference(std::string name) : name_(std::move(name)) {}  // NOLINT(google-explicit-constructor)
   StoreReference(const char* name) : name_(name) {}             // NOLINT(google-explicit-constructor)
   template <class Store>
-  StoreReference(const StoreHandle<Store>& handle) : name_(handle.name) {}  // NOLINT(google-explicit-constructor)
+  StoreReference(const StoreHandle<Store>& handle)
+      : name_(handle.name) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] const std::string& name() const { return name_; }
 

@@ -18,7 +18,8 @@ template <class Reducer>
   requires ReducerOver<Reducer, NonNull<V>, NonNull<V>> && Storable<NonNull<K>> && Storable<NonNull<V>>
 auto KGroupedStream<K, V>::reduce(TableOptions options, Reducer reduce_values, Location where) const
     -> KTable<NonNull<K>, NonNull<V>, kRowsReducedBy<Reducer, NonNull<V>, NonNull<V>>> {
-  return add_aggregate(*this, "reduce", options, ReduceStep<Value, Value, Reducer>(std::move(reduce_values)), where);
+  return add_aggregate(*this, "reduce", options, ReduceStep<Value, Value, Reducer>(std::move(reduce_values)),
+                       where);
 }
 
 }  // namespace weir

@@ -3,8 +3,8 @@
 namespace weir {
 
 GraphPoint through_repartition_topic(const GraphPoint& stream, const std::string& base,
-                                     std::optional<Partition> partitions, NodeFactory sink, NodeFactory source,
-                                     const Location& where) {
+                                     std::optional<Partition> partitions, NodeFactory sink,
+                                     NodeFactory source, const Location& where) {
   TopologyBuilder& topology = stream.graph()->topology();
   const std::string name = base + "-repartition";
   const TopicName topic{name, /*internal=*/true};

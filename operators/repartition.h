@@ -31,34 +31,38 @@ class KeyFilterNode final : public UnaryNode<K, V, NonNull<K>, V> {
       this->context().drop(DropReason::kNullKey);
       return;
     }
-    this->emit({non_null(record.key), record.value, record.timestamp, record.headers, record.origin, record.key_bytes});
+    this->emit({non_null(record.key), record.value, record.timestamp, record.headers, record.origin,
+                record.key_bytes});
   }
 };
 
 // Adds the sink, the topic and the source. `base` names them.
 GraphPoint through_repartition_topic(const GraphPoint& stream, const std::string& base,
-                                     std::optional<Partition> partitions, NodeFactory sink, NodeFactory source,
-                                     const Location& where);
+                                     std::optional<Partition> partitions, NodeFactory sink,
+                                     NodeFactory source, const Location& where);
 
 // For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added.
 template <class K, class V>
-KStream<K, V> repartitioned(const KStream<K, V>& stream, const std::string& base, std::optional<Partition> partitions,
-                            const Location& where) {
+KStream<K, V> repartitioned(const KStream<K, V>& stream, const std::string& base,
+                            std::optional<Partition> partitions, const Location& where) {
   using KeyFormat = RepartitionKey<NonNull<K>>;
   const TopicName topic{base + "-repartition", /*internal=*/true};
-  return KStream<K, V>(through_repartition_topic(stream, base, partitions, node_factory<TopicSink<K, V, KeyFormat>>(topic),
+  return KStream<K, V>(through_repartition_topic(stream, base, partitions,
+                                                 node_factory<TopicSink<K, V, KeyFormat>>(topic),
                                                  node_factory<TypedSource<K, V, KeyFormat>>(), where));
 }
 
 // The same for a stream whose types may have no bytes, which is a problem that build() then reports.
 template <class K, class V>
-KStream<K, V> repartitioned_or_problem(const KStream<K, V>& stream, const std::string& base, const Location& where) {
+KStream<K, V> repartitioned_or_problem(const KStream<K, V>& stream, const std::string& base,
+                                       const Location& where) {
   if constexpr (Transportable<K> && Transportable<V>) {
     return repartitioned(stream, base, std::nullopt, where);
   } else {
-    stream.problem("'" + base + "' needs a repartition topic, because the keys were changed, but the key or the value " +
-                       "has no weir::Serde",
-                   where);
+    stream.problem(
+        "'" + base + "' needs a repartition topic, because the keys were changed, but the key or the value " +
+            "has no weir::Serde",
+        where);
     return stream;
   }
 }

@@ -54,7 +54,10 @@ class TopicSink final : public SinkBase<K, V, KeyFormat> {
  public:
   explicit TopicSink(TopicName topic) : topic_(std::move(topic)) {}
 
-  void open() override { output_ = this->context().output(topic_.on_broker(this->context().application_id())); }
+  // The id is that of the producer in use; a task that is given another producer opens its nodes again.
+  void open() override {
+    output_ = this->context().output(topic_.on_broker(this->context().application_id()));
+  }
   void accept(const Record<K, V>& record) override { this->send(output_, record); }
 
  private:

@@ -46,9 +46,11 @@ class TimestampExtractor {
 template <class K, class V, class KeyFormat = TopicKey<NonNull<K>>>
 class TypedSource final : public Emitter<K, V>, public SourceNode {
  public:
-  explicit TypedSource(typename TimestampExtractor<K, V>::Function extract = {}) : extract_(std::move(extract)) {}
+  explicit TypedSource(typename TimestampExtractor<K, V>::Function extract = {})
+      : extract_(std::move(extract)) {}
 
-  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers, const Origin& origin) override {
+  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers,
+              const Origin& origin) override {
     if (refused(origin)) return;
     if (!is_decoded(origin)) {
       if (const absl::Status status = decode(raw); !status.ok()) {
@@ -91,7 +93,8 @@ class TypedSource final : public Emitter<K, V>, public SourceNode {
 
   [[nodiscard]] absl::Status decode(const RawRecord& raw) {
     if (absl::Status status = decode_key(raw.key); !status.ok()) return with_context(status, "key");
-    if (absl::Status status = decode_nullable(raw.value, value_); !status.ok()) return with_context(status, "value");
+    if (absl::Status status = decode_nullable(raw.value, value_); !status.ok())
+      return with_context(status, "value");
     return absl::OkStatus();
   }
 

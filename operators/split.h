@@ -110,7 +110,8 @@ class KSplitStream {
 
   template <class Predicate>
     requires PredicateOver<Predicate, K, V>
-  [[nodiscard]] KSplitStream<K, V, Predicates..., Predicate> branch(std::string name, Predicate belongs) const {
+  [[nodiscard]] KSplitStream<K, V, Predicates..., Predicate> branch(std::string name,
+                                                                    Predicate belongs) const {
     std::vector<std::string> names = names_;
     names.push_back(std::move(name));
     return {stream_, options_, where_, std::move(names),

@@ -8,9 +8,9 @@ namespace weir {
 
 void wrong_store_type(const Node& node, const StateStore& store) {
   const StoreSpec& spec = store.spec();
-  throw ProcessingFailure{
-      fatal_error(fmt::format("the store '{}' that node '{}' asks for is of another type: it is a {} store of {} to {}",
-                              spec.name, node.name(), spec.kind, spec.key_format, spec.value_format))};
+  throw ProcessingFailure{fatal_error(
+      fmt::format("the store '{}' that node '{}' asks for is of another type: it is a {} store of {} to {}",
+                  spec.name, node.name(), spec.kind, spec.key_format, spec.value_format))};
 }
 
 StoreOptions store_options(const TableOptions& options) {

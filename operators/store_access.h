@@ -30,7 +30,9 @@ template <class K, class V>
 class StoreGetter final : public TableGetter<K, V> {
  public:
   explicit StoreGetter(KeyValueStore<K, V>& store) : store_(store) {}
-  const Timestamped<V>* find(const K& key, BytesView key_bytes) override { return store_.find(key, key_bytes); }
+  const Timestamped<V>* find(const K& key, BytesView key_bytes) override {
+    return store_.find(key, key_bytes);
+  }
 
  private:
   KeyValueStore<K, V>& store_;
@@ -41,7 +43,8 @@ template <class K, class V>
 [[nodiscard]] TableAccess<K, V> access_to_store(const std::string& name) {
   TableAccess<K, V> access;
   access.stores = {name};
-  access.open_getter = [name](TaskContext& context, const Node& reader) -> std::unique_ptr<TableGetter<K, V>> {
+  access.open_getter = [name](TaskContext& context,
+                              const Node& reader) -> std::unique_ptr<TableGetter<K, V>> {
     return std::make_unique<StoreGetter<K, V>>(typed_store<KeyValueStore<K, V>>(context, reader, name));
   };
   access.before = std::make_shared<BeforeWish>();

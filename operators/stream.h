@@ -79,7 +79,8 @@ class KStream : public GraphPoint {
 
   template <class Mapper>
     requires RangeMapperOver<Mapper, K, V>
-  KStream<K, ElementOver<Mapper, K, V>> flat_map_values(Mapper mapper, Location where = Location::current()) const {
+  KStream<K, ElementOver<Mapper, K, V>> flat_map_values(Mapper mapper,
+                                                        Location where = Location::current()) const {
     return flat_map_values({}, std::move(mapper), where);
   }
   template <class Mapper>
@@ -144,10 +145,13 @@ class KStream : public GraphPoint {
   [[nodiscard]] KStream merge(const KStream& other, Location where = Location::current()) const {
     return merge({}, other, where);
   }
-  [[nodiscard]] KStream merge(VerbOptions options, const KStream& other, Location where = Location::current()) const;
+  [[nodiscard]] KStream merge(VerbOptions options, const KStream& other,
+                              Location where = Location::current()) const;
 
   // To be followed by branch(...)... and default_branch(...) or no_default().
-  [[nodiscard]] KSplitStream<K, V> split(Location where = Location::current()) const { return split({}, where); }
+  [[nodiscard]] KSplitStream<K, V> split(Location where = Location::current()) const {
+    return split({}, where);
+  }
   [[nodiscard]] KSplitStream<K, V> split(VerbOptions options, Location where = Location::current()) const;
 
   // ---------------------------------------------------------------------------------------------------- to be counted
@@ -157,14 +161,14 @@ class KStream : public GraphPoint {
 
   template <class Mapper>
     requires MapperOver<Mapper, K, V>
-  [[nodiscard]] KGroupedStream<ResultOver<Mapper, K, V>, V> group_by(Mapper select,
-                                                                     Location where = Location::current()) const {
+  [[nodiscard]] KGroupedStream<ResultOver<Mapper, K, V>, V> group_by(
+      Mapper select, Location where = Location::current()) const {
     return group_by({}, std::move(select), where);
   }
   template <class Mapper>
     requires MapperOver<Mapper, K, V>
-  [[nodiscard]] KGroupedStream<ResultOver<Mapper, K, V>, V> group_by(VerbOptions options, Mapper select,
-                                                                     Location where = Location::current()) const;
+  [[nodiscard]] KGroupedStream<ResultOver<Mapper, K, V>, V> group_by(
+      VerbOptions options, Mapper select, Location where = Location::current()) const;
 
   KTable<NonNull<K>, NonNull<V>, kIsOptional<V> ? Rows::kMayVanish : Rows::kStay> to_table(
       TableOptions options, Location where = Location::current()) const
@@ -175,7 +179,8 @@ class KStream : public GraphPoint {
   template <class Right, Rows rows, class Joiner>
     requires JoinerOver<Joiner, NonNull<K>, NonNull<V>, Right>
   KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>> join(
-      const KTable<NonNull<K>, Right, rows>& table, Joiner join_values, Location where = Location::current()) const {
+      const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+      Location where = Location::current()) const {
     return join({}, table, std::move(join_values), where);
   }
   template <class Right, Rows rows, class Joiner>
@@ -186,17 +191,16 @@ class KStream : public GraphPoint {
 
   template <class Right, Rows rows, class Joiner>
     requires LeftJoinerOver<Joiner, K, NonNull<V>, Right>
-  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(const KTable<NonNull<K>, Right, rows>& table,
-                                                                   Joiner join_values,
-                                                                   Location where = Location::current()) const {
+  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
+      const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+      Location where = Location::current()) const {
     return left_join({}, table, std::move(join_values), where);
   }
   template <class Right, Rows rows, class Joiner>
     requires LeftJoinerOver<Joiner, K, NonNull<V>, Right>
-  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(VerbOptions options,
-                                                                   const KTable<NonNull<K>, Right, rows>& table,
-                                                                   Joiner join_values,
-                                                                   Location where = Location::current()) const;
+  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
+      VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+      Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------------------ through a topic
 
@@ -236,7 +240,8 @@ class KStream : public GraphPoint {
 
   template <class Factory>
     requires ValueProcessorFactoryFor<Factory, K, V>
-  KStream<K, OutValueOf<Factory>> process_values(Factory make_processor, Location where = Location::current()) const {
+  KStream<K, OutValueOf<Factory>> process_values(Factory make_processor,
+                                                 Location where = Location::current()) const {
     return process_values({}, std::move(make_processor), where);
   }
   template <class Factory>

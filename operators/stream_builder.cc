@@ -9,9 +9,9 @@ std::optional<GraphPoint> StreamBuilder::known_source(const std::string& topic, 
   return GraphPoint(graph_, source->node, /*rekeyed=*/false);
 }
 
-GraphPoint StreamBuilder::add_source(const std::string& topic, const std::string& verb, const std::string& name,
-                                     ErrorPolicy on_error, NodeFactory make, std::type_index key,
-                                     std::type_index value, const Location& where) {
+GraphPoint StreamBuilder::add_source(const std::string& topic, const std::string& verb,
+                                     const std::string& name, ErrorPolicy on_error, NodeFactory make,
+                                     std::type_index key, std::type_index value, const Location& where) {
   TopologyBuilder& topology = graph_->topology();
   const std::string chosen = verb.empty() ? name : topology.name_for(verb, name);
   const NodeIndex node =
@@ -20,7 +20,8 @@ GraphPoint StreamBuilder::add_source(const std::string& topic, const std::string
   return {graph_, node, /*rekeyed=*/false};
 }
 
-GraphPoint StreamBuilder::with_window_ends(const std::string& topic, const GraphPoint& source, NodeFactory make) {
+GraphPoint StreamBuilder::with_window_ends(const std::string& topic, const GraphPoint& source,
+                                           NodeFactory make) {
   Graph::Source known = *graph_->source_of(topic);
   const std::string name = graph_->topology().node(source.node()).name + "-windows";
   const GraphPoint added = source.extend_named(name, ErrorPolicy::kInherit, std::move(make), known.where);

@@ -31,6 +31,7 @@
 #include <weir/operators/table_node.h>
 #include <weir/operators/window_end_node.h>
 #include <weir/operators/windowed.h>
+#include <weir/state/window_store.h>
 
 namespace weir {
 
@@ -52,21 +53,24 @@ class StreamBuilder {
   // Reads a topic. Nulls are accepted where the type is a std::optional. Reading a topic again with the same types gives the
   // same source; with other types, or with options of its own, it is a problem.
   template <class K, class V>
-    requires Transportable<K> && Transportable<V> && std::default_initializable<K> && std::default_initializable<V>
+    requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
+             std::default_initializable<V>
   [[nodiscard]] KStream<K, V> stream(const std::string& topic, Location where = Location::current()) {
     if (const auto known = known_source(topic, typeid(K), typeid(V))) return KStream<K, V>(*known);
     return stream<K, V>(topic, {}, where);
   }
   template <class K, class V>
-    requires Transportable<K> && Transportable<V> && std::default_initializable<K> && std::default_initializable<V>
+    requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
+             std::default_initializable<V>
   [[nodiscard]] KStream<K, V> stream(const std::string& topic, StreamOptions<K, V> options,
                                      Location where = Location::current()) {
-    const GraphPoint source =
-        add_source(topic, "stream", options.name, options.on_error,
-                   node_factory<TypedSource<K, V>>(options.timestamp.function()), typeid(K), typeid(V), where);
+    const GraphPoint source = add_source(topic, "stream", options.name, options.on_error,
+                                         node_factory<TypedSource<K, V>>(options.timestamp.function()),
+                                         typeid(K), typeid(V), where);
     if constexpr (kIsWindowed<NonNull<K>>) {
       if (options.window_size) {
-        return KStream<K, V>(with_window_ends(topic, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));
+        return KStream<K, V>(
+            with_window_ends(topic, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));
       }
     }
     return KStream<K, V>(source);
@@ -81,16 +85,24 @@ class StreamBuilder {
     options.name = graph_->topology().name_for("table", options.name);
     const KStream<NullableKey, NullableValue> source(
         add_source(topic, "", options.name + "-source", options.on_error,
-                   node_factory<TypedSource<NullableKey, NullableValue>>(), typeid(NullableKey), typeid(NullableValue),
-                   where));
+                   node_factory<TypedSource<NullableKey, NullableValue>>(), typeid(NullableKey),
+                   typeid(NullableValue), where));
     return add_table<Rows::kMayVanish>(source, "", options, where);
   }
 
-  // Adds a store for processors. The handle knows its type.
+  // Adds a store for processors. The handle knows its type. For windows see <weir/state/window_store.h>.
   template <Storable K, Storable V>
   StoreHandle<KeyValueStore<K, V>> key_value_store(const std::string& name, const StoreOptions& options = {},
                                                    Location where = Location::current()) {
     add_store(key_value_store_spec<K, V>(name, options), where);
+    return {name};
+  }
+
+  template <Storable K, Storable V>
+  StoreHandle<WindowStore<K, V>> window_store(const std::string& name, Duration retention,
+                                              const StoreOptions& options = {},
+                                              Location where = Location::current()) {
+    add_store(window_store_spec<K, V>(name, retention, Duration(-1), options), where);
     return {name};
   }
 

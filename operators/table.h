@@ -69,13 +69,15 @@ class KTable : public GraphPoint {
   // What the stream of changes has: optional where a row can vanish.
   using StreamValue = std::conditional_t<rows == Rows::kMayVanish, std::optional<V>, V>;
 
-  KTable(GraphPoint point, TableAccess<K, V> access) : GraphPoint(std::move(point)), access_(std::move(access)) {}
+  KTable(GraphPoint point, TableAccess<K, V> access)
+      : GraphPoint(std::move(point)), access_(std::move(access)) {}
 
   // Returns the stream of changes.
   [[nodiscard]] KStream<K, StreamValue> to_stream(Location where = Location::current()) const {
     return to_stream({}, where);
   }
-  [[nodiscard]] KStream<K, StreamValue> to_stream(VerbOptions options, Location where = Location::current()) const;
+  [[nodiscard]] KStream<K, StreamValue> to_stream(VerbOptions options,
+                                                  Location where = Location::current()) const;
 
   // Returns op(*this), as KStream::apply.
   template <std::invocable<const KTable&> Op>

@@ -54,8 +54,8 @@ class TableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
       store_->put(key, non_null(record.value), record.timestamp, record.key_bytes, told);
     }
     if (emit_ == Emit::kOnCommit) return;
-    const Change<Value> change{is_null(record.value) ? nullptr : &non_null(record.value), before ? &*before : nullptr,
-                               true};
+    const Change<Value> change{is_null(record.value) ? nullptr : &non_null(record.value),
+                               before ? &*before : nullptr, true};
     this->emit({key, change, record.timestamp, record.headers, record.origin, record.key_bytes});
   }
 
@@ -68,18 +68,20 @@ class TableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
 
 // Adds such a node, and its store.
 template <Rows rows, class K, class V>
-[[nodiscard]] KTable<NonNull<K>, NonNull<V>, rows> add_table(const KStream<K, V>& stream, const std::string& verb,
-                                                             const TableOptions& options, const Location& where) {
+[[nodiscard]] KTable<NonNull<K>, NonNull<V>, rows> add_table(const KStream<K, V>& stream,
+                                                             const std::string& verb,
+                                                             const TableOptions& options,
+                                                             const Location& where) {
   const std::string& store = options.store.text();
-  stream.graph()->topology().add_store(key_value_store_spec<NonNull<K>, NonNull<V>>(store, store_options(options)),
-                                       state_engine(), where);
+  stream.graph()->topology().add_store(
+      key_value_store_spec<NonNull<K>, NonNull<V>>(store, store_options(options)), state_engine(), where);
   TableAccess<NonNull<K>, NonNull<V>> access = access_to_store<NonNull<K>, NonNull<V>>(store);
-  GraphPoint point = stream.extend_named(
-      stream.name_for(verb, options.name), options.on_error,
-      [store, emit = options.emit, before = access.before]() -> std::unique_ptr<Node> {
-        return std::make_unique<TableNode<K, V>>(store, emit, before);
-      },
-      where, {store});
+  GraphPoint point =
+      stream.extend_named(stream.name_for(verb, options.name), options.on_error,
+                          [store, emit = options.emit, before = access.before]() -> std::unique_ptr<Node> {
+                            return std::make_unique<TableNode<K, V>>(store, emit, before);
+                          },
+                          where, {store});
   return KTable<NonNull<K>, NonNull<V>, rows>(std::move(point), std::move(access));
 }
 

@@ -21,7 +21,8 @@ class RequiredDuration {
  public:
   RequiredDuration() = delete;
   template <class Rep, class Period>
-  RequiredDuration(std::chrono::duration<Rep, Period> value) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  RequiredDuration(std::chrono::duration<Rep, Period> value)
+      : value_(value) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] Duration value() const { return value_; }
 
@@ -42,7 +43,8 @@ struct HoppingOptions {
 
 class TimeWindows {
  public:
-  TimeWindows(Duration size, Duration advance, Duration grace) : size_(size), advance_(advance), grace_(grace) {}
+  TimeWindows(Duration size, Duration advance, Duration grace)
+      : size_(size), advance_(advance), grace_(grace) {}
 
   [[nodiscard]] Duration size() const { return size_; }
   [[nodiscard]] Duration advance() const { return advance_; }
@@ -69,7 +71,9 @@ class TimeWindows {
   }
 
   // Returns whether a window that starts there takes no more records when the operator has seen that time.
-  [[nodiscard]] bool is_closed(Timestamp start, Timestamp seen) const { return end_of(start) <= seen - grace_.count(); }
+  [[nodiscard]] bool is_closed(Timestamp start, Timestamp seen) const {
+    return end_of(start) <= seen - grace_.count();
+  }
 
   // Returns what is wrong with the sizes; empty if nothing is.
   [[nodiscard]] std::string fault() const;

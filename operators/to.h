@@ -44,8 +44,8 @@ void KStream<K, V>::to(std::string topic, VerbOptions options, Location where) c
   requires Transportable<K> && Transportable<V>
 {
   const TopicName target{std::move(topic), /*internal=*/false};
-  graph()->topology().add_sink(name_for("to", options.name), node(), {target}, node_factory<TopicSink<K, V>>(target),
-                               where, options.on_error);
+  graph()->topology().add_sink(name_for("to", options.name), node(), {target},
+                               node_factory<TopicSink<K, V>>(target), where, options.on_error);
 }
 
 template <class K, class V>

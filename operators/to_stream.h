@@ -35,7 +35,8 @@ class ToStreamNode final : public UnaryNode<K, Change<V>, K, Out> {
 
 template <class K, class V, Rows rows>
 auto KTable<K, V, rows>::to_stream(VerbOptions options, Location where) const -> KStream<K, StreamValue> {
-  return KStream<K, StreamValue>(extend("to-stream", options, node_factory<ToStreamNode<K, V, StreamValue>>(), where));
+  return KStream<K, StreamValue>(
+      extend("to-stream", options, node_factory<ToStreamNode<K, V, StreamValue>>(), where));
 }
 
 }  // namespace weir

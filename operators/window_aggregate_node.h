@@ -24,8 +24,8 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
   using Value = typename Step::Value;
   using Row = Timestamped<Value>;
 
-  WindowAggregateNode(std::string store, Emit emit, TimeWindows windows, std::shared_ptr<const BeforeWish> before,
-                      Step step)
+  WindowAggregateNode(std::string store, Emit emit, TimeWindows windows,
+                      std::shared_ptr<const BeforeWish> before, Step step)
       : store_name_(std::move(store)),
         emit_(emit),
         windows_(std::move(windows)),
@@ -34,11 +34,12 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
 
   void open() override {
     store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, store_name_);
-    seen_ = this->context().persistent_time(this->name());
+    // By the store's name: unlike the node's it stays the same when verbs are added to the program.
+    seen_ = this->context().persistent_time(store_name_);
     if (emit_ == Emit::kEveryUpdate) return;
     store_->on_commit({.before = before_wanted_},
-                      [this](const K& key, Timestamp start, const Row* now, const Row* before, Timestamp timestamp,
-                             const Headers& headers, const Origin& origin) {
+                      [this](const K& key, Timestamp start, const Row* now, const Row* before,
+                             Timestamp timestamp, const Headers& headers, const Origin& origin) {
                         tell(key, start, value_of(now), value_of(before), timestamp, headers, origin);
                       });
   }
@@ -76,8 +77,8 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
     });
     // The policy has dealt with a failure, and the row is as it was.
     if (!done || emit_ == Emit::kOnCommit) return;
-    tell(record.key, start, value_of(now), before ? &*before : nullptr, now != nullptr ? now->timestamp : timestamp,
-         record.headers, record.origin);
+    tell(record.key, start, value_of(now), before ? &*before : nullptr,
+         now != nullptr ? now->timestamp : timestamp, record.headers, record.origin);
   }
 
   void change(const Record<K, V>& record, std::optional<Row>& row) const {
@@ -94,7 +95,9 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
     this->emit({key_, change, timestamp, headers, origin, {}});
   }
 
-  [[nodiscard]] static const Value* value_of(const Row* row) { return row == nullptr ? nullptr : &row->value; }
+  [[nodiscard]] static const Value* value_of(const Row* row) {
+    return row == nullptr ? nullptr : &row->value;
+  }
 
   const std::string store_name_;
   const Emit emit_;
@@ -120,8 +123,8 @@ class WindowGetter final : public TableGetter<Windowed<K>, V> {
 };
 
 // Returns for how long the store keeps windows; a problem is noted if the user asked for too little.
-[[nodiscard]] Duration retention_of(const GraphPoint& stream, const TimeWindows& windows, const WindowOptions& options,
-                                    const Location& where);
+[[nodiscard]] Duration retention_of(const GraphPoint& stream, const TimeWindows& windows,
+                                    const WindowOptions& options, const Location& where);
 
 // Adds such a node, and its store, below a group.
 template <class K, class V, class Step>
@@ -133,13 +136,15 @@ template <class K, class V, class Step>
   const KStream<Key, V> stream = windowed.group().keyed_stream(store, where);
   const Duration retention = retention_of(stream, windowed.windows(), options, where);
   stream.graph()->topology().add_store(
-      window_store_spec<Key, Value>(store, retention, Duration(-1), store_options(options)), state_engine(), where);
+      window_store_spec<Key, Value>(store, retention, Duration(-1), store_options(options)), state_engine(),
+      where);
 
   TableAccess<Windowed<Key>, Value> access;
   access.stores = {store};
   access.open_getter = [store](TaskContext& context,
                                const Node& reader) -> std::unique_ptr<TableGetter<Windowed<Key>, Value>> {
-    return std::make_unique<WindowGetter<Key, Value>>(typed_store<WindowStore<Key, Value>>(context, reader, store));
+    return std::make_unique<WindowGetter<Key, Value>>(
+        typed_store<WindowStore<Key, Value>>(context, reader, store));
   };
   access.before = std::make_shared<BeforeWish>();
   GraphPoint point = stream.extend_named(

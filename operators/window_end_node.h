@@ -22,8 +22,9 @@ class WindowEndNode final : public UnaryNode<K, V, K, V> {
     }
     key_ = record.key;
     Window& window = window_of(key_);
-    window.end = window.start > std::numeric_limits<Timestamp>::max() - size_.count() ? kUnknownEnd
-                                                                                       : window.start + size_.count();
+    window.end = window.start > std::numeric_limits<Timestamp>::max() - size_.count()
+                     ? kUnknownEnd
+                     : window.start + size_.count();
     this->emit({key_, record.value, record.timestamp, record.headers, record.origin, record.key_bytes});
   }
 

@@ -6,7 +6,8 @@ namespace weir::detail {
 
 absl::Status cut_tail(BytesView bytes, std::size_t size, BytesView& head, BytesView& tail) {
   if (bytes.size() < size) {
-    return absl::InvalidArgumentError(fmt::format("a key with a window has at least {} bytes, got {}", size, bytes.size()));
+    return absl::InvalidArgumentError(
+        fmt::format("a key with a window has at least {} bytes, got {}", size, bytes.size()));
   }
   head = bytes.substr(0, bytes.size() - size);
   tail = bytes.substr(bytes.size() - size);

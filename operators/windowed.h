@@ -82,7 +82,8 @@ struct Serde<Windowed<K>> {
   static absl::Status decode(BytesView bytes, Windowed<K>& out) {
     BytesView key;
     BytesView start;
-    if (absl::Status status = detail::cut_tail(bytes, sizeof(Timestamp), key, start); !status.ok()) return status;
+    if (absl::Status status = detail::cut_tail(bytes, sizeof(Timestamp), key, start); !status.ok())
+      return status;
     out.window = {get_big_endian<Timestamp>(start.data()), kUnknownEnd};
     if (absl::Status status = detail::check_window(out.window); !status.ok()) return status;
     return Serde<K>::decode(key, out.key);
@@ -95,7 +96,9 @@ struct TopicKey<Windowed<K>> {
   static constexpr bool kHashesAllBytes = false;
 
   static void encode(const Windowed<K>& key, Bytes& out) { Serde<Windowed<K>>::encode(key, out); }
-  static absl::Status decode(BytesView bytes, Windowed<K>& out) { return Serde<Windowed<K>>::decode(bytes, out); }
+  static absl::Status decode(BytesView bytes, Windowed<K>& out) {
+    return Serde<Windowed<K>>::decode(bytes, out);
+  }
   static BytesView hashed_bytes(BytesView key) { return key.substr(0, key.size() - sizeof(Timestamp)); }
 };
 
@@ -113,7 +116,8 @@ struct RepartitionKey<Windowed<K>> {
   static absl::Status decode(BytesView bytes, Windowed<K>& out) {
     BytesView key;
     BytesView window;
-    if (absl::Status status = detail::cut_tail(bytes, 2 * sizeof(Timestamp), key, window); !status.ok()) return status;
+    if (absl::Status status = detail::cut_tail(bytes, 2 * sizeof(Timestamp), key, window); !status.ok())
+      return status;
     out.window = {get_big_endian<Timestamp>(window.data()),
                   get_big_endian<Timestamp>(window.data() + sizeof(Timestamp))};
     if (absl::Status status = detail::check_window(out.window); !status.ok()) return status;

@@ -12,7 +12,8 @@
 namespace weir {
 
 // Notes a problem if there can be no such windows; returns windows that can be worked with.
-[[nodiscard]] TimeWindows checked(const GraphPoint& stream, const TimeWindows& windows, const Location& where);
+[[nodiscard]] TimeWindows checked(const GraphPoint& stream, const TimeWindows& windows,
+                                  const Location& where);
 
 template <class K, class V>
 KWindowedStream<K, V> KGroupedStream<K, V>::windowed_by(TimeWindows windows, Location where) const {
@@ -42,7 +43,8 @@ template <Initializer Init, class Aggregator>
            Storable<InitialOf<Init>>
 auto KWindowedStream<K, V>::aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
                                       Location where) const
-    -> KTable<Windowed<NonNull<K>>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>> {
+    -> KTable<Windowed<NonNull<K>>, InitialOf<Init>,
+              kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>> {
   return add_window_aggregate(
       *this, "windowed-aggregate", options,
       AggregateStep<Init, Aggregator, NonNull<K>, V>(std::move(init), std::move(aggregate_values)), where);

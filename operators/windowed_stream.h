@@ -51,8 +51,9 @@ class KWindowedStream {
     requires AggregatorOver<Aggregator, NonNull<K>, V, InitialOf<Init>> && Storable<NonNull<K>> &&
              Storable<InitialOf<Init>>
   auto aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
-                               Location where = Location::current()) const
-      -> KTable<Windowed<NonNull<K>>, InitialOf<Init>, kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>>;
+                 Location where = Location::current()) const
+      -> KTable<Windowed<NonNull<K>>, InitialOf<Init>,
+                kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>>;
 
   // For those who write verbs.
   [[nodiscard]] const KGroupedStream<K, V>& group() const { return group_; }

@@ -8,7 +8,8 @@
 
 void program(const weir::KStream<std::string, std::optional<std::string>>& names) {
 #ifndef WEIR_MISTAKE
-  static_cast<void>(names.map_values([](const std::optional<std::string>& name) { return name ? name->size() : 0; }));
+  static_cast<void>(
+      names.map_values([](const std::optional<std::string>& name) { return name ? name->size() : 0; }));
 #else
   static_cast<void>(names.map_values([](const std::string& name) { return name.size(); }));
 #endif

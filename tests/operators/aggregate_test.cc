@@ -24,16 +24,20 @@ concept CanAggregate = requires(const Group& group, Init init, Aggregator aggreg
 
 using Numbers = KGroupedStream<std::string, std::int64_t>;
 using Text = decltype([] { return std::string(); });
-static_assert(CanAggregate<Numbers, Text, decltype([](std::int64_t, const std::string& text) { return text; })>);
+static_assert(
+    CanAggregate<Numbers, Text, decltype([](std::int64_t, const std::string& text) { return text; })>);
 static_assert(CanAggregate<Numbers, Text, decltype([](std::int64_t, std::string text) { return text; })>);
 static_assert(CanAggregate<Numbers, Text, decltype([](std::int64_t, std::string&) {})>);
 static_assert(CanAggregate<Numbers, Text, decltype([](const std::string&, std::int64_t, std::string&) {})>);
 static_assert(CanAggregate<Numbers, Text, decltype([](const auto&, auto& text) { text += "x"; })>);
-static_assert(!CanAggregate<Numbers, Text, decltype([](std::int64_t, const std::string&) {})>);     // changes nothing
-static_assert(!CanAggregate<Numbers, Text, decltype([](std::int64_t, int sum) { return sum; })>);  // another aggregate
-static_assert(!CanAggregate<Numbers, decltype([] { return "text"; }), decltype([](std::int64_t, const char* text) {
-                              return text;
-                            })>);  // nothing that a store can keep
+static_assert(
+    !CanAggregate<Numbers, Text, decltype([](std::int64_t, const std::string&) {})>);  // changes nothing
+static_assert(
+    !CanAggregate<Numbers, Text, decltype([](std::int64_t, int sum) { return sum; })>);  // another aggregate
+static_assert(
+    !CanAggregate<Numbers, decltype([] { return "text"; }), decltype([](std::int64_t, const char* text) {
+                    return text;
+                  })>);  // nothing that a store can keep
 static_assert(!CanAggregate<Numbers, decltype([] {}), decltype([](std::int64_t, int sum) { return sum; })>);
 
 template <class Aggregator>
@@ -41,14 +45,16 @@ TextDriver concatenation(Aggregator aggregator, ErrorPolicy on_error = ErrorPoli
   return TextDriver([=](StreamBuilder& builder) {
     builder.stream<std::string, std::string>("in")
         .group_by_key()
-        .aggregate({.store = "rows", .on_error = on_error}, [] { return std::string("i"); }, aggregator)
+        .aggregate(
+            {.store = "rows", .on_error = on_error}, [] { return std::string("i"); }, aggregator)
         .to_stream()
         .to("out");
   });
 }
 
 TEST(Aggregate, TakesAnAggregatorThatReturnsTheNewAggregate) {
-  TextDriver driver = concatenation([](const std::string& value, const std::string& text) { return text + value; });
+  TextDriver driver =
+      concatenation([](const std::string& value, const std::string& text) { return text + value; });
   driver.feed<std::string, std::string>("in", "a:x@10 a:y@5 b:z@7");
   EXPECT_EQ((driver.take<std::string, std::string>("out")), "a:ix@10 a:ixy@10 b:iz@7");
 }
@@ -67,8 +73,8 @@ TEST(Aggregate, TakesAnAggregatorThatWorksInPlace) {
 }
 
 TEST(Aggregate, TakesAnAggregatorThatWorksOnTheRowItself) {
-  TextDriver driver = concatenation(
-      [](const std::string& key, const std::string& value, std::string& text) noexcept { text += key + value; });
+  TextDriver driver = concatenation([](const std::string& key, const std::string& value,
+                                       std::string& text) noexcept { text += key + value; });
   driver.feed<std::string, std::string>("in", "a:x@1 a:y@2");
   EXPECT_EQ((driver.take<std::string, std::string>("out")), "a:iax@1 a:iaxay@2");
 }
@@ -78,7 +84,8 @@ TEST(Aggregate, DeletesWithAnEmptyOptionalAndBeginsAnewWithItsTime) {
     return value == "del" ? std::nullopt : std::optional(text + value);
   });
   driver.feed<std::string, std::string>("in", "a:a@10 a:del@5 a:b@3 b:del@4");
-  EXPECT_EQ((driver.take<std::string, std::optional<std::string>>("out")), "a:ia@10 a:null@10 a:ib@3 b:null@4");
+  EXPECT_EQ((driver.take<std::string, std::optional<std::string>>("out")),
+            "a:ia@10 a:null@10 a:ib@3 b:null@4");
 }
 
 TEST(Aggregate, LeavesTheRowAloneWhenAnAggregatorInPlaceThrowsHalfway) {
@@ -96,8 +103,7 @@ TEST(Aggregate, LeavesTheRowAloneWhenAnAggregatorInPlaceThrowsHalfway) {
 TEST(Aggregate, ReportsTheNodeWhenTheInitializerThrows) {
   TextDriver driver([](StreamBuilder& builder) {
     static_cast<void>(builder.stream<std::string, std::string>("in").group_by_key().aggregate(
-        {.store = "rows", .name = "sum"},
-        []() -> std::string { throw std::runtime_error("no beginning"); },
+        {.store = "rows", .name = "sum"}, []() -> std::string { throw std::runtime_error("no beginning"); },
         [](const std::string&, std::string text) { return text; }));
   });
   const std::string message((driver.try_feed<std::string, std::string>("in", "a:x@1")).message());
@@ -108,12 +114,15 @@ TEST(Aggregate, ReportsTheNodeWhenTheInitializerThrows) {
 TEST(Aggregate, NeverTellsOnCommitOfARowThatCameAndWent) {
   TextDriver driver([](StreamBuilder& builder) {
     builder.stream<std::string, std::string>("in")
-        .flat_map_values([](const std::string& value) { return std::vector<std::string>{value, "del"}; })
+        .flat_map_values([](const std::string& value) {
+          return std::vector<std::string>{value, "del"};
+        })
         .group_by_key()
-        .aggregate({.store = "rows", .emit = Emit::kOnCommit}, [] { return std::string(); },
-                   [](const std::string& value, const std::string& text) {
-                     return value == "del" ? std::nullopt : std::optional(text + value);
-                   })
+        .aggregate(
+            {.store = "rows", .emit = Emit::kOnCommit}, [] { return std::string(); },
+            [](const std::string& value, const std::string& text) {
+              return value == "del" ? std::nullopt : std::optional(text + value);
+            })
         .to_stream()
         .to("out");
   });

@@ -1,5 +1,6 @@
 #include <weir/operators/filter.h>
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -23,25 +24,35 @@ struct Order {};
 
 static_assert(CanFilter<KStream<int, Order>, decltype([](const Order&) { return true; })>);
 static_assert(CanFilter<KStream<int, Order>, decltype([](int, const Order&) { return true; })>);
-static_assert(CanFilter<KStream<int, Order>, decltype([](int, const Order&, const RecordInfo&) { return true; })>);
-static_assert(!CanFilter<KStream<int, Order>, decltype([](int) { return true; })>);                       // wrong value
-static_assert(!CanFilter<KStream<int, Order>, decltype([](const Order&, int) { return true; })>);         // wrong order
-static_assert(!CanFilter<KStream<int, Order>, decltype([](const Order&) {})>);                            // no answer
-static_assert(!CanFilter<KStream<int, Order>, decltype([](Order&) { return true; })>);                    // would change it
-static_assert(!CanFilter<KStream<int, Order>, decltype([n = 0](const Order&) mutable { return ++n > 1; })>);  // hidden state
-static_assert(!CanFilter<KStream<int, std::optional<Order>>, decltype([](const Order&) { return true; })>);  // null
+static_assert(
+    CanFilter<KStream<int, Order>, decltype([](int, const Order&, const RecordInfo&) { return true; })>);
+static_assert(!CanFilter<KStream<int, Order>, decltype([](int) { return true; })>);  // wrong value
+static_assert(
+    !CanFilter<KStream<int, Order>, decltype([](const Order&, int) { return true; })>);  // wrong order
+static_assert(!CanFilter<KStream<int, Order>, decltype([](const Order&) {})>);           // no answer
+static_assert(!CanFilter<KStream<int, Order>, decltype([](Order&) { return true; })>);   // would change it
+static_assert(!CanFilter<KStream<int, Order>,
+                         decltype([n = 0](const Order&) mutable { return ++n > 1; })>);  // hidden state
+static_assert(!CanFilter<KStream<int, Order>, decltype([p = std::unique_ptr<int>()](const Order&) {
+                           return !p;
+                         })>);  // one copy only
+static_assert(
+    !CanFilter<KStream<int, std::optional<Order>>, decltype([](const Order&) { return true; })>);  // null
 
 bool is_even(std::int64_t value) { return value % 2 == 0; }
 
 TEST(Filter, DropsRecordsThePredicateRefuses) {
-  TextDriver driver([](StreamBuilder& builder) { builder.stream<std::string, std::int64_t>("in").filter(is_even).to("out"); });
+  TextDriver driver([](StreamBuilder& builder) {
+    builder.stream<std::string, std::int64_t>("in").filter(is_even).to("out");
+  });
   driver.feed<std::string, std::int64_t>("in", "a:1@1 b:2@7 c:3@3 d:4@2");
   EXPECT_EQ((driver.take<std::string, std::int64_t>("out")), "b:2@7 d:4@2");
 }
 
 TEST(FilterNot, DropsRecordsThePredicateAccepts) {
-  TextDriver driver(
-      [](StreamBuilder& builder) { builder.stream<std::string, std::int64_t>("in").filter_not(is_even).to("out"); });
+  TextDriver driver([](StreamBuilder& builder) {
+    builder.stream<std::string, std::int64_t>("in").filter_not(is_even).to("out");
+  });
   driver.feed<std::string, std::int64_t>("in", "a:1@1 b:2@7 c:3@3");
   EXPECT_EQ((driver.take<std::string, std::int64_t>("out")), "a:1@1 c:3@3");
 }
@@ -52,7 +63,8 @@ TEST(Filter, AsksAboutNullsWhereTheTypeHasThem) {
         .filter([](const auto& key, const auto& value) { return !key || !value; })
         .to("out");
   });
-  driver.feed<std::optional<std::string>, std::optional<std::string>>("in", "a:x@1 null:x@2 a:null@3 null:null@4");
+  driver.feed<std::optional<std::string>, std::optional<std::string>>("in",
+                                                                      "a:x@1 null:x@2 a:null@3 null:null@4");
   EXPECT_EQ((driver.take<std::optional<std::string>, std::optional<std::string>>("out")),
             "null:x@2 a:null@3 null:null@4");
 }

@@ -18,7 +18,9 @@ namespace {
 template <class Stream, class Mapper>
 concept CanFlatMap = requires(const Stream& stream, Mapper mapper) { stream.flat_map(mapper); };
 
-static_assert(CanFlatMap<KStream<int, int>, decltype([](int n) { return std::vector<std::pair<int, int>>{{n, n}}; })>);
+static_assert(CanFlatMap<KStream<int, int>, decltype([](int n) {
+                           return std::vector<std::pair<int, int>>{{n, n}};
+                         })>);
 static_assert(!CanFlatMap<KStream<int, int>, decltype([](int n) { return std::vector<int>{n}; })>);
 
 auto both_ways(const std::string& key, const std::string& value) {

@@ -17,8 +17,9 @@ template <class Stream, class Mapper>
 concept CanFlatMapValues = requires(const Stream& stream, Mapper mapper) { stream.flat_map_values(mapper); };
 
 static_assert(CanFlatMapValues<KStream<int, int>, decltype([](int n) { return std::vector<int>{n}; })>);
-static_assert(CanFlatMapValues<KStream<int, int>, decltype([](int) { return std::string("abc"); })>);  // of characters
-static_assert(!CanFlatMapValues<KStream<int, int>, decltype([](int n) { return n; })>);                // not a range
+static_assert(
+    CanFlatMapValues<KStream<int, int>, decltype([](int) { return std::string("abc"); })>);  // of characters
+static_assert(!CanFlatMapValues<KStream<int, int>, decltype([](int n) { return n; })>);      // not a range
 
 std::vector<std::string> letters(const std::string& text) {
   std::vector<std::string> result;

@@ -37,8 +37,8 @@ TEST(GroupBy, SharesTheRepartitionTopicOfANamedGroup) {
 
 TEST(GroupBy, GivesEachStoreItsTopicWhereTheGroupHasNoName) {
   TextDriver driver([](StreamBuilder& builder) {
-    const auto group =
-        builder.stream<std::string, std::int64_t>("in").group_by([](std::int64_t) { return std::string("all"); });
+    const auto group = builder.stream<std::string, std::int64_t>("in").group_by(
+        [](std::int64_t) { return std::string("all"); });
     static_cast<void>(group.count({.store = "one"}));
     static_cast<void>(group.count({.store = "two"}));
   });
@@ -48,7 +48,11 @@ TEST(GroupBy, GivesEachStoreItsTopicWhereTheGroupHasNoName) {
 
 TEST(GroupByKey, UsesTheKeysAsTheyAre) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in").group_by_key().count({.store = "counts"}).to_stream().to("out");
+    builder.stream<std::string, std::int64_t>("in")
+        .group_by_key()
+        .count({.store = "counts"})
+        .to_stream()
+        .to("out");
   });
   EXPECT_EQ(driver.description().find("repartition"), std::string::npos);
 }

@@ -22,7 +22,8 @@ using Key = std::optional<std::string>;
 using Value = std::optional<std::string>;
 
 template <class Stream, class Table, class Joiner>
-concept CanJoin = requires(const Stream& stream, const Table& table, Joiner joiner) { stream.join(table, joiner); };
+concept CanJoin =
+    requires(const Stream& stream, const Table& table, Joiner joiner) { stream.join(table, joiner); };
 template <class Stream, class Table, class Joiner>
 concept CanLeftJoin =
     requires(const Stream& stream, const Table& table, Joiner joiner) { stream.left_join(table, joiner); };
@@ -35,15 +36,15 @@ static_assert(CanJoin<Numbers, Names, decltype([](const std::string&, std::int64
                       })>);
 static_assert(!CanJoin<Numbers, Names, decltype([](const std::string& name, std::int64_t) { return name; })>);
 static_assert(!CanJoin<Numbers, Names, decltype([](std::int64_t, const std::string&) {})>);
-static_assert(!CanJoin<Numbers, KTable<int, std::string>, decltype([](std::int64_t, const std::string& name) {
-                         return name;
-                       })>);  // another key
+static_assert(!CanJoin<Numbers, KTable<int, std::string>,
+                       decltype([](std::int64_t, const std::string& name) { return name; })>);  // another key
 static_assert(!CanJoin<Numbers, Names, decltype([](std::int64_t, const std::string& name) {
                          return std::string_view(name);
                        })>);  // the row may be gone
 static_assert(CanLeftJoin<Numbers, Names, decltype([](std::int64_t, const Value& name) { return name; })>);
 static_assert(CanLeftJoin<Numbers, Names, decltype([](std::int64_t, const std::string*) { return 1; })>);
-static_assert(!CanLeftJoin<Numbers, Names, decltype([](std::int64_t, const std::string& name) { return name; })>);
+static_assert(
+    !CanLeftJoin<Numbers, Names, decltype([](std::int64_t, const std::string& name) { return name; })>);
 
 void inner(StreamBuilder& builder) {
   const auto table = builder.table<std::string, std::string>("t", {.store = "rows"});
@@ -85,7 +86,8 @@ TEST(LeftJoin, JoinsWithNothingWhereThereIsNoRowOrNoKey) {
   TextDriver driver([](StreamBuilder& builder) {
     const auto table = builder.table<std::string, std::string>("t", {.store = "rows"});
     builder.stream<Key, Value>("s")
-        .left_join(table, [](const std::string& left, const Value& right) { return left + "|" + right.value_or("null"); })
+        .left_join(table, [](const std::string& left,
+                             const Value& right) { return left + "|" + right.value_or("null"); })
         .to("out");
   });
   driver.feed<Key, Value>("s", "a:1@5 null:4@7 a:null@8");
@@ -99,8 +101,10 @@ TEST(LeftJoin, GivesAPointerToTheRowIfTheJoinerTakesThat) {
   TextDriver driver([](StreamBuilder& builder) {
     const auto table = builder.table<std::string, std::string>("t", {.store = "rows"});
     builder.stream<std::string, std::string>("s")
-        .left_join(table, [](const std::string& key, const std::string& left,
-                             const std::string* right) { return key + left + (right != nullptr ? *right : "-"); })
+        .left_join(table,
+                   [](const std::string& key, const std::string& left, const std::string* right) {
+                     return key + left + (right != nullptr ? *right : "-");
+                   })
         .to("out");
   });
   driver.feed<std::string, std::string>("s", "a:1@5");
@@ -113,9 +117,11 @@ TEST(LeftJoin, LetsNullKeysPassTheRepartitionTopic) {
   TextDriver driver([](StreamBuilder& builder) {
     const auto table = builder.table<std::string, std::string>("t", {.store = "rows"});
     builder.stream<std::string, std::string>("s")
-        .select_key([](const std::string& value) { return value == "n" ? std::nullopt : std::optional(value); })
-        .left_join({.name = "enrich"}, table,
-                   [](const std::string& left, const Value& right) { return left + "|" + right.value_or("null"); })
+        .select_key(
+            [](const std::string& value) { return value == "n" ? std::nullopt : std::optional(value); })
+        .left_join(
+            {.name = "enrich"}, table,
+            [](const std::string& left, const Value& right) { return left + "|" + right.value_or("null"); })
         .to("out");
   });
   driver.feed<std::string, std::string>("s", "a:n@6 a:b@7");
@@ -159,7 +165,8 @@ TEST(Join, SeesTheCountOfItsOwnStreamUpdated) {
     const auto stream = builder.stream<std::string, std::string>("s");
     const auto counts = stream.group_by_key().count({.store = "counts"});
     stream
-        .join(counts, [](const std::string& value, std::int64_t count) { return value + std::to_string(count); })
+        .join(counts,
+              [](const std::string& value, std::int64_t count) { return value + std::to_string(count); })
         .to("out");
   });
   driver.feed<std::string, std::string>("s", "a:a@1 a:b@2");

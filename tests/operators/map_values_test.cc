@@ -30,7 +30,9 @@ static_assert(!CanMapValues<KStream<int, Person>, decltype([](const std::string&
 
 TEST(MapValues, ReplacesTheValueAndKeepsTheRest) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in").map_values([](std::int64_t value) { return value * 1.5; }).to("out");
+    builder.stream<std::string, std::int64_t>("in")
+        .map_values([](std::int64_t value) { return value * 1.5; })
+        .to("out");
   });
   ASSERT_TRUE((driver.driver().pipe<std::string, std::int64_t>("in", "a", 3, 7, Headers{{"h", "1"}}).ok()));
   const auto out = driver.driver().read<std::string, double>("out");

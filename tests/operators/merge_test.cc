@@ -27,7 +27,8 @@ TEST(Merge, TakesRecordsOfBothInOrderOfArrival) {
 TEST(Merge, RepartitionsIfTheKeysOfEitherWereChanged) {
   TextDriver driver([](StreamBuilder& builder) {
     const auto left = builder.stream<std::string, std::string>("left");
-    const auto right = builder.stream<std::string, std::string>("right").select_key([](const std::string& v) { return v; });
+    const auto right =
+        builder.stream<std::string, std::string>("right").select_key([](const std::string& v) { return v; });
     left.merge(right).group_by_key().count({.store = "counts"}).to_stream().to("out");
   });
   driver.feed<std::string, std::string>("left", "a:x@1");

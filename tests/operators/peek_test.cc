@@ -57,9 +57,8 @@ TEST(ForEach, IsCalledForEachRecord) {
 
 TEST(ForEach, FailsTheTaskWhenItThrowsAndNothingElseIsSaid) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in").for_each({.name = "shout"}, [](std::int64_t) {
-      throw std::runtime_error("no");
-    });
+    builder.stream<std::string, std::int64_t>("in").for_each(
+        {.name = "shout"}, [](std::int64_t) { throw std::runtime_error("no"); });
   });
   const absl::Status status = driver.try_feed<std::string, std::int64_t>("in", "a:1@5");
   EXPECT_NE(std::string(status.message()).find("shout"), std::string::npos) << status;

@@ -57,7 +57,8 @@ TEST(Process, FailsWithoutTheStoreItAsksFor) {
   });
   StreamBuilder builder;
   builder.key_value_store<std::string, bool>("seen");
-  builder.stream<std::string, std::string>("in").process({.name = "first"}, [] { return std::make_unique<FirstOnly>(); });
+  builder.stream<std::string, std::string>("in").process({.name = "first"},
+                                                         [] { return std::make_unique<FirstOnly>(); });
   const auto topology = builder.build();
   ASSERT_TRUE(topology.ok()) << topology.status();
   const auto opened = TopologyDriver::create(*topology);
@@ -75,7 +76,8 @@ TEST(Process, FailsWithAStoreOfAnotherType) {
   ASSERT_TRUE(topology.ok()) << topology.status();
   const auto opened = TopologyDriver::create(*topology);
   ASSERT_FALSE(opened.ok());
-  EXPECT_NE(std::string(opened.status().message()).find("another type"), std::string::npos) << opened.status();
+  EXPECT_NE(std::string(opened.status().message()).find("another type"), std::string::npos)
+      << opened.status();
 }
 
 TEST(Process, OfAStoreThatWasNeverAddedIsAProblem) {
@@ -195,8 +197,8 @@ class Doubling final : public ValueProcessor<std::string, std::int64_t, std::int
 
 TEST(ProcessValues, KeepsTheKeySoThatNothingIsRepartitioned) {
   TextDriver driver([](StreamBuilder& builder) {
-    const auto doubled =
-        builder.stream<std::string, std::int64_t>("in").process_values([] { return std::make_unique<Doubling>(); });
+    const auto doubled = builder.stream<std::string, std::int64_t>("in").process_values(
+        [] { return std::make_unique<Doubling>(); });
     doubled.to("out");
     static_cast<void>(doubled.group_by_key().count({.store = "counts"}));
   });

@@ -16,7 +16,9 @@ namespace {
 
 TEST(SelectKey, ReplacesTheKeyAndKeepsTheRest) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in").select_key([](std::int64_t value) { return value * 2; }).to("out");
+    builder.stream<std::string, std::int64_t>("in")
+        .select_key([](std::int64_t value) { return value * 2; })
+        .to("out");
   });
   driver.feed<std::string, std::int64_t>("in", "a:1@5 b:2@4");
   EXPECT_EQ((driver.take<std::int64_t, std::int64_t>("out")), "2:1@5 4:2@4");
@@ -25,7 +27,8 @@ TEST(SelectKey, ReplacesTheKeyAndKeepsTheRest) {
 TEST(SelectKey, MayGiveNoKeyAndThenTheGroupDropsTheRecord) {
   TextDriver driver([](StreamBuilder& builder) {
     builder.stream<std::string, std::string>("in")
-        .select_key([](const std::string& value) { return value == "x" ? std::nullopt : std::optional(value); })
+        .select_key(
+            [](const std::string& value) { return value == "x" ? std::nullopt : std::optional(value); })
         .group_by_key()
         .count({.store = "counts"})
         .to_stream()

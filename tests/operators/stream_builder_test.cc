@@ -63,7 +63,8 @@ TEST(StreamBuilder, ReportsAllProblemsAtOnce) {
 }
 
 TEST(Source, FailsOnBytesThatDoNotDecode) {
-  TextDriver driver([](StreamBuilder& builder) { builder.stream<std::string, std::int64_t>("in").to("out"); });
+  TextDriver driver(
+      [](StreamBuilder& builder) { builder.stream<std::string, std::int64_t>("in").to("out"); });
   const absl::Status status = driver.driver().pipe_raw("in", raw("a", "bad", 1));
   const std::string message(status.message());
   EXPECT_NE(message.find("value: expected 8 bytes, got 3"), std::string::npos) << message;
@@ -94,7 +95,8 @@ TEST(Source, TakesANullForAFaultWhereTheTypeHasNone) {
 
 TEST(Source, TakesTheTimeFromTheRecordIfTold) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in", {.timestamp = [](std::int64_t value) { return value; }}).to("out");
+    builder.stream<std::string, std::int64_t>("in", {.timestamp = [](std::int64_t value) { return value; }})
+        .to("out");
   });
   driver.feed<std::string, std::int64_t>("in", "a:70@1 b:60@2");
   EXPECT_EQ((driver.take<std::string, std::int64_t>("out")), "a:70@70 b:60@60");
@@ -102,10 +104,11 @@ TEST(Source, TakesTheTimeFromTheRecordIfTold) {
 
 TEST(Source, TellsTheExtractorKafkasTimeAndTheHeaders) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>(
-        "in", {.timestamp = [](const std::string&, std::int64_t, const RecordInfo& info) -> Timestamp {
-                 return info.timestamp + static_cast<Timestamp>(info.headers.size());
-               }})
+    builder
+        .stream<std::string, std::int64_t>(
+            "in", {.timestamp = [](const std::string&, std::int64_t, const RecordInfo& info) -> Timestamp {
+              return info.timestamp + static_cast<Timestamp>(info.headers.size());
+            }})
         .to("out");
   });
   ASSERT_TRUE((driver.driver().pipe<std::string, std::int64_t>("in", "a", 1, 10, Headers{{"h", "1"}}).ok()));
@@ -114,7 +117,8 @@ TEST(Source, TellsTheExtractorKafkasTimeAndTheHeaders) {
 
 TEST(Source, DropsRecordsThatHaveNoTime) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in", {.timestamp = [](std::int64_t value) { return value; }}).to("out");
+    builder.stream<std::string, std::int64_t>("in", {.timestamp = [](std::int64_t value) { return value; }})
+        .to("out");
   });
   driver.feed<std::string, std::int64_t>("in", "a:-1@1 b:60@2");
   EXPECT_EQ((driver.take<std::string, std::int64_t>("out")), "b:60@60");
@@ -123,12 +127,13 @@ TEST(Source, DropsRecordsThatHaveNoTime) {
 
 TEST(Source, HandlesAnExtractorThatThrowsByItsPolicy) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.stream<std::string, std::int64_t>("in", {.on_error = ErrorPolicy::kSkip,
-                                                     .timestamp =
-                                                         [](std::int64_t value) {
-                                                           if (value == 1) throw std::runtime_error("one");
-                                                           return value;
-                                                         }})
+    builder
+        .stream<std::string, std::int64_t>("in", {.on_error = ErrorPolicy::kSkip,
+                                                  .timestamp =
+                                                      [](std::int64_t value) {
+                                                        if (value == 1) throw std::runtime_error("one");
+                                                        return value;
+                                                      }})
         .to("out");
   });
   driver.feed<std::string, std::int64_t>("in", "a:1@1 b:60@2 c:1@3 d:61@4");
@@ -140,8 +145,8 @@ TEST(Source, HandlesAnExtractorThatThrowsByItsPolicy) {
 TEST(Source, ReportsRecordsThatDoNotDecodeAlsoToAnExtractor) {
   TextDriver driver([](StreamBuilder& builder) {
     builder
-        .stream<std::string, std::int64_t>("in", {.on_error = ErrorPolicy::kSkip,
-                                                  .timestamp = [](std::int64_t value) { return value; }})
+        .stream<std::string, std::int64_t>(
+            "in", {.on_error = ErrorPolicy::kSkip, .timestamp = [](std::int64_t value) { return value; }})
         .to("out");
   });
   ASSERT_TRUE(driver.driver().pipe_raw("in", raw("a", "bad", -1)).ok());
@@ -155,7 +160,8 @@ TEST(Table, KeepsTheLastValueAndForgetsWithANull) {
   });
   driver.feed<std::optional<std::string>, std::optional<std::string>>(
       "in", "a:x@10 a:y@5 null:z@6 b:null@7 a:y@8 a:null@9");
-  EXPECT_EQ((driver.take<std::string, std::optional<std::string>>("out")), "a:x@10 a:y@5 b:null@7 a:y@8 a:null@9");
+  EXPECT_EQ((driver.take<std::string, std::optional<std::string>>("out")),
+            "a:x@10 a:y@5 b:null@7 a:y@8 a:null@9");
   EXPECT_EQ(driver.dropped(DropReason::kNullKey), 1U);
   auto* rows = driver.driver().store_as<KeyValueStore<std::string, std::string>>("rows");
   ASSERT_NE(rows, nullptr);
@@ -164,7 +170,9 @@ TEST(Table, KeepsTheLastValueAndForgetsWithANull) {
 
 TEST(Table, TellsOnlyTheLastStateOnCommitIfAsked) {
   TextDriver driver([](StreamBuilder& builder) {
-    builder.table<std::string, std::string>("in", {.store = "rows", .emit = Emit::kOnCommit}).to_stream().to("out");
+    builder.table<std::string, std::string>("in", {.store = "rows", .emit = Emit::kOnCommit})
+        .to_stream()
+        .to("out");
   });
   driver.feed<std::string, std::optional<std::string>>("in", "a:x@1 a:null@2 b:null@3");
   EXPECT_EQ((driver.take<std::string, std::optional<std::string>>("out")), "a:x@1 a:null@2");

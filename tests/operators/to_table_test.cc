@@ -16,8 +16,9 @@ namespace {
 
 static_assert(std::same_as<decltype(std::declval<KStream<int, std::string>>().to_table({.store = "s"})),
                            KTable<int, std::string, Rows::kStay>>);
-static_assert(std::same_as<decltype(std::declval<KStream<int, std::optional<std::string>>>().to_table({.store = "s"})),
-                           KTable<int, std::string, Rows::kMayVanish>>);
+static_assert(
+    std::same_as<decltype(std::declval<KStream<int, std::optional<std::string>>>().to_table({.store = "s"})),
+                 KTable<int, std::string, Rows::kMayVanish>>);
 
 TEST(ToTable, KeepsTheLastValueAndForgetsWithANull) {
   TextDriver driver([](StreamBuilder& builder) {

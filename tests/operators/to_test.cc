@@ -55,8 +55,8 @@ TEST(To, CarriesTimeHeadersAndNulls) {
     builder.stream<std::optional<std::string>, std::optional<std::string>>("in").to("out");
   });
   ASSERT_TRUE((driver.driver()
-                   .pipe<std::optional<std::string>, std::optional<std::string>>("in", std::nullopt, std::nullopt, 7,
-                                                                                 Headers{{"h", std::nullopt}})
+                   .pipe<std::optional<std::string>, std::optional<std::string>>(
+                       "in", std::nullopt, std::nullopt, 7, Headers{{"h", std::nullopt}})
                    .ok()));
   const auto out = driver.driver().read_raw("out");
   ASSERT_EQ(out.size(), 1U);

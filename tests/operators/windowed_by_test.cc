@@ -42,7 +42,8 @@ TextDriver concatenated(const TimeWindows& windows) {
     builder.stream<Key, std::string>("in")
         .group_by_key()
         .windowed_by(windows)
-        .reduce({.store = "rows"}, [](const std::string& left, const std::string& right) { return left + right; })
+        .reduce({.store = "rows"},
+                [](const std::string& left, const std::string& right) { return left + right; })
         .to_stream()
         .to("out");
   });
@@ -88,7 +89,8 @@ TEST(Tumbling, GivesNullsToTheReducer) {
 TEST(Tumbling, LearnsTheTimeFromNullValuesButNotFromNullKeys) {
   TextDriver driver = counted(tumbling({.size = 10ms, .grace = 0ms}));
   driver.feed<Key, Value>("in", "a:a@0 null:z@100 a:b@5 b:null@200 a:c@6");
-  EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("out")), "a[0,?):1@0 a[0,?):2@5 b[200,?):1@200");
+  EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("out")),
+            "a[0,?):1@0 a[0,?):2@5 b[200,?):1@200");
   EXPECT_EQ(driver.dropped(DropReason::kLate), 1U);
 }
 
@@ -97,7 +99,8 @@ TEST(Tumbling, RemembersTheTimeAcrossARestart) {
   driver.feed<Key, Value>("in", "a:a@0 b:b@25");
   ASSERT_TRUE(driver.driver().restart().ok());
   driver.feed<Key, Value>("in", "a:late@5 a:c@29");
-  EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("out")), "a[0,?):1@0 b[20,?):1@25 a[20,?):1@29");
+  EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("out")),
+            "a[0,?):1@0 b[20,?):1@25 a[20,?):1@29");
   EXPECT_EQ(driver.dropped(DropReason::kLate), 1U);
 }
 
@@ -106,10 +109,11 @@ TEST(Tumbling, DeletesAWindowAndBeginsAnewWithItsTime) {
     builder.stream<std::string, std::string>("in")
         .group_by_key()
         .windowed_by(tumbling({.size = 10ms, .grace = 0ms}))
-        .aggregate({.store = "rows"}, [] { return std::string(); },
-                   [](const std::string& value, const std::string& text) {
-                     return value == "del" ? std::nullopt : std::optional(text + value);
-                   })
+        .aggregate(
+            {.store = "rows"}, [] { return std::string(); },
+            [](const std::string& value, const std::string& text) {
+              return value == "del" ? std::nullopt : std::optional(text + value);
+            })
         .to_stream()
         .to("out");
   });
@@ -150,11 +154,12 @@ TEST(Tumbling, SkipsARecordForWhichTheAggregatorThrows) {
     builder.stream<std::string, std::string>("in")
         .group_by_key()
         .windowed_by(tumbling({.size = 10ms, .grace = 0ms}))
-        .aggregate({.store = "rows", .on_error = ErrorPolicy::kSkip}, [] { return std::string(); },
-                   [](const std::string& value, std::string& text) {
-                     text += value;
-                     if (value == "bad") throw std::runtime_error("bad");
-                   })
+        .aggregate(
+            {.store = "rows", .on_error = ErrorPolicy::kSkip}, [] { return std::string(); },
+            [](const std::string& value, std::string& text) {
+              text += value;
+              if (value == "bad") throw std::runtime_error("bad");
+            })
         .to_stream()
         .to("out");
   });
@@ -172,28 +177,34 @@ TEST(Tumbling, TakesTheLargestTimesThereAre) {
 TEST(Hopping, PutsARecordInEveryWindowThatHasItsTime) {
   TextDriver driver = concatenated(hopping({.size = 10ms, .advance = 5ms, .grace = 0ms}));
   driver.feed<Key, std::string>("in", "a:a@3 a:b@7 a:c@12 a:d@6 a:e@20 a:f@12");
-  EXPECT_EQ((driver.take<Windowed<std::string>, std::string>("out")),
-            "a[0,?):a@3 a[0,?):ab@7 a[5,?):b@7 a[5,?):bc@12 a[10,?):c@12 a[5,?):bcd@12 a[15,?):e@20 a[20,?):e@20");
+  EXPECT_EQ(
+      (driver.take<Windowed<std::string>, std::string>("out")),
+      "a[0,?):a@3 a[0,?):ab@7 a[5,?):b@7 a[5,?):bc@12 a[10,?):c@12 a[5,?):bcd@12 a[15,?):e@20 a[20,?):e@20");
   EXPECT_EQ(driver.dropped(DropReason::kLate), 3U);
 }
 
 TEST(Hopping, StartsNoWindowBeforeTheEpoch) {
   TextDriver driver = concatenated(hopping({.size = 10ms, .advance = 3ms, .grace = 0ms}));
   driver.feed<Key, std::string>("in", "a:a@0 a:b@10");
-  EXPECT_EQ((driver.take<Windowed<std::string>, std::string>("out")), "a[0,?):a@0 a[3,?):b@10 a[6,?):b@10 a[9,?):b@10");
+  EXPECT_EQ((driver.take<Windowed<std::string>, std::string>("out")),
+            "a[0,?):a@0 a[3,?):b@10 a[6,?):b@10 a[9,?):b@10");
 }
 
 TEST(WindowedBy, ReportsWindowsThatCannotBe) {
   const auto problem = [](const TimeWindows& windows) {
     return problems_of([&](StreamBuilder& builder) {
       static_cast<void>(
-          builder.stream<std::string, std::string>("in").group_by_key().windowed_by(windows).count({.store = "s"}));
+          builder.stream<std::string, std::string>("in").group_by_key().windowed_by(windows).count(
+              {.store = "s"}));
     });
   };
   EXPECT_NE(problem(tumbling({.size = 0ms, .grace = 0ms})).find("size must be positive"), std::string::npos);
-  EXPECT_NE(problem(tumbling({.size = 5ms, .grace = -1ms})).find("grace must not be negative"), std::string::npos);
-  EXPECT_NE(problem(hopping({.size = 5ms, .advance = 6ms, .grace = 0ms})).find("at most their size"), std::string::npos);
-  EXPECT_NE(problem(hopping({.size = 5ms, .advance = 0ms, .grace = 0ms})).find("more than 0"), std::string::npos);
+  EXPECT_NE(problem(tumbling({.size = 5ms, .grace = -1ms})).find("grace must not be negative"),
+            std::string::npos);
+  EXPECT_NE(problem(hopping({.size = 5ms, .advance = 6ms, .grace = 0ms})).find("at most their size"),
+            std::string::npos);
+  EXPECT_NE(problem(hopping({.size = 5ms, .advance = 0ms, .grace = 0ms})).find("more than 0"),
+            std::string::npos);
   EXPECT_NE(problem(tumbling({.size = 0ms, .grace = 0ms})).find("windowed_by_test.cc"), std::string::npos);
 }
 

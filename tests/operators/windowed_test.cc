@@ -54,9 +54,10 @@ TEST(WindowedSource, IsToldHowLargeWindowsAre) {
         .map_values([](const Windowed<std::string>& key, std::int64_t) { return key.window.end; })
         .to("again");
   });
-  ASSERT_TRUE((driver.driver()
-                   .pipe<Windowed<std::string>, std::int64_t>("in", Windowed<std::string>{"a", {10, 0}}, 1, 12)
-                   .ok()));
+  ASSERT_TRUE(
+      (driver.driver()
+           .pipe<Windowed<std::string>, std::int64_t>("in", Windowed<std::string>{"a", {10, 0}}, 1, 12)
+           .ok()));
   EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("out")), "a[10,?):15@12");
   EXPECT_EQ((driver.take<Windowed<std::string>, std::int64_t>("again")), "a[10,?):15@12");
 }

@@ -99,10 +99,12 @@ std::vector<ParsedRecord<K, V>> parse_records(const std::string& text) {
   for (std::string word; in >> word;) {
     const std::size_t colon = word.find(':');
     const std::size_t at = word.rfind('@');
-    EXPECT_TRUE(colon != std::string::npos && at != std::string::npos && colon < at) << "not a record: " << word;
+    EXPECT_TRUE(colon != std::string::npos && at != std::string::npos && colon < at)
+        << "not a record: " << word;
     if (colon == std::string::npos || at == std::string::npos || colon > at) continue;
     const std::string_view view = word;
-    records.push_back({Text<K>::parse(view.substr(0, colon)), Text<V>::parse(view.substr(colon + 1, at - colon - 1)),
+    records.push_back({Text<K>::parse(view.substr(0, colon)),
+                       Text<V>::parse(view.substr(colon + 1, at - colon - 1)),
                        Text<Timestamp>::parse(view.substr(at + 1))});
   }
   return records;
@@ -144,7 +146,8 @@ class TextDriver {
   template <class K, class V>
   absl::Status try_feed(const std::string& topic, const std::string& records) {
     for (const auto& record : parse_records<K, V>(records)) {
-      if (absl::Status status = driver().pipe(topic, record.key, record.value, record.timestamp); !status.ok()) {
+      if (absl::Status status = driver().pipe(topic, record.key, record.value, record.timestamp);
+          !status.ok()) {
         return status;
       }
     }
@@ -163,7 +166,9 @@ class TextDriver {
     return text;
   }
 
-  std::uint64_t dropped(DropReason reason) { return driver().counters().dropped[static_cast<std::size_t>(reason)]; }
+  std::uint64_t dropped(DropReason reason) {
+    return driver().counters().dropped[static_cast<std::size_t>(reason)];
+  }
   std::uint64_t processed() { return driver().counters().processed; }
 
   TopologyDriver& driver() { return *driver_; }
