@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
   std::string output = "counts";
   std::string guarantee = "at_least_once";
   std::int64_t commit_interval_ms = 0;
+  std::int64_t session_timeout_ms = 45'000;
   weir::AppConfig config;
   config.application_id = "word-count";
   config.state_directory = "word-count-state";
@@ -85,9 +86,13 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::IsMember({"at_least_once", "exactly_once"}));
   cli.add_option("--commit-interval-ms", commit_interval_ms, "default: 30000, exactly once 100")->check(CLI::PositiveNumber);
+  cli.add_option("--session-timeout-ms", session_timeout_ms, "after which the group gives up a silent process")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   cli.add_option("--workers", config.workers, "threads")->capture_default_str()->check(CLI::Range(1, 64));
   CLI11_PARSE(cli, argc, argv);
   if (guarantee == "exactly_once") config.guarantee = weir::Guarantee::kExactlyOnce;
+  config.session_timeout = weir::Duration{session_timeout_ms};
   if (commit_interval_ms > 0) config.commit_interval = weir::Duration{commit_interval_ms};
 
   std::signal(SIGINT, [](int) { interrupted = true; });

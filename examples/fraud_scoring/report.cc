@@ -28,7 +28,7 @@ absl::Status read_scored(weir::Transport& transport, const std::string& topic, s
   return read.ok() ? broken : read;
 }
 
-// What the headers of a dead letter say.
+// What the headers of a dead letter say; its origin makes it one of its kind.
 std::string reason_of(const weir::RawRecord& letter) {
   weir::Headers headers;
   letter.read_headers(headers);
@@ -64,14 +64,18 @@ absl::StatusOr<Report> make_report(weir::Transport& transport) {
   if (!labels.ok()) return labels;
 
   Report report;
+  std::unordered_set<std::string> letters_seen;
   const absl::Status letters = read_topic(transport, kDeadLetters, [&](const weir::RawRecord& record) {
-    ++report.dead_letters;
-    if (report.dead_letter_samples.size() < kSamples) report.dead_letter_samples.push_back(reason_of(record));
+    const std::string reason = reason_of(record);
+    if (letters_seen.insert(reason).second && letters_seen.size() <= kSamples) {
+      report.dead_letter_samples.push_back(reason);
+    }
   });
   if (!letters.ok()) return letters;
   const auto transactions = records_in(transport, kTransactions);
   if (!transactions.ok()) return transactions.status();
   report.transactions = *transactions;
+  report.dead_letters = letters_seen.size();
   report.scored = scored.size();
   report.alerts = alerted.size();
   for (const std::string& fraud : frauds) {
