@@ -13,8 +13,8 @@ constexpr std::size_t kBatchRecords = 5000;
 
 }  // namespace
 
-Restorer::Restorer(std::string application_id, Partition partition, std::vector<StoreSpec> stores, TaskStore& store,
-                   Consumer& consumer, Logger log)
+Restorer::Restorer(const std::string& application_id, Partition partition, std::vector<StoreSpec> stores,
+                   TaskStore& store, Consumer& consumer, Logger log)
     : store_(store), consumer_(consumer), log_(std::move(log)) {
   for (StoreSpec& spec : stores) {
     if (!spec.logged) continue;

@@ -23,7 +23,7 @@ namespace weir {
 class Restorer {
  public:
   // `consumer` reads without a group and outlives the restorer, as `store` does. Only logged stores are restored.
-  Restorer(std::string application_id, Partition partition, std::vector<StoreSpec> stores, TaskStore& store,
+  Restorer(const std::string& application_id, Partition partition, std::vector<StoreSpec> stores, TaskStore& store,
            Consumer& consumer, Logger log);
 
   // Does a bounded piece of work. Returns whether all stores are restored.

@@ -67,14 +67,14 @@ class Engine {
   [[nodiscard]] absl::StatusOr<std::shared_ptr<Log>> find_log(const TopicPartition& where);
 
   // Appends one record outside any transaction. kAnyPartition: by the key, and 0 for a null key.
-  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& topic, Partition partition,
+  [[nodiscard]] absl::StatusOr<Offset> append(const std::string& name, Partition partition,
                                               const RecordView& record);
 
   // Appends what can be appended.
   [[nodiscard]] ProduceReport produce(ProducerSession& session, const RecordBatch& batch);
 
-  [[nodiscard]] absl::Status compact(const std::string& topic);
-  [[nodiscard]] absl::Status enforce_retention(const std::string& topic);
+  [[nodiscard]] absl::Status compact(const std::string& name);
+  [[nodiscard]] absl::Status enforce_retention(const std::string& name);
   [[nodiscard]] absl::Status delete_records(const std::vector<PartitionOffset>& before);
 
   // Returns the group of that name; it exists as soon as it is asked for.
