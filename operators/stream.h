@@ -8,7 +8,8 @@
 //       .to("order-counts");
 //
 // A KStream is a handle: cheap to copy, and a verb changes nothing but the description that all handles of one
-// StreamBuilder share. Each verb has a header of its own that says what it does; <weir/operators/weir.h> has them all.
+// StreamBuilder share. Each verb has a header of its own that says what it does and defines it; <weir/weir.h> has them all.
+// A program that includes only some headers and uses another verb does not link.
 //
 // Callables come last. They are called as const, so a lambda cannot hide state; a type with state belongs in a store,
 // see process.h. They are copied once per task and may run on several threads, one task each. What a callable may take is

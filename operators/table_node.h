@@ -9,6 +9,7 @@
 #include <weir/operators/options.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/table.h>
+#include <weir/operators/to_stream.h>
 #include <weir/state/key_value_store.h>
 
 namespace weir {

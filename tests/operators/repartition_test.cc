@@ -10,6 +10,7 @@
 #include <weir/operators/map_values.h>
 #include <weir/operators/select_key.h>
 #include <weir/operators/to.h>
+#include <weir/operators/to_stream.h>
 #include <weir/operators/windowed.h>
 
 #include "support/records.h"
