@@ -11,8 +11,8 @@
 #include <weir/operators/options.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/table.h>
-#include <weir/operators/to_stream.h>
 #include <weir/operators/time_windows.h>
+#include <weir/operators/to_stream.h>
 #include <weir/operators/windowed.h>
 #include <weir/operators/windowed_stream.h>
 #include <weir/state/window_store.h>
