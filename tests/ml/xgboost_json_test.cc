@@ -174,7 +174,6 @@ TEST(XgboostJson, ReadsFloatsWithASingleRounding) {
     EXPECT_NE(at, std::string::npos);
     return changed.replace(at, from.size(), "\"split_conditions\":[1.00000005960464477539062500001]");
   }();
-  json model = json::parse(text);
   EXPECT_EQ(scores(*load(with_tie, {.output = Output::kMargin}), {0.0f, 0.0f})[0],
             0.5f + 1.0f + std::nextafter(1.0f, 2.0f));
 }
