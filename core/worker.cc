@@ -108,7 +108,7 @@ void Worker::advance(Duration& idle) {
       return become_member();
     case Stage::kClosing:
       idle = kCommitPoll;
-      for (; !rebalances_.empty(); rebalances_.pop_front()) consumer_->complete_rebalance();
+      while (!rebalances_.empty()) answer_rebalance();
       if (!closing_.ready()) return;
       if (const auto closed = closing_.take(); !closed.ok()) {
         log(LogLevel::kWarning, "leaving the group failed: " + message_of(closed.status()));
@@ -237,6 +237,8 @@ void Worker::serve_clients() {
 
 void Worker::take_event(const ConsumerEvent& event) {
   if (const auto* rebalance = std::get_if<RebalanceEvent>(&event)) {
+    // What the group said before the loss is void, and it waits for no answer to it.
+    if (rebalance->kind == RebalanceEvent::Kind::kLost) rebalances_.clear();
     rebalances_.push_back(*rebalance);
     return;
   }
@@ -275,9 +277,14 @@ bool Worker::rebalance() {
       }
       break;
   }
-  consumer_->complete_rebalance();
-  rebalances_.pop_front();
+  answer_rebalance();
   return true;
+}
+
+// A loss needs no answer; one more would count for the event after it.
+void Worker::answer_rebalance() {
+  if (rebalances_.front().kind != RebalanceEvent::Kind::kLost) consumer_->complete_rebalance();
+  rebalances_.pop_front();
 }
 
 void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
