@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +36,14 @@ constexpr RawRecord::Backing kMessageBacking{release_message, read_message_heade
 NullableBytes bytes_of(const void* data, std::size_t size) {
   if (data == nullptr) return std::nullopt;
   return BytesView(static_cast<const char*>(data), size);
+}
+
+// Returns a numeric property as the client understood it; nothing if it does not know the property.
+std::optional<std::size_t> number_of(rd_kafka_t& client, const char* name) {
+  std::array<char, 32> text{};
+  std::size_t size = text.size();
+  if (rd_kafka_conf_get(rd_kafka_conf(&client), name, text.data(), &size) != RD_KAFKA_CONF_OK) return std::nullopt;
+  return static_cast<std::size_t>(std::strtoull(text.data(), nullptr, 10));
 }
 
 }  // namespace
@@ -70,6 +80,7 @@ class KafkaPartitionReader final : public PartitionReader {
       messages += static_cast<std::size_t>(got);
       if (static_cast<std::size_t>(got) < wanted) break;
     }
+    watch_room(queued, messages);
     if (records == max_records) {
       client_->left_over_ = true;
     } else if (messages < queued) {
@@ -120,6 +131,7 @@ class KafkaPartitionReader final : public PartitionReader {
     record.timestamp = rd_kafka_message_timestamp(message, &type);
     record.offset = message->offset;
     position_ = message->offset + 1;
+    value_bytes_ = message->len;
     return 1;
   }
 
@@ -135,6 +147,20 @@ class KafkaPartitionReader final : public PartitionReader {
          where_});
   }
 
+  // Notices a queue so full that the client stopped fetching, and wakes the client when half of it is taken.
+  void watch_room(std::size_t queued, std::size_t taken) {
+    const FetchClient::Prefetch& limit = client_->prefetch_;
+    if (limit.resumes) return;
+    // A bit below the limit, because some were taken since it stopped; bytes by the last record, there is no better figure.
+    const auto is_beyond = [&](std::size_t count, std::size_t percent) {
+      return count * 100 >= limit.records * percent || count * value_bytes_ * 100 >= limit.value_bytes * percent;
+    };
+    filled_ = filled_ || is_beyond(queued, 80);
+    if (!filled_ || is_beyond(queued - taken, 50)) return;
+    filled_ = false;
+    client_->nudge(where_);
+  }
+
   void skip_control_records() {
     // Before the first message of this assignment the client may still know the position of an earlier one.
     if (!heard_) return;
@@ -148,7 +174,9 @@ class KafkaPartitionReader final : public PartitionReader {
   const PartitionListHandle position_list_;
   Offset position_;
   Offset reached_end_ = kNoOffset;
+  std::size_t value_bytes_ = 0;
   bool heard_ = false;
+  bool filled_ = false;
 };
 
 absl::StatusOr<std::shared_ptr<FetchClient>> FetchClient::make(std::shared_ptr<Shared> shared,
@@ -160,9 +188,10 @@ absl::StatusOr<std::shared_ptr<FetchClient>> FetchClient::make(std::shared_ptr<S
   configuration.set_default("reconnect.backoff.max.ms", "1000");
   // A partition assigned anew waits for the answer to the request under way; at the default of 500 ms a rewind takes as long.
   configuration.set_default("fetch.wait.max.ms", "100");
-  // Per partition. The count bounds what small records cost beside their bytes: some 400 bytes each.
-  configuration.set_default("queued.min.messages", "100000");
-  configuration.set_default("queued.max.messages.kbytes", "16384");
+  // Per partition. The count bounds what small records cost beside their bytes, some 400 bytes each. With the nudge below
+  // 30 000 read as fast as the client's own 100 000 (2.4 M records/s from four partitions, 92 MB resident against 200).
+  configuration.set_default("queued.min.messages", "30000");
+  configuration.set_default("queued.max.messages.kbytes", "8192");
   configuration.set_if_known("fetch.queue.backoff.ms", "20");
   configuration.add_layer(shared->options.properties);
   configuration.add_layer(options.properties);
@@ -181,15 +210,20 @@ absl::StatusOr<std::shared_ptr<FetchClient>> FetchClient::make(std::shared_ptr<S
   configuration.require("enable.partition.eof", "true");
   auto client = make_client(RD_KAFKA_CONSUMER, configuration, 0);
   if (!client.ok()) return client.status();
-  return std::make_shared<FetchClient>(std::move(shared), std::move(*client), std::move(wakeup),
-                                       options.read_committed);
+  Prefetch prefetch;
+  prefetch.records = number_of(**client, "queued.min.messages").value_or(0);
+  prefetch.value_bytes = number_of(**client, "queued.max.messages.kbytes").value_or(0) * 1024;
+  prefetch.resumes = number_of(**client, "fetch.queue.backoff.ms").has_value();
+  return std::make_shared<FetchClient>(std::move(shared), std::move(*client), std::move(wakeup), options.read_committed,
+                                       prefetch);
 }
 
 FetchClient::FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
-                         bool read_committed)
+                         bool read_committed, Prefetch prefetch)
     : shared_(std::move(shared)),
       wakeup_(std::move(wakeup)),
       read_committed_(read_committed),
+      prefetch_(prefetch),
       client_(std::move(client)) {
   rd_kafka_poll_set_consumer(client_.get());
   main_queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
@@ -277,6 +311,15 @@ void FetchClient::poll(std::vector<ConsumerEvent>& events) {
 }
 
 bool FetchClient::take_left_over() { return std::exchange(left_over_, false); }
+
+void FetchClient::nudge(const TopicPartition& where) {
+  // Any request to the partition's broker wakes the thread that would otherwise sleep up to a second. This one is cheap,
+  // and with no time to wait for its answer the call returns at once.
+  const PartitionListHandle list = make_list(std::span<const TopicPartition>(&where, 1));
+  constexpr std::int64_t kLatest = -1;
+  list->elems[0].offset = kLatest;
+  (void)rd_kafka_offsets_for_times(client_.get(), list.get(), 0);
+}
 
 void FetchClient::unassign_released() {
   if (released_.empty()) return;

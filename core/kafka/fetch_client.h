@@ -27,7 +27,16 @@ class FetchClient : public std::enable_shared_from_this<FetchClient> {
                                                                          const ConsumerOptions& options,
                                                                          std::shared_ptr<Wakeup> wakeup);
 
-  FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup, bool read_committed);
+  // Up to where the client fetches ahead, per partition.
+  struct Prefetch {
+    std::size_t records = 0;
+    std::size_t value_bytes = 0;
+    // Whether the client goes on by itself, and soon, once there is room again (2.2 and newer).
+    bool resumes = false;
+  };
+
+  FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup, bool read_committed,
+              Prefetch prefetch);
   ~FetchClient();
   FetchClient(const FetchClient&) = delete;
   FetchClient& operator=(const FetchClient&) = delete;
@@ -45,12 +54,16 @@ class FetchClient : public std::enable_shared_from_this<FetchClient> {
  private:
   friend class KafkaPartitionReader;
 
+  // Makes the client look again whether a partition has room for more.
+  void nudge(const TopicPartition& where);
+
   // Gives up what readers released, in one call for all of them.
   void unassign_released();
 
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<Wakeup> wakeup_;
   const bool read_committed_;
+  const Prefetch prefetch_;
   ClientHandle client_;
   QueueHandle main_queue_;  // after client_: destroyed before it
   std::set<TopicPartition> assigned_;

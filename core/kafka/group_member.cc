@@ -307,6 +307,10 @@ GroupMetadata GroupMember::group_metadata() {
 absl::Status GroupMember::start_leaving() {
   leaving_ = true;
   while (!unanswered_.empty()) complete_rebalance();
+  // Before the close, which alone does not tell the broker about a member that owns nothing: its ghost would hold every
+  // rebalance up until its session ends.
+  const rd_kafka_resp_err_t unsubscribed = rd_kafka_unsubscribe(client_.get());
+  if (unsubscribed != RD_KAFKA_RESP_ERR_NO_ERROR) return status_of_code(unsubscribed, "cannot leave the group");
   const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), queue_.get()));
   if (error == nullptr) return absl::OkStatus();
   return status_of_code(rd_kafka_error_code(error.get()), "cannot leave the group", rd_kafka_error_string(error.get()));

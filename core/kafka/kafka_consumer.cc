@@ -11,8 +11,9 @@
 namespace weir::kafka {
 namespace {
 
-// How long leaving a group may take. The coordinator needs a round trip; if it is gone, the session's end does the rest.
-constexpr Duration kLeaveDeadline{5'000};
+// How long leaving a group may take. The coordinator needs a round trip, but answers nothing on a connection on which a
+// join waits for the others. If it is gone, the session's end does the rest.
+constexpr Duration kLeaveDeadline{10'000};
 
 }  // namespace
 

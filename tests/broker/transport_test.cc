@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -700,6 +701,67 @@ TEST_F(KafkaTransportTest, AMemberThatDoesNotLeaveKeepsItsPlaceUntilItsSessionEn
   // It heartbeats no more, so its place is given away at the end of its session, not before.
   EXPECT_GT(steady_clock::now() - left, seconds(2));
   EXPECT_LT(steady_clock::now() - left, seconds(20));
+}
+
+TEST_F(KafkaTransportTest, MembersThatComeAndGoLeaveNoTokenBehind) {
+  const std::uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed={}", seed));
+  std::mt19937_64 random(seed);
+  const std::string tokens = make_topic("churn-tokens", 6);
+  const std::string data = make_topic("churn-data", 6);
+  const std::string group = unique("churn");
+  std::vector<Sent> records;
+  for (int index = 0; index < 600; ++index) records.push_back({"k", std::to_string(index), 1, {}, index % 6});
+  write(data, records);
+  const auto join = [&] {
+    auto member = std::make_unique<Member>();
+    member->consumer = make_consumer(group);
+    member->data = data;
+    EXPECT_TRUE(member->consumer->subscribe(tokens).ok());
+    return member;
+  };
+  std::vector<std::unique_ptr<Member>> members;
+  for (int round = 0; round < 15; ++round) {
+    if (members.size() < 2 || (members.size() < 4 && random() % 2 == 0)) {
+      members.push_back(join());
+    } else {
+      const std::size_t leaver = random() % members.size();
+      const std::unique_ptr<Member> gone = std::move(members[leaver]);
+      members.erase(members.begin() + static_cast<std::ptrdiff_t>(leaver));
+      gone->readers.clear();
+      Pending<> closing = gone->consumer->close(true);
+      until([&] {
+        std::vector<ConsumerEvent> events;
+        gone->consumer->poll(events);
+        for (const auto& member : members) member->step();
+        return closing.ready();
+      }, seconds(12));
+      EXPECT_TRUE(closing.take().ok());
+    }
+    // Often before the group has come to rest.
+    const auto pause = steady_clock::now() + milliseconds(random() % 1'500);
+    while (steady_clock::now() < pause) {
+      for (const auto& member : members) member->step();
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+  }
+  until([&] {
+    std::multiset<Partition> owned;
+    for (const auto& member : members) {
+      member->step();
+      for (const auto& [partition, reader] : member->readers) owned.insert(partition);
+    }
+    return owned == std::multiset<Partition>{0, 1, 2, 3, 4, 5};
+  }, seconds(60));
+  // And what is owned is read.
+  until([&] {
+    bool all = true;
+    for (const auto& member : members) {
+      member->step();
+      for (const auto& [partition, reader] : member->readers) all = all && reader->position() == 100;
+    }
+    return all;
+  });
 }
 
 TEST_F(KafkaTransportTest, CommitsAndLooksUpPositions) {
