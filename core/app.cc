@@ -50,13 +50,15 @@ absl::Status check(const Topology& topology, const AppConfig& config) {
     faults.push_back("state_directory is empty, but the topology has persistent stores");
   }
   if (config.guarantee == Guarantee::kExactlyOnce && config.state_directory.empty()) {
-    faults.push_back("state_directory is empty, but exactly-once needs an instance id that survives restarts");
+    faults.push_back(
+        "state_directory is empty, but exactly-once needs an instance id that survives restarts");
   }
   if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config.on_error)) {
     faults.push_back("dead_letter_topic is empty, but records are to be sent aside");
   }
   if (faults.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format("the configuration cannot work: {}", fmt::join(faults, "; ")));
+  return absl::InvalidArgumentError(
+      fmt::format("the configuration cannot work: {}", fmt::join(faults, "; ")));
 }
 
 }  // namespace
@@ -84,7 +86,8 @@ std::string_view name_of(AppState state) {
 // One supervisor thread prepares the topics, starts a thread per worker and follows their states.
 class App::Impl {
  public:
-  Impl(Topology topology, AppConfig config, StateDirectory directory, std::shared_ptr<StateResources> resources)
+  Impl(Topology topology, AppConfig config, StateDirectory directory,
+       std::shared_ptr<StateResources> resources)
       : topology_(std::move(topology)),
         config_(std::move(config)),
         clock_(config_.clock != nullptr ? *config_.clock : system_clock()),
@@ -108,7 +111,8 @@ class App::Impl {
     {
       const std::lock_guard lock(mutex_);
       if (state_ != AppState::kCreated) {
-        return absl::FailedPreconditionError(fmt::format("the application is {}, not created", name_of(state_)));
+        return absl::FailedPreconditionError(
+            fmt::format("the application is {}, not created", name_of(state_)));
       }
     }
     change(AppState::kRebalancing);
@@ -180,14 +184,13 @@ class App::Impl {
   const Topology& topology() const { return topology_; }
 
  private:
-  bool final_locked() const {
-    return state_ == AppState::kNotRunning || state_ == AppState::kError;
-  }
+  bool final_locked() const { return state_ == AppState::kNotRunning || state_ == AppState::kError; }
 
   std::vector<std::string> activities_locked() const {
     std::vector<std::string> result;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-      if (!workers_[i]->over()) result.push_back(fmt::format("worker {} is busy with {}", i, workers_[i]->activity()));
+      if (!workers_[i]->over())
+        result.push_back(fmt::format("worker {} is busy with {}", i, workers_[i]->activity()));
     }
     if (result.empty()) result.push_back("the topics are still being prepared");
     return result;
@@ -228,7 +231,8 @@ class App::Impl {
     {
       const std::lock_guard lock(mutex_);
       for (int slot = 0; slot < config_.workers; ++slot) {
-        workers_.push_back(std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_, options_for(slot)));
+        workers_.push_back(
+            std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_, options_for(slot)));
       }
     }
     for (const auto& worker : workers_) threads.emplace_back([this, &worker = *worker] { run(worker); });
@@ -239,8 +243,8 @@ class App::Impl {
   }
 
   absl::Status prepare() {
-    Bootstrap bootstrap(topology_, config_.application_id, config_.dead_letter_topic, *config_.transport, clock_,
-                        clock_.steady() + config_.start_timeout);
+    Bootstrap bootstrap(topology_, config_.application_id, config_.dead_letter_topic, *config_.transport,
+                        clock_, clock_.steady() + config_.start_timeout);
     while (!stop_.load()) {
       const auto ready = bootstrap.step();
       if (!ready.ok()) return ready.status();
@@ -317,7 +321,7 @@ class App::Impl {
   const AppConfig config_;
   const Clock& clock_;
   const Logger log_;
-  const StateDirectory directory_;  // unlocked after everything else is gone
+  const StateDirectory directory_;                   // unlocked after everything else is gone
   const std::shared_ptr<StateResources> resources_;  // shared with the task stores
   const std::string instance_id_;
 
@@ -354,8 +358,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig co
     if (!made.ok()) return made.status();
     resources = *std::move(made);
   }
-  return std::unique_ptr<App>(new App(
-      std::make_unique<Impl>(std::move(topology), std::move(config), std::move(directory), std::move(resources))));
+  return std::unique_ptr<App>(new App(std::make_unique<Impl>(std::move(topology), std::move(config),
+                                                             std::move(directory), std::move(resources))));
 }
 
 void App::on_state_change(StateListener listener) { impl_->set_listener(std::move(listener)); }

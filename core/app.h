@@ -30,7 +30,15 @@ namespace weir {
 
 //   created → rebalancing ⇄ running → pending shutdown → not running
 //                  └──────────┴──────→ pending error → error
-enum class AppState { kCreated, kRebalancing, kRunning, kPendingShutdown, kNotRunning, kPendingError, kError };
+enum class AppState {
+  kCreated,
+  kRebalancing,
+  kRunning,
+  kPendingShutdown,
+  kNotRunning,
+  kPendingError,
+  kError
+};
 [[nodiscard]] std::string_view name_of(AppState state);
 
 struct AppConfig {
@@ -75,7 +83,7 @@ struct AppMetrics {
   std::uint64_t records_restored = 0;
   std::uint64_t restore_remaining = 0;
   std::uint64_t tasks = 0;
-  std::uint64_t lag = 0;          // records the brokers are known to hold for this process that are not processed
+  std::uint64_t lag = 0;  // records the brokers are known to hold for this process that are not processed
   std::uint64_t state_bytes = 0;  // estimate, on disk or in memory
 };
 

@@ -79,7 +79,8 @@ absl::StatusOr<bool> Bootstrap::step() {
   }
   if (created_) {
     // Created, and not everywhere known yet.
-    WEIR_RETURN_IF_ERROR(again(retriable_error(fmt::format("the new topic {} does not show up", missing.front().name))));
+    WEIR_RETURN_IF_ERROR(
+        again(retriable_error(fmt::format("the new topic {} does not show up", missing.front().name))));
   }
   creating_ = admin_->create_topics(std::move(missing));
   return false;
@@ -88,12 +89,13 @@ absl::StatusOr<bool> Bootstrap::step() {
 absl::Status Bootstrap::plan_tasks() {
   for (const std::string& sink : external_sinks(topology_)) {
     if (known_[sink] == 0) {
-      return absl::NotFoundError(fmt::format("the topic '{}' that the topology writes to does not exist. Create it first",
-                                             sink));
+      return absl::NotFoundError(
+          fmt::format("the topic '{}' that the topology writes to does not exist. Create it first", sink));
     }
   }
   if (!dead_letter_topic_.empty() && known_[dead_letter_topic_] == 0) {
-    return absl::NotFoundError(fmt::format("the dead-letter topic '{}' does not exist. Create it first", dead_letter_topic_));
+    return absl::NotFoundError(
+        fmt::format("the dead-letter topic '{}' does not exist. Create it first", dead_letter_topic_));
   }
   auto plan = plan_partitions(topology_, application_id_, known_);
   if (!plan.ok()) return plan.status();
@@ -109,14 +111,15 @@ absl::Status Bootstrap::compare_internal_topics() {
   std::vector<std::string> differences;
   for (const NewTopic& topic : wanted_) {
     if (known_[topic.name] != topic.partitions) {
-      differences.push_back(
-          fmt::format("{} has {} partitions, this topology needs {}", topic.name, known_[topic.name], topic.partitions));
+      differences.push_back(fmt::format("{} has {} partitions, this topology needs {}", topic.name,
+                                        known_[topic.name], topic.partitions));
     }
   }
   if (differences.empty()) return absl::OkStatus();
-  return fatal_error(fmt::format("internal topics of '{}' do not fit the topology: {}. Use another application id, or reset "
-                                 "this one, if the topology or its source topics changed on purpose",
-                                 application_id_, fmt::join(differences, "; ")));
+  return fatal_error(
+      fmt::format("internal topics of '{}' do not fit the topology: {}. Use another application id, or reset "
+                  "this one, if the topology or its source topics changed on purpose",
+                  application_id_, fmt::join(differences, "; ")));
 }
 
 }  // namespace weir

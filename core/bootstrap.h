@@ -22,8 +22,8 @@ namespace weir {
 class Bootstrap {
  public:
   // A broker that does not answer is asked again until `deadline` (steady time) has passed. `dead_letter_topic` may be empty.
-  Bootstrap(const Topology& topology, std::string application_id, std::string dead_letter_topic, Transport& transport,
-            const Clock& clock, Duration deadline);
+  Bootstrap(const Topology& topology, std::string application_id, std::string dead_letter_topic,
+            Transport& transport, const Clock& clock, Duration deadline);
 
   // Does a bounded piece of work. Returns whether the plan is ready.
   [[nodiscard]] absl::StatusOr<bool> step();

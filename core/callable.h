@@ -22,8 +22,8 @@ concept TakesKeyValueAndInfo = std::invocable<const F&, const K&, const V&, cons
 
 // A callable over a record: f(value), f(key, value) or f(key, value, info), const. It is copied for each task.
 template <class F, class K, class V>
-concept CallableOver =
-    std::copy_constructible<F> && (TakesValue<F, K, V> || TakesKeyAndValue<F, K, V> || TakesKeyValueAndInfo<F, K, V>);
+concept CallableOver = std::copy_constructible<F> &&
+                       (TakesValue<F, K, V> || TakesKeyAndValue<F, K, V> || TakesKeyValueAndInfo<F, K, V>);
 
 template <class F, class K, class V>
   requires CallableOver<F, K, V>
@@ -40,7 +40,8 @@ decltype(auto) call_with(const F& callable, const Record<K, V>& record) {
 
 // What the callable returns for such a record, without reference and const.
 template <class F, class K, class V>
-using ResultOver = std::remove_cvref_t<decltype(call_with(std::declval<const F&>(), std::declval<const Record<K, V>&>()))>;
+using ResultOver =
+    std::remove_cvref_t<decltype(call_with(std::declval<const F&>(), std::declval<const Record<K, V>&>()))>;
 
 // bool(value), bool(key, value) or bool(key, value, info).
 template <class F, class K, class V>

@@ -8,9 +8,10 @@
 namespace weir {
 
 absl::StatusOr<std::shared_ptr<Transport>> connect(const std::string& bootstrap,
-                                                  const std::map<std::string, std::string>& properties) {
+                                                   const std::map<std::string, std::string>& properties) {
   if (bootstrap == "embedded:") {
-    return std::shared_ptr<Transport>(make_embedded_transport(std::make_shared<EmbeddedBroker>(system_clock())));
+    return std::shared_ptr<Transport>(
+        make_embedded_transport(std::make_shared<EmbeddedBroker>(system_clock())));
   }
   auto transport = make_kafka_transport({.bootstrap = bootstrap, .properties = properties});
   if (!transport.ok()) return transport.status();

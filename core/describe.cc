@@ -22,7 +22,8 @@ std::map<NodeIndex, std::size_t> subtree_sizes(const Topology& topology, const S
   return sizes;
 }
 
-std::vector<NodeIndex> by_size_then_name(const Topology& topology, const std::map<NodeIndex, std::size_t>& sizes,
+std::vector<NodeIndex> by_size_then_name(const Topology& topology,
+                                         const std::map<NodeIndex, std::size_t>& sizes,
                                          std::vector<NodeIndex> nodes) {
   std::sort(nodes.begin(), nodes.end(), [&](NodeIndex left, NodeIndex right) {
     if (sizes.at(left) != sizes.at(right)) return sizes.at(left) > sizes.at(right);
@@ -76,7 +77,8 @@ std::string text_of(const NodeSpec& node) {
     case NodeKind::kProcessor:
       return fmt::format("    Processor: {} (stores: [{}])\n", node.name, fmt::join(node.stores, ", "));
     case NodeKind::kSink:
-      return fmt::format("    Sink: {} ({})\n", node.name, topics.empty() ? "chosen per record" : "topic: " + topics);
+      return fmt::format("    Sink: {} ({})\n", node.name,
+                         topics.empty() ? "chosen per record" : "topic: " + topics);
   }
   return "";
 }
@@ -124,23 +126,24 @@ std::string Topology::describe_json() const {
     std::vector<std::string> lines;
     for (const NodeIndex index : by_size_then_name(*this, sizes, part.nodes)) {
       const NodeSpec& node = nodes[index];
-      lines.push_back(fmt::format(
-          R"(        {{"kind": "{}", "name": {}, "topics": {}, "stores": {}, "children": {}}})", kind_name(node.kind),
-          quoted(node.name), json_list(topic_names(node)),
-          json_list(std::vector<std::string>(node.stores.begin(), node.stores.end())),
-          json_list(names_of(*this, by_size_then_name(*this, sizes, node.children)))));
+      lines.push_back(
+          fmt::format(R"(        {{"kind": "{}", "name": {}, "topics": {}, "stores": {}, "children": {}}})",
+                      kind_name(node.kind), quoted(node.name), json_list(topic_names(node)),
+                      json_list(std::vector<std::string>(node.stores.begin(), node.stores.end())),
+                      json_list(names_of(*this, by_size_then_name(*this, sizes, node.children)))));
     }
-    parts.push_back(
-        fmt::format("    {{\n      \"id\": {},\n      \"nodes\": [\n{}\n      ]\n    }}", part.id, fmt::join(lines, ",\n")));
+    parts.push_back(fmt::format("    {{\n      \"id\": {},\n      \"nodes\": [\n{}\n      ]\n    }}", part.id,
+                                fmt::join(lines, ",\n")));
   }
   std::vector<std::string> store_lines;
   for (const StoreSpec& store : stores) {
     store_lines.push_back(fmt::format(
         R"(    {{"name": {}, "kind": {}, "key": {}, "value": {}, "persistent": {}, "logged": {}, "retention_ms": {}}})",
-        quoted(store.name), quoted(store.kind), quoted(store.key_format), quoted(store.value_format), store.persistent,
-        store.logged, store.retention.count()));
+        quoted(store.name), quoted(store.kind), quoted(store.key_format), quoted(store.value_format),
+        store.persistent, store.logged, store.retention.count()));
   }
-  const std::string store_list = store_lines.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(store_lines, ",\n"));
+  const std::string store_list =
+      store_lines.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(store_lines, ",\n"));
   return fmt::format("{{\n  \"sub_topologies\": [\n{}\n  ],\n  \"stores\": {}\n}}\n", fmt::join(parts, ",\n"),
                      store_list);
 }

@@ -350,7 +350,8 @@ struct JsonEnumSerde {
   static_assert(std::is_enum_v<E>);
   static_assert(JsonInteger<std::underlying_type_t<E>>,
                 "an enum over bool or characters has no number in JSON");
-  static_assert(requires { E{0}; }, "give the enum an underlying type, or make it an enum class");
+  static_assert(
+      requires { E{0}; }, "give the enum an underlying type, or make it an enum class");
 
   static constexpr std::string_view kFormat = "json";
   static constexpr bool kCanonical = false;

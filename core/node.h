@@ -141,10 +141,12 @@ class SourceNode {
   virtual ~SourceNode() = default;
 
   // Decodes the record and pushes it. `timestamp` is what the extractor said, `origin` where it was read.
-  virtual void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers, const Origin& origin) = 0;
+  virtual void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers,
+                      const Origin& origin) = 0;
 
   // Returns the record's time; negative if it has none. `partition_time` is the largest seen on its partition so far.
-  [[nodiscard]] virtual Timestamp timestamp_of(const RawRecord& raw, Timestamp partition_time, const Origin& origin) = 0;
+  [[nodiscard]] virtual Timestamp timestamp_of(const RawRecord& raw, Timestamp partition_time,
+                                               const Origin& origin) = 0;
 };
 
 }  // namespace weir

@@ -45,7 +45,8 @@ class PartitionBuffer {
 
   // Returns whether the broker is known to hold nothing that is not here yet. Without a reader that is so.
   [[nodiscard]] bool caught_up() const {
-    return reader_ == nullptr || (reader_->known_end() != kNoOffset && reader_->position() >= reader_->known_end());
+    return reader_ == nullptr ||
+           (reader_->known_end() != kNoOffset && reader_->position() >= reader_->known_end());
   }
 
   [[nodiscard]] const PartitionReader* reader() const { return reader_.get(); }

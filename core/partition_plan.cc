@@ -32,7 +32,8 @@ class Counts {
     if (repartition == repartitions_.end()) return 0;
     if (!being_counted_.insert(topic).second) return 0;  // a topic upstream of itself adds nothing
     Partition largest = 0;
-    for (const TopicName& source : sources_above(repartition->second->sink)) largest = std::max(largest, of(source));
+    for (const TopicName& source : sources_above(repartition->second->sink))
+      largest = std::max(largest, of(source));
     being_counted_.erase(topic);
     if (!being_counted_.empty()) return largest;
     // Only a topic that is fed by nothing but itself has no source that counts.
@@ -52,11 +53,12 @@ class Counts {
     }
     if (fixed.size() > 1) {
       std::vector<std::string> parts;
-      for (const auto& [count, names] : fixed) parts.push_back(fmt::format("{} has {}", fmt::join(names, ", "), count));
-      return absl::FailedPreconditionError(
-          fmt::format("{}:{}: the inputs of '{}' are not co-partitioned: {} partitions; records of one key would be in "
-                      "different tasks. Repartition one of them to the other's count",
-                      group.where.file_name(), group.where.line(), group.node, fmt::join(parts, ", ")));
+      for (const auto& [count, names] : fixed)
+        parts.push_back(fmt::format("{} has {}", fmt::join(names, ", "), count));
+      return absl::FailedPreconditionError(fmt::format(
+          "{}:{}: the inputs of '{}' are not co-partitioned: {} partitions; records of one key would be in "
+          "different tasks. Repartition one of them to the other's count",
+          group.where.file_name(), group.where.line(), group.node, fmt::join(parts, ", ")));
     }
     const Partition target = fixed.empty() ? largest : fixed.begin()->first;
     for (const TopicName& topic : group.topics) counts_[topic] = target;
@@ -152,7 +154,9 @@ std::vector<std::string> external_sources(const Topology& topology) {
   return external_topics(topology, NodeKind::kSource);
 }
 
-std::vector<std::string> external_sinks(const Topology& topology) { return external_topics(topology, NodeKind::kSink); }
+std::vector<std::string> external_sinks(const Topology& topology) {
+  return external_topics(topology, NodeKind::kSink);
+}
 
 absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const std::string& application_id,
                                               const std::map<std::string, Partition>& partitions) {
@@ -168,7 +172,8 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
   }
 
   Counts counts(topology, partitions);
-  for (const CopartitionGroup& group : merged(topology.copartitions)) WEIR_RETURN_IF_ERROR(counts.level(group));
+  for (const CopartitionGroup& group : merged(topology.copartitions))
+    WEIR_RETURN_IF_ERROR(counts.level(group));
 
   PartitionPlan plan;
   plan.partitions = partitions;
@@ -185,8 +190,8 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
     Partition tasks = 0;
     for (const TopicName& source : part.sources) tasks = std::max(tasks, counts.of(source));
     if (tasks < 1) {
-      return absl::FailedPreconditionError(fmt::format("sub-topology {} reads internal topics only, and nothing makes them",
-                                                       part.id));
+      return absl::FailedPreconditionError(
+          fmt::format("sub-topology {} reads internal topics only, and nothing makes them", part.id));
     }
     tasks_of[static_cast<std::size_t>(part.id)] = tasks;
     most_tasks = std::max(most_tasks, tasks);
@@ -203,7 +208,8 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
       TaskPlan task;
       task.id = {part.id, partition};
       for (const TopicName& source : part.sources) {
-        if (partition < counts.of(source)) task.sources.push_back({source.on_broker(application_id), partition});
+        if (partition < counts.of(source))
+          task.sources.push_back({source.on_broker(application_id), partition});
       }
       plan.tasks.push_back(std::move(task));
     }

@@ -18,7 +18,9 @@ struct TaskId {
   Partition partition = 0;
 
   auto operator<=>(const TaskId&) const = default;
-  [[nodiscard]] std::string name() const { return std::to_string(sub_topology) + "_" + std::to_string(partition); }
+  [[nodiscard]] std::string name() const {
+    return std::to_string(sub_topology) + "_" + std::to_string(partition);
+  }
 };
 
 struct TaskPlan {
@@ -50,7 +52,8 @@ struct PartitionPlan {
 
 // Lays out the tasks. `partitions` has the counts of the external topics (0 or missing: does not exist).
 // NotFound names every missing source; FailedPrecondition explains what is not co-partitioned.
-[[nodiscard]] absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const std::string& application_id,
-                                                            const std::map<std::string, Partition>& partitions);
+[[nodiscard]] absl::StatusOr<PartitionPlan> plan_partitions(
+    const Topology& topology, const std::string& application_id,
+    const std::map<std::string, Partition>& partitions);
 
 }  // namespace weir

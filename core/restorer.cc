@@ -64,10 +64,12 @@ absl::Status Restorer::begin(const std::vector<OffsetRange>& ranges) {
       start = stored->second;
       if (start < range.begin || start > range.end) {
         if (log_) {
-          log_(LogLevel::kWarning,
-               fmt::format("rebuilding the store from its changelog, which no longer holds where it stopped: store={} "
-                           "topic={} partition={} stopped={} begin={} end={}",
-                           log.store.name, log.where.topic, log.where.partition, start, range.begin, range.end));
+          log_(
+              LogLevel::kWarning,
+              fmt::format(
+                  "rebuilding the store from its changelog, which no longer holds where it stopped: store={} "
+                  "topic={} partition={} stopped={} begin={} end={}",
+                  log.store.name, log.where.topic, log.where.partition, start, range.begin, range.end));
         }
         WEIR_RETURN_IF_ERROR(store_.clear(log.store.name));
         start = range.begin;

@@ -23,8 +23,8 @@ namespace weir {
 class Restorer {
  public:
   // `consumer` reads without a group and outlives the restorer, as `store` does. Only logged stores are restored.
-  Restorer(const std::string& application_id, Partition partition, std::vector<StoreSpec> stores, TaskStore& store,
-           Consumer& consumer, Logger log);
+  Restorer(const std::string& application_id, Partition partition, std::vector<StoreSpec> stores,
+           TaskStore& store, Consumer& consumer, Logger log);
 
   // Does a bounded piece of work. Returns whether all stores are restored.
   [[nodiscard]] absl::StatusOr<bool> step();

@@ -15,7 +15,8 @@ absl::Status null_refused() {
 absl::Status Serde<bool>::decode(BytesView bytes, bool& out) {
   if (bytes.size() != 1) return wrong_size(1, bytes.size());
   if (bytes[0] != '\0' && bytes[0] != '\1') {
-    return absl::InvalidArgumentError(fmt::format("expected 0 or 1, got {}", static_cast<unsigned char>(bytes[0])));
+    return absl::InvalidArgumentError(
+        fmt::format("expected 0 or 1, got {}", static_cast<unsigned char>(bytes[0])));
   }
   out = bytes[0] == '\1';
   return absl::OkStatus();

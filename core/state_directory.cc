@@ -29,14 +29,16 @@ std::string draw_instance_id() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-absl::StatusOr<StateDirectory> StateDirectory::open(const std::string& root, const std::string& application_id) {
+absl::StatusOr<StateDirectory> StateDirectory::open(const std::string& root,
+                                                    const std::string& application_id) {
   namespace fs = std::filesystem;
   StateDirectory directory;
   directory.path_ = root + "/" + application_id;
   std::error_code error;
   fs::create_directories(directory.path_, error);
   if (error) {
-    return fatal_error(fmt::format("cannot make the state directory '{}': {}", directory.path_, error.message()));
+    return fatal_error(
+        fmt::format("cannot make the state directory '{}': {}", directory.path_, error.message()));
   }
   fs::permissions(directory.path_, fs::perms::owner_all, error);
 

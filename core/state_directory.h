@@ -14,7 +14,8 @@ class StateDirectory {
  public:
   // Makes "<root>/<application id>" (mode 0700) and locks it until the object goes. FailedPrecondition if another process holds
   // the lock.
-  [[nodiscard]] static absl::StatusOr<StateDirectory> open(const std::string& root, const std::string& application_id);
+  [[nodiscard]] static absl::StatusOr<StateDirectory> open(const std::string& root,
+                                                           const std::string& application_id);
 
   StateDirectory() = default;
   StateDirectory(StateDirectory&& other) noexcept;

@@ -11,7 +11,8 @@ constexpr char kClassPayload[] = "weir.error_class";
 
 absl::Status make_error(ErrorClass error_class, absl::StatusCode code, const std::string& message) {
   absl::Status status(code, message);
-  status.SetPayload(kClassPayload, absl::Cord(std::string(1, static_cast<char>('0' + static_cast<int>(error_class)))));
+  status.SetPayload(kClassPayload,
+                    absl::Cord(std::string(1, static_cast<char>('0' + static_cast<int>(error_class)))));
   return status;
 }
 

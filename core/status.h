@@ -18,7 +18,8 @@ enum class ErrorClass {
   kFatal,      // nothing helps but a change from outside
 };
 
-[[nodiscard]] absl::Status make_error(ErrorClass error_class, absl::StatusCode code, const std::string& message);
+[[nodiscard]] absl::Status make_error(ErrorClass error_class, absl::StatusCode code,
+                                      const std::string& message);
 
 [[nodiscard]] absl::Status retriable_error(const std::string& message);
 [[nodiscard]] absl::Status abortable_error(const std::string& message);
@@ -32,14 +33,16 @@ enum class ErrorClass {
 [[nodiscard]] absl::Status with_context(const absl::Status& status, const std::string& context);
 
 // Returns the message as a std::string: Debian's absl::string_view does not convert to std::string_view.
-[[nodiscard]] inline std::string message_of(const absl::Status& status) { return std::string(status.message()); }
+[[nodiscard]] inline std::string message_of(const absl::Status& status) {
+  return std::string(status.message());
+}
 
 }  // namespace weir
 
 // Returns from the calling function if the expression's status is not ok.
-#define WEIR_RETURN_IF_ERROR(expression)                    \
-  do {                                                      \
+#define WEIR_RETURN_IF_ERROR(expression)                              \
+  do {                                                                \
     if (absl::Status weir_status = (expression); !weir_status.ok()) { \
-      return weir_status;                                   \
-    }                                                       \
+      return weir_status;                                             \
+    }                                                                 \
   } while (false)

@@ -111,8 +111,8 @@ class Task::Changelog final : public ChangelogWriter {
   std::map<std::string, TopicId> topics_;  // of the stores written since the producer is in use
 };
 
-Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes, const TaskEnvironment& environment,
-           std::unique_ptr<TaskStore> store)
+Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes,
+           const TaskEnvironment& environment, std::unique_ptr<TaskStore> store)
     : id_(id),
       name_(id.name()),
       topology_(topology),
@@ -167,15 +167,18 @@ void Task::make_nodes() {
     made[index] = &node;
     if (spec.kind == NodeKind::kSource) {
       auto* source = dynamic_cast<SourceNode*>(&node);
-      if (source == nullptr) throw ProcessingFailure{fatal_error(fmt::format("source '{}' makes no source node", spec.name))};
-      for (const TopicName& topic : spec.topics) source_nodes_[topic.on_broker(environment_.application_id)] = source;
+      if (source == nullptr)
+        throw ProcessingFailure{fatal_error(fmt::format("source '{}' makes no source node", spec.name))};
+      for (const TopicName& topic : spec.topics)
+        source_nodes_[topic.on_broker(environment_.application_id)] = source;
     }
   }
   for (const NodeIndex index : node_indexes_) {
     for (const NodeIndex child : topology_.nodes[index].children) {
       if (made[index]->connect(*made.at(child))) continue;
-      throw ProcessingFailure{fatal_error(fmt::format("node '{}' does not emit what '{}' takes",
-                                                      topology_.nodes[index].name, topology_.nodes[child].name))};
+      throw ProcessingFailure{
+          fatal_error(fmt::format("node '{}' does not emit what '{}' takes", topology_.nodes[index].name,
+                                  topology_.nodes[child].name))};
     }
   }
 }
@@ -189,8 +192,13 @@ absl::Status Task::open(std::vector<Input> inputs) {
     if (node == source_nodes_.end()) {
       return fatal_error(fmt::format("task {} has no source for the topic '{}'", name_, input.where.topic));
     }
-    Source& source = sources_.emplace_back(Source{PartitionBuffer(input.where, std::move(input.reader)), node->second,
-                                                  Origin{}, input.position, kNoTimestamp, {}, {}});
+    Source& source = sources_.emplace_back(Source{PartitionBuffer(input.where, std::move(input.reader)),
+                                                  node->second,
+                                                  Origin{},
+                                                  input.position,
+                                                  kNoTimestamp,
+                                                  {},
+                                                  {}});
     // The buffer keeps the name, and sources_ is not resized any more.
     source.origin.topic = source.buffer.where().topic;
     source.origin.partition = source.buffer.where().partition;
@@ -381,7 +389,8 @@ void Task::close() {
   for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
     const absl::Status status = guarded([&] { (*node)->close(); });
     if (!status.ok() && environment_.log) {
-      environment_.log(LogLevel::kWarning, fmt::format("closing node '{}': {}", (*node)->name(), message_of(status)));
+      environment_.log(LogLevel::kWarning,
+                       fmt::format("closing node '{}': {}", (*node)->name(), message_of(status)));
     }
   }
 }
@@ -444,10 +453,13 @@ void Task::send(const OutgoingRecord& record) {
 void Task::drop(DropReason reason) { ++counters_.dropped[static_cast<std::size_t>(reason)]; }
 
 void Task::failed(const Node& node, DropReason reason, const std::string& what) {
-  const std::string message = fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason),
-                                          node.name(), origin_->topic, origin_->partition, origin_->offset, name_, what);
-  const ErrorPolicy policy = node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
-  if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit) throw ProcessingFailure{fatal_error(message)};
+  const std::string message =
+      fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason),
+                  node.name(), origin_->topic, origin_->partition, origin_->offset, name_, what);
+  const ErrorPolicy policy =
+      node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
+  if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit)
+    throw ProcessingFailure{fatal_error(message)};
   drop(reason);
   if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, what);
   // A flood of bad records must not become a flood of log lines: tell of the 1st, 2nd, 4th, 8th, ...
@@ -460,9 +472,9 @@ void Task::failed(const Node& node, DropReason reason, const std::string& what) 
 // The names of the headers are those of Kafka Streams' dead-letter records (KIP-1034).
 void Task::send_dead_letter(const Node& node, const std::string& what) {
   if (environment_.dead_letter_topic.empty()) {
-    throw ProcessingFailure{
-        fatal_error(fmt::format("node '{}' sends records aside, but the application has no dead-letter topic: {}",
-                                node.name(), what))};
+    throw ProcessingFailure{fatal_error(
+        fmt::format("node '{}' sends records aside, but the application has no dead-letter topic: {}",
+                    node.name(), what))};
   }
   Headers headers;
   if (current_ != nullptr) current_->read_headers(headers);
@@ -487,10 +499,12 @@ void Task::send_dead_letter(const Node& node, const std::string& what) {
 
 Cancellable Task::schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) {
   if (interval.count() < 1) {
-    throw ProcessingFailure{fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
+    throw ProcessingFailure{
+        fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
   }
   auto cancelled = std::make_shared<bool>(false);
-  const Timestamp first = clock == TimerClock::kStreamTime ? 0 : added(environment_.clock->wall(), interval.count());
+  const Timestamp first =
+      clock == TimerClock::kStreamTime ? 0 : added(environment_.clock->wall(), interval.count());
   timers_.push_back({interval, clock, first, std::move(fire), cancelled});
   return Cancellable(std::move(cancelled));
 }

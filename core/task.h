@@ -64,8 +64,8 @@ class Task final : private TaskContext {
   };
 
   // Makes the nodes of one part of a topology. `store` is null if the part has none.
-  Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes, const TaskEnvironment& environment,
-       std::unique_ptr<TaskStore> store);
+  Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes,
+       const TaskEnvironment& environment, std::unique_ptr<TaskStore> store);
   ~Task() override;
 
   // Opens the nodes on restored stores, and starts reading. May be called again after `rewind`.
@@ -122,7 +122,7 @@ class Task final : private TaskContext {
     PartitionBuffer buffer;
     SourceNode* node = nullptr;
     Origin origin;
-    Offset position = 0;             // after the last processed record
+    Offset position = 0;  // after the last processed record
     Timestamp partition_time = kNoTimestamp;
     std::optional<Timestamp> head_time;  // of buffer.front(), once it is known
     std::optional<Duration> empty_since;
@@ -168,7 +168,7 @@ class Task final : private TaskContext {
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<Changelog> changelog_;  // uses store_'s specs
   std::map<std::string, std::unique_ptr<Timestamp>> times_;
-  std::vector<std::unique_ptr<Node>> nodes_;  // parallel to node_indexes_; use store_ and times_
+  std::vector<std::unique_ptr<Node>> nodes_;         // parallel to node_indexes_; use store_ and times_
   std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker
   std::vector<Source> sources_;
   std::vector<Timer> timers_;

@@ -21,13 +21,13 @@ class StateStore;
 
 // Why a record was not processed further; counted per task.
 enum class DropReason {
-  kNullKey,        // an operator that needs a key got none
-  kNullValue,      // an operator that needs a value got none
-  kLate,           // behind its window and the grace
-  kExpired,        // older than what a store keeps
-  kBadTimestamp,   // the extractor gave a negative time
-  kUndecodable,    // the source could not read it, and the policy is to go on
-  kFailed,         // user code threw, and the policy is to go on
+  kNullKey,       // an operator that needs a key got none
+  kNullValue,     // an operator that needs a value got none
+  kLate,          // behind its window and the grace
+  kExpired,       // older than what a store keeps
+  kBadTimestamp,  // the extractor gave a negative time
+  kUndecodable,   // the source could not read it, and the policy is to go on
+  kFailed,        // user code threw, and the policy is to go on
 };
 inline constexpr std::size_t kDropReasons = 7;
 [[nodiscard]] std::string_view name_of(DropReason reason);

@@ -16,7 +16,9 @@ absl::Status collect(Pending<T>& pending, std::optional<T>& result) {
   return class_of(answer.status()) == ErrorClass::kRetriable ? absl::OkStatus() : answer.status();
 }
 
-std::string show(const TopicPartition& where) { return fmt::format("topic={} partition={}", where.topic, where.partition); }
+std::string show(const TopicPartition& where) {
+  return fmt::format("topic={} partition={}", where.topic, where.partition);
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ absl::StatusOr<bool> TaskOpening::step() {
   if (task_ != nullptr) return true;
   if (!committed_positions_) {
     if (!committed_.started()) committed_ = consumer_.committed(plan_.sources);
-    if (committed_.ready()) WEIR_RETURN_IF_ERROR(with_context(collect(committed_, committed_positions_), where()));
+    if (committed_.ready())
+      WEIR_RETURN_IF_ERROR(with_context(collect(committed_, committed_positions_), where()));
   }
   if (!source_ranges_) {
     if (!ranges_.started()) ranges_ = consumer_.offset_ranges(plan_.sources);
@@ -82,16 +85,18 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
     if (start == kNoOffset || start < range.begin || start > range.end) {
       const bool first_time = start == kNoOffset;
       if (options_.offset_reset == OffsetReset::kFail) {
-        return fatal_error(first_time
-                               ? fmt::format("no committed position: {}", show(source))
-                               : fmt::format("the committed position is out of range: {} position={} begin={} end={}",
-                                             show(source), start, range.begin, range.end));
+        return fatal_error(
+            first_time ? fmt::format("no committed position: {}", show(source))
+                       : fmt::format("the committed position is out of range: {} position={} begin={} end={}",
+                                     show(source), start, range.begin, range.end));
       }
       const Offset reset = options_.offset_reset == OffsetReset::kEarliest ? range.begin : range.end;
       if (!first_time && options_.log) {
-        options_.log(LogLevel::kWarning,
-                     fmt::format("the committed position is out of range, going on at {}: {} position={} begin={} end={}",
-                                 reset, show(source), start, range.begin, range.end));
+        options_.log(
+            LogLevel::kWarning,
+            fmt::format(
+                "the committed position is out of range, going on at {}: {} position={} begin={} end={}",
+                reset, show(source), start, range.begin, range.end));
       }
       start = reset;
     }

@@ -34,8 +34,12 @@ class TaskOpening {
   [[nodiscard]] std::unique_ptr<Task> take() { return std::move(task_); }
 
   [[nodiscard]] const TaskPlan& plan() const { return plan_; }
-  [[nodiscard]] std::uint64_t restored_records() const { return restorer_ ? restorer_->restored_records() : 0; }
-  [[nodiscard]] std::uint64_t remaining_records() const { return restorer_ ? restorer_->remaining_records() : 0; }
+  [[nodiscard]] std::uint64_t restored_records() const {
+    return restorer_ ? restorer_->restored_records() : 0;
+  }
+  [[nodiscard]] std::uint64_t remaining_records() const {
+    return restorer_ ? restorer_->remaining_records() : 0;
+  }
 
  private:
   [[nodiscard]] absl::Status open_store();

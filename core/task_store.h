@@ -33,13 +33,13 @@ namespace weir {
 // What a store is, as far as anybody but the state room has to know. Immutable.
 struct StoreSpec {
   std::string name = {};
-  std::string kind = {};         // "key-value", "window", ...: part of the fingerprint
-  std::string key_format = {};   // Serde kFormat
+  std::string kind = {};        // "key-value", "window", ...: part of the fingerprint
+  std::string key_format = {};  // Serde kFormat
   std::string value_format = {};
-  bool persistent = true;   // on disk; otherwise in memory, and restored from the changelog at each start
-  bool logged = true;       // has a changelog topic
-  Duration retention{-1};   // windowed kinds: how long an entry stays; -1: for ever
-  Duration segment{-1};     // windowed kinds: the width of a bucket of windows that expires at once
+  bool persistent = true;  // on disk; otherwise in memory, and restored from the changelog at each start
+  bool logged = true;      // has a changelog topic
+  Duration retention{-1};  // windowed kinds: how long an entry stays; -1: for ever
+  Duration segment{-1};    // windowed kinds: the width of a bucket of windows that expires at once
   // What the state room needs to build the typed store (its StoreBuilder); the core only carries it.
   std::any builder;
 };
@@ -96,7 +96,8 @@ class TaskStore {
 
   // Puts changelog records into a store that is being restored, with the offset after them, in one piece; bypasses the
   // uncommitted part. Called before the nodes are opened.
-  [[nodiscard]] virtual absl::Status restore(std::string_view store, std::span<const RawRecord> records, Offset next) = 0;
+  [[nodiscard]] virtual absl::Status restore(std::string_view store, std::span<const RawRecord> records,
+                                             Offset next) = 0;
 
   // Forgets a store's entries and its changelog offset: its changelog no longer holds what would be needed to continue.
   [[nodiscard]] virtual absl::Status clear(std::string_view store) = 0;
@@ -136,8 +137,8 @@ class StateEngine {
 
   // Opens or makes the stores of a task. A directory whose stores are of another kind or format is refused with what
   // differs, by store.
-  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<TaskStore>> open(const TaskStoreOptions& options,
-                                                                        std::span<const StoreSpec> stores) const = 0;
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<TaskStore>> open(
+      const TaskStoreOptions& options, std::span<const StoreSpec> stores) const = 0;
 };
 
 }  // namespace weir

@@ -42,18 +42,20 @@ struct NodeSpec {
   std::string name;
   NodeKind kind = NodeKind::kProcessor;
   std::vector<NodeIndex> parents;
-  std::vector<NodeIndex> children;  // in the order in which they were added: the order in which they get records
+  std::vector<NodeIndex>
+      children;  // in the order in which they were added: the order in which they get records
   std::set<std::string> stores;
-  std::vector<TopicName> topics;    // read by a source, written by a sink; empty for a sink that decides per record
+  std::vector<TopicName>
+      topics;  // read by a source, written by a sink; empty for a sink that decides per record
   ErrorPolicy on_error = ErrorPolicy::kInherit;
   std::function<std::unique_ptr<Node>()> make;
-  std::source_location where;       // the caller's line
+  std::source_location where;  // the caller's line
 };
 
 // A topic between two sub-topologies.
 struct RepartitionTopic {
-  std::string name;                      // without the application's id
-  std::optional<Partition> partitions;   // as the user said; otherwise as many as the largest source upstream
+  std::string name;                     // without the application's id
+  std::optional<Partition> partitions;  // as the user said; otherwise as many as the largest source upstream
   NodeIndex sink = 0;
   std::source_location where;
 };
@@ -61,9 +63,9 @@ struct RepartitionTopic {
 // Nodes connected by edges or by a shared store; runs as one task per partition.
 struct SubTopology {
   int id = 0;
-  std::vector<NodeIndex> nodes;         // parents before children
-  std::vector<TopicName> sources;       // sorted
-  std::vector<std::size_t> stores;      // indexes into Topology::stores
+  std::vector<NodeIndex> nodes;     // parents before children
+  std::vector<TopicName> sources;   // sorted
+  std::vector<std::size_t> stores;  // indexes into Topology::stores
 };
 
 // Sources that must have the same number of partitions, because a join reads them side by side.
@@ -79,7 +81,8 @@ struct Topology {
   std::vector<SubTopology> sub_topologies;
   std::vector<RepartitionTopic> repartitions;
   std::vector<CopartitionGroup> copartitions;
-  std::shared_ptr<const StateEngine> engine;  // null if there are no stores; shared with the builder that was told it
+  std::shared_ptr<const StateEngine>
+      engine;  // null if there are no stores; shared with the builder that was told it
 
   // Kafka Streams' text form, and the same as JSON.
   [[nodiscard]] std::string describe() const;

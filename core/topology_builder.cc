@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kLongestTopicName = 249;
 
 bool is_legal_topic_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-';
 }
 
 // Returns what is wrong with a name of a topic or store, or nothing.
@@ -120,7 +121,9 @@ void TopologyBuilder::copartition(const std::vector<NodeIndex>& nodes, const std
   copartitions_.push_back({nodes, node_name, where});
 }
 
-void TopologyBuilder::problem(const std::string& what, const Location& where) { problems_.push_back({what, where}); }
+void TopologyBuilder::problem(const std::string& what, const Location& where) {
+  problems_.push_back({what, where});
+}
 
 std::set<TopicName> TopologyBuilder::sources_of(NodeIndex node) const {
   std::set<TopicName> topics;
@@ -149,13 +152,14 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
                           node.where});
     }
     if (node.name.empty()) problems.push_back({"a node has an empty name", node.where});
-    if (!node.make) problems.push_back({fmt::format("node '{}' has nothing that makes it", node.name), node.where});
+    if (!node.make)
+      problems.push_back({fmt::format("node '{}' has nothing that makes it", node.name), node.where});
     if (node.kind == NodeKind::kSource && node.topics.empty()) {
       problems.push_back({fmt::format("source '{}' reads no topic", node.name), node.where});
     }
     if (node.kind == NodeKind::kSink && !node.children.empty()) {
-      problems.push_back({fmt::format("node '{}' takes records from the sink '{}'", nodes_[node.children[0]].name,
-                                      node.name),
+      problems.push_back({fmt::format("node '{}' takes records from the sink '{}'",
+                                      nodes_[node.children[0]].name, node.name),
                           nodes_[node.children[0]].where});
     }
     has_source |= node.kind == NodeKind::kSource;
@@ -165,24 +169,27 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
       }
       if (node.kind != NodeKind::kSource) continue;
       if (const auto [first, fresh] = claimed.emplace(topic, index); !fresh) {
-        problems.push_back({fmt::format("the topic '{}' is read by two sources, '{}' and '{}': read it once and use the "
-                                        "stream or table twice",
-                                        topic.name, nodes_[first->second].name, node.name),
-                            node.where});
+        problems.push_back(
+            {fmt::format("the topic '{}' is read by two sources, '{}' and '{}': read it once and use the "
+                         "stream or table twice",
+                         topic.name, nodes_[first->second].name, node.name),
+             node.where});
       }
     }
     for (const std::string& store : node.stores) {
       const bool known = std::any_of(stores_.begin(), stores_.end(),
                                      [&](const StoreSpec& spec) { return spec.name == store; });
       if (!known) {
-        problems.push_back({fmt::format("node '{}' uses the store '{}', which was never added", node.name, store),
-                            node.where});
+        problems.push_back(
+            {fmt::format("node '{}' uses the store '{}', which was never added", node.name, store),
+             node.where});
       }
     }
   }
   if (!has_source) problems.push_back({"the topology reads no topic", where});
 
-  if (!stores_.empty() && engine_ == nullptr) problems.push_back({"stores were added without an engine", where});
+  if (!stores_.empty() && engine_ == nullptr)
+    problems.push_back({"stores were added without an engine", where});
   std::map<std::string, std::size_t> store_names;
   for (std::size_t i = 0; i < stores_.size(); ++i) {
     if (const std::string fault = fault_in_name(stores_[i].name); !fault.empty()) {
@@ -198,12 +205,13 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
   std::map<std::string, const RepartitionTopic*> repartition_names;
   for (const RepartitionTopic& topic : repartitions_) {
     if (topic.partitions && *topic.partitions < 1) {
-      problems.push_back({fmt::format("the repartition topic '{}' asks for {} partitions", topic.name, *topic.partitions),
-                          topic.where});
+      problems.push_back(
+          {fmt::format("the repartition topic '{}' asks for {} partitions", topic.name, *topic.partitions),
+           topic.where});
     }
     if (const auto [first, fresh] = repartition_names.emplace(topic.name, &topic); !fresh) {
-      problems.push_back({fmt::format("two repartition topics are called '{}' (the other at line {})", topic.name,
-                                      first->second->where.line()),
+      problems.push_back({fmt::format("two repartition topics are called '{}' (the other at line {})",
+                                      topic.name, first->second->where.line()),
                           topic.where});
     }
   }
@@ -214,7 +222,8 @@ std::vector<SubTopology> TopologyBuilder::sub_topologies() const {
   std::map<std::string, NodeIndex> first_user;
   for (NodeIndex index = 0; index < nodes_.size(); ++index) {
     for (const NodeIndex parent : nodes_[index].parents) sets.join(parent, index);
-    for (const std::string& store : nodes_[index].stores) sets.join(first_user.emplace(store, index).first->second, index);
+    for (const std::string& store : nodes_[index].stores)
+      sets.join(first_user.emplace(store, index).first->second, index);
   }
 
   std::map<std::size_t, SubTopology> parts;
@@ -245,7 +254,8 @@ absl::StatusOr<Topology> TopologyBuilder::build(const Location& where) const {
   std::vector<Problem> problems = problems_;
   check(problems, where);
   if (!problems.empty()) {
-    std::string message = fmt::format("the topology has {} problem{}:", problems.size(), problems.size() == 1 ? "" : "s");
+    std::string message =
+        fmt::format("the topology has {} problem{}:", problems.size(), problems.size() == 1 ? "" : "s");
     for (const Problem& problem : problems) {
       message += fmt::format("\n  {}:{}: {}", problem.where.file_name(), problem.where.line(), problem.what);
     }

@@ -26,7 +26,8 @@ class TopologyBuilder {
   NodeIndex add_source(std::string name, std::vector<TopicName> topics, ErrorPolicy on_error,
                        std::function<std::unique_ptr<Node>()> make, const Location& where);
   NodeIndex add_processor(std::string name, std::vector<NodeIndex> parents, std::vector<std::string> stores,
-                          ErrorPolicy on_error, std::function<std::unique_ptr<Node>()> make, const Location& where);
+                          ErrorPolicy on_error, std::function<std::unique_ptr<Node>()> make,
+                          const Location& where);
   // No topics: the sink decides per record.
   NodeIndex add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
                      std::function<std::unique_ptr<Node>()> make, const Location& where,

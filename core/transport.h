@@ -127,7 +127,8 @@ using TopicId = std::uint32_t;
 // A record to be written; borrowed for the call only.
 struct OutgoingRecord {
   TopicId topic = 0;
-  Partition partition = kAnyPartition;  // kAnyPartition: murmur2 of the key, as Java does; a null key goes anywhere
+  Partition partition =
+      kAnyPartition;  // kAnyPartition: murmur2 of the key, as Java does; a null key goes anywhere
   NullableBytes key;
   NullableBytes value;
   Timestamp timestamp = 0;
@@ -185,7 +186,7 @@ class Producer {
 
 struct TopicDescription {
   std::string name = {};
-  Partition partitions = 0;                    // 0: the topic does not exist
+  Partition partitions = 0;                        // 0: the topic does not exist
   std::map<std::string, std::string> config = {};  // as far as the broker tells; may be empty
 };
 
@@ -221,8 +222,10 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<Consumer>> make_consumer(const ConsumerOptions& options) = 0;
-  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<Producer>> make_producer(const ProducerOptions& options) = 0;
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<Consumer>> make_consumer(
+      const ConsumerOptions& options) = 0;
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<Producer>> make_producer(
+      const ProducerOptions& options) = 0;
   [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<Admin>> make_admin() = 0;
 };
 

@@ -208,7 +208,8 @@ void Worker::become_member() {
   }
   if (stop_requested_.load(std::memory_order_acquire)) return begin_closing();
   if (state() == WorkerState::kStarting) {
-    if (const absl::Status joined = consumer_->subscribe(tasks_topic(options_.application_id)); !joined.ok()) {
+    if (const absl::Status joined = consumer_->subscribe(tasks_topic(options_.application_id));
+        !joined.ok()) {
       return fail(joined);
     }
     state_ = WorkerState::kRebalancing;
@@ -243,9 +244,11 @@ void Worker::take_event(const ConsumerEvent& event) {
     return;
   }
   const auto& error = std::get<ConsumerError>(event);
-  const std::string place =
-      error.where.topic.empty() ? "" : fmt::format(": topic={} partition={}", error.where.topic, error.where.partition);
-  if (class_of(error.status) == ErrorClass::kFatal) return fail(with_context(error.status, "the consumer failed" + place));
+  const std::string place = error.where.topic.empty() ? ""
+                                                      : fmt::format(": topic={} partition={}",
+                                                                    error.where.topic, error.where.partition);
+  if (class_of(error.status) == ErrorClass::kFatal)
+    return fail(with_context(error.status, "the consumer failed" + place));
   log(LogLevel::kWarning, message_of(error.status) + place);
 }
 
@@ -260,7 +263,8 @@ bool Worker::rebalance() {
       break;
     case RebalanceEvent::Kind::kRevoked: {
       activity_ = "committing before tasks are given back";
-      const bool dirty = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
+      const bool dirty =
+          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
       if (dirty) {
         start_commit();
         return true;
@@ -291,12 +295,14 @@ void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
   for (const TopicPartition& token : tokens) {
     const auto index = static_cast<std::size_t>(token.partition);
     if (index >= plan_.tasks.size()) {
-      return fail(fatal_error(fmt::format("the group assigned token {} of {}, but the topology has {} tasks: another member "
-                                          "runs another topology under this application id",
-                                          token.partition, token.topic, plan_.tasks.size())));
+      return fail(fatal_error(
+          fmt::format("the group assigned token {} of {}, but the topology has {} tasks: another member "
+                      "runs another topology under this application id",
+                      token.partition, token.topic, plan_.tasks.size())));
     }
-    openings_[token.partition] = std::make_unique<TaskOpening>(topology_, plan_.tasks[index], options_, environment_,
-                                                               *consumer_, *(restore_consumer_ ? restore_consumer_ : consumer_));
+    openings_[token.partition] =
+        std::make_unique<TaskOpening>(topology_, plan_.tasks[index], options_, environment_, *consumer_,
+                                      *(restore_consumer_ ? restore_consumer_ : consumer_));
     log(LogLevel::kInfo, fmt::format("opening task {}", plan_.tasks[index].id.name()));
   }
   if (!openings_.empty() || tasks_.empty()) state_ = WorkerState::kRebalancing;
@@ -381,7 +387,8 @@ bool Worker::commit_due() const {
     dirty |= task->dirty();
     if (TaskStore* store = task->task_store(); store != nullptr) uncommitted += store->uncommitted_bytes();
   }
-  return dirty && (now - last_commit_ >= options_.commit_interval || uncommitted >= options_.uncommitted_bytes_max);
+  return dirty &&
+         (now - last_commit_ >= options_.commit_interval || uncommitted >= options_.uncommitted_bytes_max);
 }
 
 void Worker::start_commit() {
@@ -467,7 +474,8 @@ void Worker::reopen_all() {
 
 void Worker::begin_closing() {
   state_ = WorkerState::kStopping;
-  const bool dirty = std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
+  const bool dirty =
+      std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
   if (dirty && stage_ == Stage::kMember) {
     activity_ = "committing before the end";
     return start_commit();
@@ -528,7 +536,8 @@ void Worker::publish() {
   }
   constexpr auto kRelaxed = std::memory_order_relaxed;
   metrics_.records_processed.store(total.processed, kRelaxed);
-  for (std::size_t i = 0; i < kDropReasons; ++i) metrics_.records_dropped[i].store(total.dropped[i], kRelaxed);
+  for (std::size_t i = 0; i < kDropReasons; ++i)
+    metrics_.records_dropped[i].store(total.dropped[i], kRelaxed);
   metrics_.dead_letters.store(total.dead_letters, kRelaxed);
   metrics_.tasks.store(tasks_.size(), kRelaxed);
   metrics_.lag.store(lag, kRelaxed);

@@ -32,7 +32,7 @@ enum class WorkerState {
   kRunning,      // all its tasks process records
   kStopping,     // commits and leaves
   kStopped,
-  kFailed,       // see failure()
+  kFailed,  // see failure()
 };
 [[nodiscard]] std::string_view name_of(WorkerState state);
 

@@ -34,7 +34,8 @@ struct WorkerOptions {
   // Records kept per partition between the client and the task.
   std::size_t buffered_records = 1000;
   std::string state_directory = {};  // tasks have folders below it
-  std::shared_ptr<StateResources> resources = {};  // shared by the workers of a process; null if there is no store
+  std::shared_ptr<StateResources> resources =
+      {};  // shared by the workers of a process; null if there is no store
   // Uncommitted state above which a commit comes early.
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
   Duration session_timeout{45'000};

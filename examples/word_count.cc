@@ -85,8 +85,10 @@ int main(int argc, char** argv) {
   cli.add_option("--guarantee", guarantee, "at_least_once or exactly_once")
       ->capture_default_str()
       ->check(CLI::IsMember({"at_least_once", "exactly_once"}));
-  cli.add_option("--commit-interval-ms", commit_interval_ms, "default: 30000, exactly once 100")->check(CLI::PositiveNumber);
-  cli.add_option("--session-timeout-ms", session_timeout_ms, "after which the group gives up a silent process")
+  cli.add_option("--commit-interval-ms", commit_interval_ms, "default: 30000, exactly once 100")
+      ->check(CLI::PositiveNumber);
+  cli.add_option("--session-timeout-ms", session_timeout_ms,
+                 "after which the group gives up a silent process")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   cli.add_option("--workers", config.workers, "threads")->capture_default_str()->check(CLI::Range(1, 64));

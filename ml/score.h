@@ -78,8 +78,8 @@ class ScoreNode final : public UnaryNode<K, V, K, ScoredBy<ScoreTaker, V>> {
   void accept(const Record<K, V>& record) override {
     const auto row = this->ask_user(row_, record);
     if (!row) return;
-    const absl::Status scored =
-        model_->predict_row(std::span<const float>(std::ranges::data(*row), std::ranges::size(*row)), scores_);
+    const absl::Status scored = model_->predict_row(
+        std::span<const float>(std::ranges::data(*row), std::ranges::size(*row)), scores_);
     const std::string fault = scored.ok() ? fault_in(scores_) : std::string(scored.message());
     if (!fault.empty()) {
       this->context().failed(*this, DropReason::kFailed, "model " + model_->name() + ": " + fault);

@@ -45,7 +45,7 @@ class Database {
 
 // Opens the database in `directory`, or makes it. Unavailable (retriable) if somebody has it open.
 // `resources` must come from make_state_resources.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(const std::string& directory,
-                                                                     std::shared_ptr<StateResources> resources);
+[[nodiscard]] absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(
+    const std::string& directory, std::shared_ptr<StateResources> resources);
 
 }  // namespace weir

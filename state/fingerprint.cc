@@ -51,7 +51,8 @@ absl::Status check_fingerprints(const Fingerprints& stored, std::span<const Stor
   }
   if (differences.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      fmt::format("the state on disk was made by another version of the program: {}. Give a changed store another name, or "
+      fmt::format("the state on disk was made by another version of the program: {}. Give a changed store "
+                  "another name, or "
                   "reset the application",
                   differences));
 }

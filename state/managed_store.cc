@@ -10,7 +10,8 @@
 
 namespace weir {
 
-ManagedStore::ManagedStore(StoreContext context, std::size_t row_bytes, std::optional<std::size_t> cache_bytes)
+ManagedStore::ManagedStore(StoreContext context, std::size_t row_bytes,
+                           std::optional<std::size_t> cache_bytes)
     : spec_(std::move(context.spec)),
       bytes_(context.bytes),
       resources_(std::move(context.resources)),
@@ -37,11 +38,13 @@ absl::Status ManagedStore::encode(ChangelogWriter& changelog) {
       encode_value(slot, row_buffer_);
       const BytesView value = BytesView(row_buffer_).substr(kRowHeader);
       bytes_->put(key, row_buffer_);
-      if (spec_.logged) changelog.append(spec_, changelog_key(key, key_buffer_), value, overlay_.timestamp(slot));
+      if (spec_.logged)
+        changelog.append(spec_, changelog_key(key, key_buffer_), value, overlay_.timestamp(slot));
       overlay_.set_value_bytes(slot, value.size());
     } else if (!overlay_.known_absent(slot)) {
       bytes_->erase(key);
-      if (spec_.logged) changelog.append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
+      if (spec_.logged)
+        changelog.append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
     }
   }
   overlay_.mark_encoded();
@@ -67,8 +70,8 @@ absl::Status ManagedStore::stage_restore(std::span<const RawRecord> records) {
   for (const RawRecord& record : records) {
     if (!record.key) continue;
     if (const auto key = store_key(*record.key, /*look=*/true, key_buffer_); !key.ok()) {
-      return absl::DataLossError(fmt::format("changelog of store '{}', offset {}: {}", spec_.name, record.offset,
-                                             message_of(key.status())));
+      return absl::DataLossError(fmt::format("changelog of store '{}', offset {}: {}", spec_.name,
+                                             record.offset, message_of(key.status())));
     }
   }
   for (const RawRecord& record : records) {
@@ -160,8 +163,8 @@ MergedCursor ManagedStore::merge(const ByteRange& range, std::shared_ptr<const K
   std::vector<MergedCursor::Uncommitted> uncommitted;
   if (overlay_.has_uncommitted()) {
     overlay_.visit_uncommitted(range, filter.get(), [&](Slot slot) {
-      uncommitted.push_back({Bytes(overlay_.key(slot)),
-                             overlay_.present(slot) ? snapshot(slot) : MergedCursor::kDeleted});
+      uncommitted.push_back(
+          {Bytes(overlay_.key(slot)), overlay_.present(slot) ? snapshot(slot) : MergedCursor::kDeleted});
     });
   }
   return MergedCursor(bytes_->range(range), std::move(uncommitted), std::move(filter), direction);

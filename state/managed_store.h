@@ -97,7 +97,8 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   [[nodiscard]] virtual BytesView changelog_key(BytesView key, Bytes& buffer) const;
   // Returns the byte store's key for one of the changelog; null if the entry is not to be kept. Called first for all
   // records of a batch with `look` true, so that a kind can find out what time it is.
-  [[nodiscard]] virtual absl::StatusOr<NullableBytes> store_key(BytesView changelog_key, bool look, Bytes& buffer);
+  [[nodiscard]] virtual absl::StatusOr<NullableBytes> store_key(BytesView changelog_key, bool look,
+                                                                Bytes& buffer);
   // Stages what follows from a commit beside its entries.
   virtual void encode_rest() {}
   // The staged batch was applied.

@@ -94,9 +94,13 @@ class BtreeStore final : public MemoryStore {
   std::uint64_t approximate_size() const override { return entries_->size(); }
   std::uint64_t approximate_bytes() const override { return bytes_; }
 
-  void put(BytesView key, BytesView value) override { staged_.push_back({Deed::kPut, Bytes(key), Bytes(value)}); }
+  void put(BytesView key, BytesView value) override {
+    staged_.push_back({Deed::kPut, Bytes(key), Bytes(value)});
+  }
   void erase(BytesView key) override { staged_.push_back({Deed::kErase, Bytes(key), std::nullopt}); }
-  void erase_range(const ByteRange& range) override { staged_.push_back({Deed::kEraseRange, range.from, range.until}); }
+  void erase_range(const ByteRange& range) override {
+    staged_.push_back({Deed::kEraseRange, range.from, range.until});
+  }
 
   void apply() override {
     if (staged_.empty()) return;

@@ -12,7 +12,8 @@ MergedCursor::MergedCursor(std::unique_ptr<ByteCursor> committed, std::vector<Un
       direction_(direction) {}
 
 const MergedCursor::Uncommitted& MergedCursor::front() const {
-  return direction_ == Direction::kForward ? uncommitted_[taken_] : uncommitted_[uncommitted_.size() - 1 - taken_];
+  return direction_ == Direction::kForward ? uncommitted_[taken_]
+                                           : uncommitted_[uncommitted_.size() - 1 - taken_];
 }
 
 void MergedCursor::step_committed() {
@@ -91,7 +92,9 @@ bool MergedCursor::next() {
   return committed_left_;
 }
 
-BytesView MergedCursor::key() const { return at_ == At::kUncommitted ? BytesView(front().key) : committed_->key(); }
+BytesView MergedCursor::key() const {
+  return at_ == At::kUncommitted ? BytesView(front().key) : committed_->key();
+}
 
 std::optional<std::uint32_t> MergedCursor::uncommitted_row() const {
   if (at_ == At::kUncommitted) return front().row;

@@ -41,9 +41,10 @@ Bytes encode_meta(const TaskMeta& meta) {
 
 absl::StatusOr<TaskMeta> decode_meta(BytesView bytes) {
   if (bytes.empty() || bytes[0] != kVersion) {
-    return absl::DataLossError(bytes.empty() ? std::string("task meta is empty")
-                                             : fmt::format("task meta has version {}, this program reads {}",
-                                                           static_cast<int>(bytes[0]), static_cast<int>(kVersion)));
+    return absl::DataLossError(bytes.empty()
+                                   ? std::string("task meta is empty")
+                                   : fmt::format("task meta has version {}, this program reads {}",
+                                                 static_cast<int>(bytes[0]), static_cast<int>(kVersion)));
   }
   ByteReader reader(bytes.substr(1));
   TaskMeta meta;

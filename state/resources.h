@@ -33,6 +33,7 @@ class SharedResources : public StateResources {
   std::atomic<std::size_t> open_stores_{0};
 };
 
-[[nodiscard]] absl::StatusOr<std::shared_ptr<SharedResources>> make_state_resources(const StateLimits& limits);
+[[nodiscard]] absl::StatusOr<std::shared_ptr<SharedResources>> make_state_resources(
+    const StateLimits& limits);
 
 }  // namespace weir

@@ -119,7 +119,8 @@ absl::Status TaskStores::open(const std::string& directory, std::span<const Stor
   std::set<std::string> names;
   bool persistent = false;
   for (const StoreSpec& spec : specs) {
-    if (spec.name.empty()) return absl::InvalidArgumentError(fmt::format("a store of task {} has no name", task_));
+    if (spec.name.empty())
+      return absl::InvalidArgumentError(fmt::format("a store of task {} has no name", task_));
     if (!names.insert(spec.name).second) {
       return absl::InvalidArgumentError(fmt::format("task {} has two stores named '{}'", task_, spec.name));
     }
@@ -188,7 +189,8 @@ absl::Status TaskStores::open_database(const std::string& directory, std::span<c
     const bool logged = changelog == fingerprint.end() || changelog->second != "none";
     if (wanted.contains(name) || (!logged && !in_memory_.contains(name))) {
       if (database_->store(name) == nullptr) {
-        return absl::DataLossError(fmt::format("{} lists the store '{}' but does not hold it", directory, name));
+        return absl::DataLossError(
+            fmt::format("{} lists the store '{}' but does not hold it", directory, name));
       }
       kept[name] = fingerprint;
     } else {

@@ -32,13 +32,15 @@ struct EmitOptions {
 
 template <class V>
 class TypedStore : public ManagedStore {
-  static_assert(Serializable<V>,
-                "a store needs to turn its values into bytes: specialise weir::Serde<V> (see weir/core/serde.h); for a "
-                "value that may be missing store the value itself and erase it when it is gone");
+  static_assert(
+      Serializable<V>,
+      "a store needs to turn its values into bytes: specialise weir::Serde<V> (see weir/core/serde.h); for a "
+      "value that may be missing store the value itself and erase it when it is gone");
   static_assert(Owning<V>, "a store keeps its values: use a type that owns its memory, such as std::string");
-  static_assert(std::copyable<V> && std::default_initializable<V>,
-                "a store's values must be copyable, because cursors own a snapshot, and default-constructible, because "
-                "they are decoded into");
+  static_assert(
+      std::copyable<V> && std::default_initializable<V>,
+      "a store's values must be copyable, because cursors own a snapshot, and default-constructible, because "
+      "they are decoded into");
 
  public:
   using Row = Timestamped<V>;
@@ -56,8 +58,8 @@ class TypedStore : public ManagedStore {
       : ManagedStore(std::move(context), sizeof(std::optional<Row>), cache_bytes) {}
 
   // Calls the listener with what changed; `key` is the byte store's.
-  virtual void emit(BytesView key, const Row* now, const Row* before, Timestamp timestamp, const Headers& headers,
-                    const Origin& origin) = 0;
+  virtual void emit(BytesView key, const Row* now, const Row* before, Timestamp timestamp,
+                    const Headers& headers, const Origin& origin) = 0;
 
   void enable_emission(EmitOptions options) {
     emission_ = std::make_unique<Emission>();
@@ -84,7 +86,8 @@ class TypedStore : public ManagedStore {
 
   void erase_row(BytesView key, Timestamp timestamp, const RecordInfo* cause) {
     const Slot slot = slot_to_write(key);
-    if (!rows_[slot] && overlay().clean(slot) && overlay().known_absent(slot)) return;  // there is nothing to erase
+    if (!rows_[slot] && overlay().clean(slot) && overlay().known_absent(slot))
+      return;  // there is nothing to erase
     rows_[slot].reset();
     written(slot, timestamp, cause);
   }
@@ -122,7 +125,8 @@ class TypedStore : public ManagedStore {
     std::optional<Row>& operator[](Slot slot) { return chunks_[slot / kChunk][slot % kChunk]; }
     const std::optional<Row>& operator[](Slot slot) const { return chunks_[slot / kChunk][slot % kChunk]; }
     void reach(Slot slot) {
-      while (chunks_.size() <= slot / kChunk) chunks_.push_back(std::make_unique<std::optional<Row>[]>(kChunk));
+      while (chunks_.size() <= slot / kChunk)
+        chunks_.push_back(std::make_unique<std::optional<Row>[]>(kChunk));
     }
 
    private:
@@ -273,8 +277,8 @@ bool TypedStore<V>::emit_pending() {
       if (!(update.known ? update.existed : read(key, row_bytes_))) continue;
     }
     any = true;
-    emit(key, now ? &*now : nullptr, update.before ? &*update.before : nullptr, update.timestamp, update.headers,
-         update.origin);
+    emit(key, now ? &*now : nullptr, update.before ? &*update.before : nullptr, update.timestamp,
+         update.headers, update.origin);
   }
   return any;
 }

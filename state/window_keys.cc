@@ -47,7 +47,7 @@ class OneKeyFilter final : public KeyFilter {
   }
 
   const std::size_t size_;
-  Bytes low_;   // the first and the last key that count, without the bucket
+  Bytes low_;  // the first and the last key that count, without the bucket
   Bytes high_;
 };
 
@@ -101,7 +101,8 @@ absl::StatusOr<WindowKey> split_window_changelog_key(BytesView bytes) {
   const auto sequence = get_big_endian<std::uint32_t>(bytes.data() + key_size + kStartBytes);
   if (start < 0) return absl::DataLossError(fmt::format("a window starts at {}", start));
   if (sequence != 0) {
-    return absl::DataLossError(fmt::format("a window has sequence number {}; this store keeps no duplicates", sequence));
+    return absl::DataLossError(
+        fmt::format("a window has sequence number {}; this store keeps no duplicates", sequence));
   }
   return WindowKey{bytes.substr(0, key_size), start};
 }
@@ -126,7 +127,8 @@ WindowWalk walk_all(const WindowClock& clock, Timestamp from, Timestamp to) {
   WindowWalk walk;
   put_big_endian(clock.bucket_of(from), walk.range.from);
   // One beyond the last bucket cannot overflow unless buckets are one millisecond wide and time ends.
-  if (clock.bucket_of(to) < kLastTimestamp) put_big_endian(clock.bucket_of(to) + 1, walk.range.until.emplace());
+  if (clock.bucket_of(to) < kLastTimestamp)
+    put_big_endian(clock.bucket_of(to) + 1, walk.range.until.emplace());
   walk.filter = std::make_shared<StartFilter>(from, to);
   return walk;
 }

@@ -68,8 +68,10 @@ void window(weir::StreamBuilder& builder, const Run& run) {
 
 const std::map<std::string, std::function<void(weir::StreamBuilder&, const Run&)>> kWorkloads = {
     {"stateless", stateless},
-    {"count", [](weir::StreamBuilder& builder, const Run& run) { count(builder, run, weir::Emit::kOnCommit); }},
-    {"count-nocache", [](weir::StreamBuilder& builder, const Run& run) { count(builder, run, weir::Emit::kEveryUpdate); }},
+    {"count",
+     [](weir::StreamBuilder& builder, const Run& run) { count(builder, run, weir::Emit::kOnCommit); }},
+    {"count-nocache",
+     [](weir::StreamBuilder& builder, const Run& run) { count(builder, run, weir::Emit::kEveryUpdate); }},
     {"window", window},
 };
 
@@ -89,7 +91,9 @@ absl::Status make_output(weir::Transport& transport, const Run& run) {
   const auto described = await(**admin, (*admin)->describe_topics({run.input}));
   if (!described.ok()) return described.status();
   if (described->front().partitions == 0) return absl::NotFoundError("there is no topic " + run.input);
-  return await(**admin, (*admin)->create_topics({{.name = run.output, .partitions = described->front().partitions}})).status();
+  return await(**admin,
+               (*admin)->create_topics({{.name = run.output, .partitions = described->front().partitions}}))
+      .status();
 }
 
 double cpu_seconds() {
@@ -139,13 +143,16 @@ absl::Status measure(const Run& run) {
 
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const auto records = static_cast<double>(run.records);
-  fmt::print("weir {} eos={} threads={} n={} wall={:.2f}s rate={:.0f}/s cpu_us_per_rec={:.3f}\n", run.workload,
-             run.exactly_once, run.workers, run.records, wall, records / wall, cpu_seconds() * 1e6 / records);
+  fmt::print("weir {} eos={} threads={} n={} wall={:.2f}s rate={:.0f}/s cpu_us_per_rec={:.3f}\n",
+             run.workload, run.exactly_once, run.workers, run.records, wall, records / wall,
+             cpu_seconds() * 1e6 / records);
   return absl::OkStatus();
 }
 
 int usage(const std::string& fault) {
-  fmt::print(stderr, "weir_peer: {}\nusage: weir_peer WORKLOAD INPUT_TOPIC BOOTSTRAP RECORDS [alos|eos] [WORKERS]\nworkloads:",
+  fmt::print(stderr,
+             "weir_peer: {}\nusage: weir_peer WORKLOAD INPUT_TOPIC BOOTSTRAP RECORDS [alos|eos] "
+             "[WORKERS]\nworkloads:",
              fault);
   for (const auto& [name, build] : kWorkloads) fmt::print(stderr, " {}", name);
   fmt::print(stderr, "\n");
@@ -166,14 +173,17 @@ int main(int argc, char** argv) {
   run.workload = argv[1];
   run.input = argv[2];
   run.bootstrap = argv[3];
-  if (!kWorkloads.contains(run.workload)) return usage(fmt::format("there is no workload '{}'", run.workload));
+  if (!kWorkloads.contains(run.workload))
+    return usage(fmt::format("there is no workload '{}'", run.workload));
   if (!parse(argv[4], run.records)) return usage(fmt::format("'{}' is no number of records", argv[4]));
   if (argc > 5) {
     const std::string guarantee = argv[5];
-    if (guarantee != "alos" && guarantee != "eos") return usage(fmt::format("'{}' is neither alos nor eos", guarantee));
+    if (guarantee != "alos" && guarantee != "eos")
+      return usage(fmt::format("'{}' is neither alos nor eos", guarantee));
     run.exactly_once = guarantee == "eos";
   }
-  if (argc > 6 && !parse(argv[6], run.workers)) return usage(fmt::format("'{}' is no number of workers", argv[6]));
+  if (argc > 6 && !parse(argv[6], run.workers))
+    return usage(fmt::format("'{}' is no number of workers", argv[6]));
   run.output = run.input + "-weir-" + run.workload;
   const absl::Status status = measure(run);
   if (status.ok()) return 0;

@@ -19,7 +19,8 @@ auto await(const Start& start, const Serve& serve) -> decltype(start().take()) {
   while (true) {
     auto pending = start();
     while (!pending.ready()) {
-      if (std::chrono::steady_clock::now() > deadline) return absl::DeadlineExceededError("the broker does not answer");
+      if (std::chrono::steady_clock::now() > deadline)
+        return absl::DeadlineExceededError("the broker does not answer");
       serve();
       if (!pending.ready()) std::this_thread::sleep_for(kPause);
     }
@@ -43,11 +44,13 @@ auto await(weir::Admin& admin, const Start& start) {
   return await(start, [&] { admin.poll(); });
 }
 
-absl::StatusOr<std::vector<weir::TopicPartition>> all_partitions(weir::Transport& transport, const std::string& topic) {
+absl::StatusOr<std::vector<weir::TopicPartition>> all_partitions(weir::Transport& transport,
+                                                                 const std::string& topic) {
   const auto count = partitions_of(transport, topic);
   if (!count.ok()) return count.status();
   std::vector<weir::TopicPartition> partitions;
-  for (weir::Partition partition = 0; partition < *count; ++partition) partitions.push_back({topic, partition});
+  for (weir::Partition partition = 0; partition < *count; ++partition)
+    partitions.push_back({topic, partition});
   return partitions;
 }
 
@@ -77,7 +80,8 @@ absl::Status read_topic(weir::Transport& transport, const std::string& topic,
   if (!ranges.ok()) return ranges.status();
 
   std::vector<weir::PartitionOffset> starts;
-  for (std::size_t i = 0; i < partitions->size(); ++i) starts.push_back({(*partitions)[i], (*ranges)[i].begin, ""});
+  for (std::size_t i = 0; i < partitions->size(); ++i)
+    starts.push_back({(*partitions)[i], (*ranges)[i].begin, ""});
   auto readers = (*consumer)->assign(starts);
   if (!readers.ok()) return readers.status();
   std::vector<weir::RawRecord> records;
@@ -91,7 +95,8 @@ absl::Status read_topic(weir::Transport& transport, const std::string& topic,
       if ((*readers)[i]->fetch(1000, records) > 0) {
         deadline = std::chrono::steady_clock::now() + kPatience;
       } else {
-        if (std::chrono::steady_clock::now() > deadline) return absl::DeadlineExceededError("cannot read " + topic);
+        if (std::chrono::steady_clock::now() > deadline)
+          return absl::DeadlineExceededError("cannot read " + topic);
         (*consumer)->wait(weir::Duration{10});
       }
       for (const weir::RawRecord& record : records) take(record);
@@ -108,11 +113,13 @@ absl::StatusOr<std::uint64_t> records_in(weir::Transport& transport, const std::
   const auto ranges = await(**consumer, [&] { return (*consumer)->offset_ranges(*partitions); });
   if (!ranges.ok()) return ranges.status();
   std::uint64_t records = 0;
-  for (const weir::OffsetRange& range : *ranges) records += static_cast<std::uint64_t>(range.end - range.begin);
+  for (const weir::OffsetRange& range : *ranges)
+    records += static_cast<std::uint64_t>(range.end - range.begin);
   return records;
 }
 
-absl::StatusOr<std::unique_ptr<GroupProgress>> GroupProgress::of(weir::Transport& transport, const std::string& group,
+absl::StatusOr<std::unique_ptr<GroupProgress>> GroupProgress::of(weir::Transport& transport,
+                                                                 const std::string& group,
                                                                  const std::string& topic) {
   auto partitions = all_partitions(transport, topic);
   if (!partitions.ok()) return partitions.status();

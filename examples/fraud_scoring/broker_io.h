@@ -18,7 +18,8 @@ namespace fraud {
 [[nodiscard]] absl::Status make_topics(weir::Transport& transport, const std::vector<weir::NewTopic>& topics);
 
 // Returns how many partitions a topic has; 0 if it does not exist.
-[[nodiscard]] absl::StatusOr<weir::Partition> partitions_of(weir::Transport& transport, const std::string& topic);
+[[nodiscard]] absl::StatusOr<weir::Partition> partitions_of(weir::Transport& transport,
+                                                            const std::string& topic);
 
 // Reads a topic from its beginning to the end it has now, committed records only.
 [[nodiscard]] absl::Status read_topic(weir::Transport& transport, const std::string& topic,

@@ -37,8 +37,8 @@ Features features_of(const Transaction& purchase, weir::Timestamp time, const Ca
                      const std::optional<CardProfile>& profile) {
   const Sum minute = sum_over(history, time, kMinute);
   const Sum hour = sum_over(history, time, kHour);
-  const bool known_merchant =
-      std::find(history.merchants.begin(), history.merchants.end(), purchase.merchant) != history.merchants.end();
+  const bool known_merchant = std::find(history.merchants.begin(), history.merchants.end(),
+                                        purchase.merchant) != history.merchants.end();
   const auto amount = static_cast<float>(purchase.amount);
   Features row;
   row[0] = amount;
@@ -49,7 +49,8 @@ Features features_of(const Transaction& purchase, weir::Timestamp time, const Ca
   row[5] = static_cast<float>(hour.total);
   row[6] = hour.mean();
   row[7] = amount / hour.mean();
-  row[8] = history.last_time == weir::kNoTimestamp ? kUnknown : static_cast<float>(time - history.last_time) / 1000.0F;
+  row[8] = history.last_time == weir::kNoTimestamp ? kUnknown
+                                                   : static_cast<float>(time - history.last_time) / 1000.0F;
   row[9] = known_merchant ? 0.0F : 1.0F;
   row[10] = purchase.card_present ? 1.0F : 0.0F;
   row[11] = profile ? (profile->country == purchase.country ? 0.0F : 1.0F) : kUnknown;
@@ -62,20 +63,22 @@ Features features_of(const Transaction& purchase, weir::Timestamp time, const Ca
 
 void remember(CardHistory& history, const Transaction& purchase, weir::Timestamp time) {
   auto& purchases = history.last_hour;
-  const auto place = std::upper_bound(purchases.begin(), purchases.end(), time,
-                                      [](weir::Timestamp t, const CardHistory::Purchase& other) { return t < other.time; });
+  const auto place =
+      std::upper_bound(purchases.begin(), purchases.end(), time,
+                       [](weir::Timestamp t, const CardHistory::Purchase& other) { return t < other.time; });
   purchases.insert(place, {time, purchase.amount});
   history.last_time = std::max(history.last_time, time);
   const weir::Timestamp oldest = history.last_time - kHour;
-  const auto first_kept =
-      std::find_if(purchases.begin(), purchases.end(), [oldest](const auto& other) { return other.time > oldest; });
+  const auto first_kept = std::find_if(purchases.begin(), purchases.end(),
+                                       [oldest](const auto& other) { return other.time > oldest; });
   purchases.erase(purchases.begin(), first_kept);
   if (purchases.size() > kMostPurchases) {
     purchases.erase(purchases.begin(), purchases.end() - static_cast<std::ptrdiff_t>(kMostPurchases));
   }
 
   auto& merchants = history.merchants;
-  if (const auto known = std::find(merchants.begin(), merchants.end(), purchase.merchant); known != merchants.end()) {
+  if (const auto known = std::find(merchants.begin(), merchants.end(), purchase.merchant);
+      known != merchants.end()) {
     std::rotate(known, known + 1, merchants.end());
     return;
   }

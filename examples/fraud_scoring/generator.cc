@@ -64,17 +64,22 @@ void Generator::plan(Event event) {
 void Generator::plan_honest() {
   honest_time_ += static_cast<weir::Timestamp>(-kMeanGap * std::log(1 - uniform(0, 1))) + 1;
   const double place = uniform(0, pace_sums_.back());
-  const auto index = static_cast<std::size_t>(
-      std::upper_bound(pace_sums_.begin(), pace_sums_.end(), place) - pace_sums_.begin());
+  const auto index = static_cast<std::size_t>(std::upper_bound(pace_sums_.begin(), pace_sums_.end(), place) -
+                                              pace_sums_.begin());
   Card& card = cards_[std::min(index, cards_.size() - 1)];
   if (card.away_until < honest_time_ && chance(0.002)) {
     card.away_until = honest_time_ + static_cast<weir::Timestamp>(uniform(6, 120)) * kHour;
     card.away_country = foreign_country(card);
   }
   const bool away = card.away_until > honest_time_;
-  Event event{honest_time_, 0, index, "", amount_around(card.profile.usual_amount),
+  Event event{honest_time_,
+              0,
+              index,
+              "",
+              amount_around(card.profile.usual_amount),
               away ? card.away_country : card.profile.country,
-              card.merchants[static_cast<std::size_t>(pick(static_cast<int>(card.merchants.size())))], chance(0.65)};
+              card.merchants[static_cast<std::size_t>(pick(static_cast<int>(card.merchants.size())))],
+              chance(0.65)};
   if (away || chance(0.05)) event.merchant = pick(kMerchants);
   if (chance(0.01)) event.amount = std::round(event.amount * uniform(3, 9));
   plan(event);
@@ -84,7 +89,8 @@ void Generator::plan_honest() {
     event.amount = amount_around(card.profile.usual_amount);
     plan(event);
   }
-  if (chance(options_.fraud_share)) plan_fraud(index, honest_time_ + static_cast<weir::Timestamp>(uniform(1, 6) * kHour));
+  if (chance(options_.fraud_share))
+    plan_fraud(index, honest_time_ + static_cast<weir::Timestamp>(uniform(1, 6) * kHour));
 }
 
 void Generator::plan_fraud(std::size_t index, weir::Timestamp time) {
@@ -94,14 +100,14 @@ void Generator::plan_fraud(std::size_t index, weir::Timestamp time) {
       const int tests = 2 + pick(3);
       for (int i = 0; i < tests; ++i) {
         time += static_cast<weir::Timestamp>(uniform(3, 40)) * kSecond;
-        plan({time, 0, index, "test-then-spend", std::round(uniform(0.5, 4) * 100) / 100, card.profile.country,
-              pick(kMerchants), false});
+        plan({time, 0, index, "test-then-spend", std::round(uniform(0.5, 4) * 100) / 100,
+              card.profile.country, pick(kMerchants), false});
       }
       const int big = 1 + pick(3);
       for (int i = 0; i < big; ++i) {
         time += static_cast<weir::Timestamp>(uniform(10, 120)) * kSecond;
-        plan({time, 0, index, "test-then-spend", std::round(card.profile.usual_amount * uniform(4, 15)), card.profile.country,
-              pick(kMerchants), false});
+        plan({time, 0, index, "test-then-spend", std::round(card.profile.usual_amount * uniform(4, 15)),
+              card.profile.country, pick(kMerchants), false});
       }
       break;
     }
@@ -116,8 +122,8 @@ void Generator::plan_fraud(std::size_t index, weir::Timestamp time) {
       break;
     }
     default:
-      plan({time, 0, index, "big-ticket", std::round(card.profile.usual_amount * uniform(8, 20)), card.profile.country,
-            pick(kMerchants), chance(0.2)});
+      plan({time, 0, index, "big-ticket", std::round(card.profile.usual_amount * uniform(8, 20)),
+            card.profile.country, pick(kMerchants), chance(0.2)});
   }
 }
 

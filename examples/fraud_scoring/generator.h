@@ -34,7 +34,7 @@ struct GeneratedRecord {
   std::string bytes;  // the value as it is written
   weir::Timestamp time = 0;
   std::string id;
-  std::string pattern;    // of a fraud
+  std::string pattern;  // of a fraud
   bool readable = true;
 };
 

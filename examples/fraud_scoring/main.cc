@@ -53,7 +53,9 @@ struct Options {
   [[nodiscard]] bool embedded() const { return bootstrap == "embedded:"; }
 };
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::string human_bytes(std::uint64_t bytes) {
   return bytes < 1'000'000 ? fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3)
@@ -72,7 +74,8 @@ absl::Status write_features(const Options& options) {
     const GeneratedRecord record = generator.next();
     if (!record.readable) continue;
     Transaction transaction;
-    if (absl::Status decoded = weir::Serde<Transaction>::decode(record.bytes, transaction); !decoded.ok()) return decoded;
+    if (absl::Status decoded = weir::Serde<Transaction>::decode(record.bytes, transaction); !decoded.ok())
+      return decoded;
     CardHistory& history = histories[record.card];
     for (const float value : features_of(transaction, record.time, history, profiles[record.card])) {
       out << (std::isnan(value) ? "" : fmt::format("{}", value)) << ',';
@@ -95,7 +98,8 @@ absl::Status prepare_topics(weir::Transport& transport, weir::Partition partitio
   return make_topics(transport, topics);
 }
 
-absl::Status generate(weir::Transport& transport, const GeneratorOptions& options, std::atomic<std::uint64_t>& written) {
+absl::Status generate(weir::Transport& transport, const GeneratorOptions& options,
+                      std::atomic<std::uint64_t>& written) {
   auto writer = TopicWriter::make(transport);
   if (!writer.ok()) return writer.status();
   Generator generator(options);
@@ -103,13 +107,16 @@ absl::Status generate(weir::Transport& transport, const GeneratorOptions& option
   for (const auto& [card, profile] : generator.profiles()) {
     bytes.clear();
     weir::Serde<CardProfile>::encode(profile, bytes);
-    if (absl::Status sent = (*writer)->write(kProfiles, card, bytes, options.start - 1); !sent.ok()) return sent;
+    if (absl::Status sent = (*writer)->write(kProfiles, card, bytes, options.start - 1); !sent.ok())
+      return sent;
   }
   // Profiles first: a transaction that finds none is scored without.
   if (absl::Status sent = (*writer)->finish(); !sent.ok()) return sent;
   while (generator.made() < options.transactions && !interrupted) {
     const GeneratedRecord record = generator.next();
-    if (absl::Status sent = (*writer)->write(kTransactions, record.card, record.bytes, record.time); !sent.ok()) return sent;
+    if (absl::Status sent = (*writer)->write(kTransactions, record.card, record.bytes, record.time);
+        !sent.ok())
+      return sent;
     bytes.clear();
     weir::Serde<Label>::encode({record.pattern}, bytes);
     if (absl::Status sent = (*writer)->write(kLabels, record.id, bytes, record.time); !sent.ok()) return sent;
@@ -139,17 +146,21 @@ class ProgressLine {
   Clock::time_point next_ = Clock::now();
 };
 
-void print_report(const Report& report, const weir::AppMetrics& metrics, double seconds, const weir::ml::Model& model) {
+void print_report(const Report& report, const weir::AppMetrics& metrics, double seconds,
+                  const weir::ml::Model& model) {
   fmt::print("\nFraud scoring: summary\n");
   fmt::print("  transactions in   {:>12}\n", report.transactions);
-  fmt::print("  scored            {:>12}   by model {} version {}\n", report.scored, model.name(), model.version());
+  fmt::print("  scored            {:>12}   by model {} version {}\n", report.scored, model.name(),
+             model.version());
   fmt::print("  alerts            {:>12}   topic {}\n", report.alerts, kAlerts);
-  fmt::print("  precision         {:>12.3f}   {} of {} alerts were frauds\n", report.precision(), report.caught, report.alerts);
-  fmt::print("  recall            {:>12.3f}   {} of {} frauds were caught\n", report.recall(), report.caught, report.frauds);
+  fmt::print("  precision         {:>12.3f}   {} of {} alerts were frauds\n", report.precision(),
+             report.caught, report.alerts);
+  fmt::print("  recall            {:>12.3f}   {} of {} frauds were caught\n", report.recall(), report.caught,
+             report.frauds);
   fmt::print("  dead letters      {:>12}   topic {}\n", report.dead_letters, kDeadLetters);
   for (const std::string& letter : report.dead_letter_samples) fmt::print("{:>34}   {}\n", "", letter);
-  fmt::print("  this process      {:>12} records in {:.1f} s: {:.0f} records/s\n", metrics.records_processed, seconds,
-             static_cast<double>(metrics.records_processed) / seconds);
+  fmt::print("  this process      {:>12} records in {:.1f} s: {:.0f} records/s\n", metrics.records_processed,
+             seconds, static_cast<double>(metrics.records_processed) / seconds);
   fmt::print("  state             {:>12}   in {} task{}\n", human_bytes(metrics.state_bytes), metrics.tasks,
              metrics.tasks == 1 ? "" : "s");
 }
@@ -168,7 +179,8 @@ absl::Status run(const Options& options) {
 
   const auto transport = weir::connect(options.bootstrap);
   if (!transport.ok()) return transport.status();
-  if (absl::Status prepared = prepare_topics(**transport, options.partitions); !prepared.ok()) return prepared;
+  if (absl::Status prepared = prepare_topics(**transport, options.partitions); !prepared.ok())
+    return prepared;
   const auto already = records_in(**transport, kTransactions);
   if (!already.ok()) return already.status();
   const std::uint64_t expected = *already > 0 ? *already : options.generator.transactions;
@@ -186,24 +198,26 @@ absl::Status run(const Options& options) {
   }
   std::fflush(stdout);
 
-  auto app = weir::App::create(*std::move(topology), {.application_id = options.application_id,
-                                                      .transport = *transport,
-                                                      .workers = options.workers,
-                                                      .guarantee = options.exactly_once ? weir::Guarantee::kExactlyOnce
-                                                                                        : weir::Guarantee::kAtLeastOnce,
-                                                      .commit_interval = weir::Duration{options.exactly_once ? 100 : 1000},
-                                                      .state_directory = options.state_directory,
-                                                      .dead_letter_topic = kDeadLetters,
-                                                      .session_timeout = weir::Duration{10'000},
-                                                      // Dead letters are part of this data; the summary tells of them.
-                                                      .log = weir::log_to_stderr(weir::LogLevel::kError)});
+  auto app = weir::App::create(
+      *std::move(topology),
+      {.application_id = options.application_id,
+       .transport = *transport,
+       .workers = options.workers,
+       .guarantee = options.exactly_once ? weir::Guarantee::kExactlyOnce : weir::Guarantee::kAtLeastOnce,
+       .commit_interval = weir::Duration{options.exactly_once ? 100 : 1000},
+       .state_directory = options.state_directory,
+       .dead_letter_topic = kDeadLetters,
+       .session_timeout = weir::Duration{10'000},
+       // Dead letters are part of this data; the summary tells of them.
+       .log = weir::log_to_stderr(weir::LogLevel::kError)});
   if (!app.ok()) return app.status();
 
   const auto start = Clock::now();
   std::atomic<std::uint64_t> written{*already};
   absl::Status generated;
   std::thread generator;
-  if (*already == 0) generator = std::thread([&] { generated = generate(**transport, options.generator, written); });
+  if (*already == 0)
+    generator = std::thread([&] { generated = generate(**transport, options.generator, written); });
 
   absl::Status status = (*app)->start();
   ProgressLine progress;
@@ -211,9 +225,10 @@ absl::Status run(const Options& options) {
   auto next_look = Clock::now();
   while (status.ok() && !interrupted && (*app)->state() != weir::AppState::kError) {
     const weir::AppMetrics metrics = (*app)->metrics();
-    progress.show(fmt::format("{:6.1f} s  written {:>8}  processed {:>8}  dead letters {:>5}  state {:>9}  lag {:>7}",
-                              seconds_since(start), written.load(), metrics.records_processed, metrics.dead_letters,
-                              human_bytes(metrics.state_bytes), metrics.lag));
+    progress.show(
+        fmt::format("{:6.1f} s  written {:>8}  processed {:>8}  dead letters {:>5}  state {:>9}  lag {:>7}",
+                    seconds_since(start), written.load(), metrics.records_processed, metrics.dead_letters,
+                    human_bytes(metrics.state_bytes), metrics.lag));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (written.load() < expected || Clock::now() < next_look) continue;
     next_look = Clock::now() + std::chrono::milliseconds(200);
@@ -251,22 +266,27 @@ absl::Status run(const Options& options) {
 int main_with(int argc, char** argv) {
   Options options;
   CLI::App cli("Scores card transactions for fraud.");
-  cli.add_option("--bootstrap", options.bootstrap, "host:port of a Kafka broker; embedded: for one in this process")
+  cli.add_option("--bootstrap", options.bootstrap,
+                 "host:port of a Kafka broker; embedded: for one in this process")
       ->capture_default_str();
   cli.add_option("--application-id", options.application_id, "group of the processes that share the work")
       ->capture_default_str();
-  cli.add_option("--transactions", options.generator.transactions, "how many to generate, if the topic is empty")
+  cli.add_option("--transactions", options.generator.transactions,
+                 "how many to generate, if the topic is empty")
       ->capture_default_str();
   cli.add_option("--seed", options.generator.seed, "of the generator")->capture_default_str();
   cli.add_option("--workers", options.workers, "threads")->capture_default_str()->check(CLI::Range(1, 64));
-  cli.add_option("--partitions", options.partitions, "of the topics that are made")->capture_default_str()->check(
-      CLI::Range(1, 1000));
-  cli.add_option("--state-dir", options.state_directory, "where state is kept; default: a folder that is removed at the end");
+  cli.add_option("--partitions", options.partitions, "of the topics that are made")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  cli.add_option("--state-dir", options.state_directory,
+                 "where state is kept; default: a folder that is removed at the end");
   cli.add_option("--model", options.model, "XGBoost JSON file")->check(CLI::ExistingFile);
   cli.add_option("--threshold", options.threshold, "alert from this probability up")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  cli.add_flag("--exactly-once", options.exactly_once, "commit scores, state and positions in one transaction");
+  cli.add_flag("--exactly-once", options.exactly_once,
+               "commit scores, state and positions in one transaction");
   cli.add_flag("--describe", options.describe, "print the topology and stop");
   cli.add_option("--features-to", options.features_to, "write the training rows to this CSV file and stop");
   CLI11_PARSE(cli, argc, argv);

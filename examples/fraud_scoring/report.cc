@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kSamples = 3;
 
 // Reads the transactions that a topic of scores speaks of.
-absl::Status read_scored(weir::Transport& transport, const std::string& topic, std::unordered_set<std::string>& ids) {
+absl::Status read_scored(weir::Transport& transport, const std::string& topic,
+                         std::unordered_set<std::string>& ids) {
   absl::Status broken;
   const absl::Status read = read_topic(transport, topic, [&](const weir::RawRecord& record) {
     Score score;
@@ -36,8 +37,8 @@ std::string reason_of(const weir::RawRecord& letter) {
     const weir::Header* header = headers.last(name);
     return header != nullptr && header->value ? *header->value : std::string("?");
   };
-  return fmt::format("partition {} offset {}: {}", text("__streams.errors.partition"), text("__streams.errors.offset"),
-                     text("__streams.errors.message"));
+  return fmt::format("partition {} offset {}: {}", text("__streams.errors.partition"),
+                     text("__streams.errors.offset"), text("__streams.errors.message"));
 }
 
 double ratio(std::uint64_t part, std::uint64_t whole) {

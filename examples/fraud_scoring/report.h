@@ -17,8 +17,8 @@ struct Report {
   std::uint64_t alerts = 0;        // transactions that have an alert
   std::uint64_t dead_letters = 0;
   std::vector<std::string> dead_letter_samples;  // origin and reason of a few
-  std::uint64_t frauds = 0;        // labelled so, among the scored
-  std::uint64_t caught = 0;        // frauds with an alert
+  std::uint64_t frauds = 0;                      // labelled so, among the scored
+  std::uint64_t caught = 0;                      // frauds with an alert
 
   [[nodiscard]] double precision() const;
   [[nodiscard]] double recall() const;

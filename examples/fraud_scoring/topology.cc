@@ -65,7 +65,8 @@ class FeatureMaker final : public weir::ValueProcessor<std::string, KnownTransac
 absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model, double threshold) {
   const auto inputs = model->inputs();
   if (!std::equal(inputs.begin(), inputs.end(), kFeatureNames.begin(), kFeatureNames.end())) {
-    return absl::InvalidArgumentError(fmt::format("the model '{}' was not trained on these features", model->name()));
+    return absl::InvalidArgumentError(
+        fmt::format("the model '{}' was not trained on these features", model->name()));
   }
 
   weir::StreamBuilder builder;
@@ -79,7 +80,8 @@ absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Mod
                      [](const Transaction& transaction, const std::optional<CardProfile>& profile) {
                        return KnownTransaction{transaction, profile};
                      })
-          .process_values({.name = "features", .stores = {kHistoryStore}}, [] { return std::make_unique<FeatureMaker>(); })
+          .process_values({.name = "features", .stores = {kHistoryStore}},
+                          [] { return std::make_unique<FeatureMaker>(); })
           .apply(weir::ml::score(
               {.model = std::move(model), .name = "score"},
               [](const FeaturedTransaction& transaction) { return transaction.features; },
@@ -88,7 +90,9 @@ absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Mod
                              featured.transaction.merchant};
               }));
   scores.to(kScores);
-  scores.filter({.name = "suspicious"}, [threshold](const Score& score) { return score.probability >= threshold; })
+  scores
+      .filter({.name = "suspicious"},
+              [threshold](const Score& score) { return score.probability >= threshold; })
       .to(kAlerts);
   return builder.build();
 }

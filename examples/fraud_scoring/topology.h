@@ -19,6 +19,7 @@ inline constexpr char kLabels[] = "labels";
 
 // Scores every transaction with the model, whose inputs are kFeatureNames, and alerts from `threshold` up. Records that are
 // no valid transaction go to the application's dead-letter topic. Fails if the model has other inputs.
-[[nodiscard]] absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model, double threshold);
+[[nodiscard]] absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model,
+                                                           double threshold);
 
 }  // namespace fraud

@@ -66,14 +66,15 @@ template <>
 struct weir::Serde<fraud::CardProfile> : weir::JsonSerde<fraud::CardProfile> {
   static constexpr auto kFields =
       fields(field("country", &fraud::CardProfile::country), field("limit", &fraud::CardProfile::limit),
-             field("usual_amount", &fraud::CardProfile::usual_amount), field("age_days", &fraud::CardProfile::age_days));
+             field("usual_amount", &fraud::CardProfile::usual_amount),
+             field("age_days", &fraud::CardProfile::age_days));
 };
 
 template <>
 struct weir::Serde<fraud::Score> : weir::JsonSerde<fraud::Score> {
-  static constexpr auto kFields =
-      fields(field("transaction", &fraud::Score::transaction), field("probability", &fraud::Score::probability),
-             field("amount", &fraud::Score::amount), field("merchant", &fraud::Score::merchant));
+  static constexpr auto kFields = fields(
+      field("transaction", &fraud::Score::transaction), field("probability", &fraud::Score::probability),
+      field("amount", &fraud::Score::amount), field("merchant", &fraud::Score::merchant));
 };
 
 template <>
@@ -83,13 +84,13 @@ struct weir::Serde<fraud::Label> : weir::JsonSerde<fraud::Label> {
 
 template <>
 struct weir::Serde<fraud::CardHistory::Purchase> : weir::JsonSerde<fraud::CardHistory::Purchase> {
-  static constexpr auto kFields =
-      fields(field("time", &fraud::CardHistory::Purchase::time), field("amount", &fraud::CardHistory::Purchase::amount));
+  static constexpr auto kFields = fields(field("time", &fraud::CardHistory::Purchase::time),
+                                         field("amount", &fraud::CardHistory::Purchase::amount));
 };
 
 template <>
 struct weir::Serde<fraud::CardHistory> : weir::JsonSerde<fraud::CardHistory> {
-  static constexpr auto kFields =
-      fields(field("last_hour", &fraud::CardHistory::last_hour), field("last_time", &fraud::CardHistory::last_time),
-             field("merchants", &fraud::CardHistory::merchants));
+  static constexpr auto kFields = fields(field("last_hour", &fraud::CardHistory::last_hour),
+                                         field("last_time", &fraud::CardHistory::last_time),
+                                         field("merchants", &fraud::CardHistory::merchants));
 };

@@ -50,7 +50,8 @@ class Process {
     pointers.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                     0600);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
     if (::posix_spawnp(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ) != 0) pid_ = -1;
     posix_spawn_file_actions_destroy(&actions);
@@ -97,7 +98,8 @@ class ProcessesTest : public testing::Test {
       ASSERT_EQ(std::getenv("CI"), nullptr) << "no Kafka at " << bootstrap() << ": " << probe.status();
       GTEST_SKIP() << "skipped: no Kafka at " << bootstrap() << " (./dev kafka up starts one)";
     }
-    unique_ = fmt::format("{}-{}", ::getpid(), steady_clock::now().time_since_epoch().count() % 1'000'000'000);
+    unique_ =
+        fmt::format("{}-{}", ::getpid(), steady_clock::now().time_since_epoch().count() % 1'000'000'000);
     folder_ = fs::temp_directory_path() / ("weir-processes-" + unique_);
     fs::create_directories(folder_);
   }
@@ -105,7 +107,8 @@ class ProcessesTest : public testing::Test {
     if (folder_.empty()) return;
     if (HasFailure()) {
       for (const auto& entry : fs::directory_iterator(folder_)) {
-        if (entry.path().extension() == ".log") std::cerr << entry.path() << ":\n" << text_of(entry.path()) << '\n';
+        if (entry.path().extension() == ".log")
+          std::cerr << entry.path() << ":\n" << text_of(entry.path()) << '\n';
       }
     }
     fs::remove_all(folder_);
@@ -115,7 +118,9 @@ class ProcessesTest : public testing::Test {
 
   void make_topic(const std::string& topic, Partition partitions) {
     ASSERT_TRUE(
-        fraud::make_topics(*transport_, {{.name = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}}).ok());
+        fraud::make_topics(*transport_,
+                           {{.name = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}})
+            .ok());
   }
 
   [[nodiscard]] static bool eventually(const std::function<bool()>& holds, seconds at_most = seconds(90)) {
@@ -127,12 +132,13 @@ class ProcessesTest : public testing::Test {
     return false;
   }
 
-  [[nodiscard]] std::unique_ptr<Process> start_word_count(const std::string& instance, const std::string& guarantee) {
+  [[nodiscard]] std::unique_ptr<Process> start_word_count(const std::string& instance,
+                                                          const std::string& guarantee) {
     return std::make_unique<Process>(
-        std::vector<std::string>{WEIR_WORD_COUNT, "--bootstrap", bootstrap(), "--application-id", name("words"), "--input",
-                                 name("lines"), "--output", name("counts"), "--state-dir", (folder_ / instance).string(),
-                                 "--guarantee", guarantee, "--commit-interval-ms", "100", "--session-timeout-ms",
-                                 "6000"},
+        std::vector<std::string>{WEIR_WORD_COUNT, "--bootstrap", bootstrap(), "--application-id",
+                                 name("words"), "--input", name("lines"), "--output", name("counts"),
+                                 "--state-dir", (folder_ / instance).string(), "--guarantee", guarantee,
+                                 "--commit-interval-ms", "100", "--session-timeout-ms", "6000"},
         folder_ / (instance + ".log"));
   }
 
@@ -183,8 +189,8 @@ class ProcessesTest : public testing::Test {
 };
 
 TEST_F(ProcessesTest, FraudScoringRunsEndToEnd) {
-  Process process({WEIR_FRAUD_SCORING, "--bootstrap", bootstrap(), "--application-id", name("fraud"), "--transactions",
-                   "60000"},
+  Process process({WEIR_FRAUD_SCORING, "--bootstrap", bootstrap(), "--application-id", name("fraud"),
+                   "--transactions", "60000"},
                   folder_ / "fraud.log");
   EXPECT_EQ(process.wait(), 0);
   std::string text = text_of(folder_ / "fraud.log");
@@ -268,16 +274,16 @@ TEST_F(ProcessesTest, OtherClientsReadWhatWeWriteAndTheOtherWayRound) {
   make_topic(name("lines"), 1);
   make_topic(name("counts"), 1);
   // kcat writes text as Java's StringSerializer does.
-  const std::string write = fmt::format("printf 'k:grüße an kafka\\nk:grüße\\n' | kcat -b {} -P -t {} -K :", bootstrap(),
-                                        name("lines"));
+  const std::string write = fmt::format(
+      "printf 'k:grüße an kafka\\nk:grüße\\n' | kcat -b {} -P -t {} -K :", bootstrap(), name("lines"));
   ASSERT_EQ(std::system(write.c_str()), 0);
   truth_ = {{"grüße", 2}, {"an", 1}, {"kafka", 1}};
   auto process = start_word_count("only", "at_least_once");
   EXPECT_TRUE(eventually([&] { return all_counted(); }));
   EXPECT_EQ(process->end(SIGTERM), 0);
   // It reads keys as text and values as Java's LongSerializer writes them: eight bytes, big-endian.
-  const std::string read = fmt::format("kcat -b {} -C -q -e -t {} -s key=s -s value=q -f '%k=%s\\n' > {}", bootstrap(),
-                                       name("counts"), (folder_ / "kcat.txt").string());
+  const std::string read = fmt::format("kcat -b {} -C -q -e -t {} -s key=s -s value=q -f '%k=%s\\n' > {}",
+                                       bootstrap(), name("counts"), (folder_ / "kcat.txt").string());
   ASSERT_EQ(std::system(read.c_str()), 0);
   EXPECT_EQ(text_of(folder_ / "kcat.txt"), "grüße=1\nan=1\nkafka=1\ngrüße=2\n");
 }

@@ -25,7 +25,8 @@ using std::chrono_literals::operator""s;
 
 class RawSource final : public Emitter<BytesView, BytesView>, public SourceNode {
  public:
-  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers, const Origin& origin) override {
+  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers,
+              const Origin& origin) override {
     const BytesView key = raw.key.value_or(BytesView());
     const BytesView value = raw.value.value_or(BytesView());
     emit({key, value, timestamp, headers, origin, key});
@@ -63,10 +64,12 @@ class AppTest : public testing::TestWithParam<Guarantee> {
 
   static Topology copy_topology() {
     TopologyBuilder builder;
-    const auto source = builder.add_source("source", {{"in", false}}, ErrorPolicy::kInherit,
-                                           [] { return std::make_unique<RawSource>(); }, std::source_location::current());
-    builder.add_sink("sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
-                     std::source_location::current());
+    const auto source = builder.add_source(
+        "source", {{"in", false}}, ErrorPolicy::kInherit, [] { return std::make_unique<RawSource>(); },
+        std::source_location::current());
+    builder.add_sink(
+        "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
+        std::source_location::current());
     return *builder.build();
   }
 
@@ -109,7 +112,8 @@ class AppTest : public testing::TestWithParam<Guarantee> {
   int next_ = 0;
 };
 
-INSTANTIATE_TEST_SUITE_P(BothGuarantees, AppTest, testing::Values(Guarantee::kAtLeastOnce, Guarantee::kExactlyOnce),
+INSTANTIATE_TEST_SUITE_P(BothGuarantees, AppTest,
+                         testing::Values(Guarantee::kAtLeastOnce, Guarantee::kExactlyOnce),
                          [](const auto& parameter) {
                            return parameter.param == Guarantee::kAtLeastOnce ? "AtLeastOnce" : "ExactlyOnce";
                          });
@@ -219,7 +223,8 @@ TEST_P(AppTest, SaysWhichSourceTopicIsMissing) {
   ASSERT_TRUE(app.ok());
   ASSERT_TRUE((*app)->start().ok());
   EXPECT_TRUE((*app)->wait_for(AppState::kError, 10s));
-  EXPECT_NE(message_of((*app)->failure()).find("source topic missing: in"), std::string::npos) << (*app)->failure();
+  EXPECT_NE(message_of((*app)->failure()).find("source topic missing: in"), std::string::npos)
+      << (*app)->failure();
 }
 
 TEST_P(AppTest, RefusesAStateDirectoryThatIsInUse) {

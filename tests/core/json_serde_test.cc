@@ -516,11 +516,20 @@ TEST(JsonSerde, SurvivesMutatedText) {
     for (auto changes = random() % 3 + 1; changes > 0; --changes) {
       const std::size_t at = random() % text.size();
       switch (random() % 5) {
-        case 0: text[at] = static_cast<char>(random()); break;
-        case 1: text[at] = alphabet[random() % alphabet.size()]; break;
-        case 2: text.insert(at, 1, alphabet[random() % alphabet.size()]); break;
-        case 3: text.erase(at, std::min<std::size_t>(random() % 8, text.size() - 1)); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 40));
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text[at] = alphabet[random() % alphabet.size()];
+          break;
+        case 2:
+          text.insert(at, 1, alphabet[random() % alphabet.size()]);
+          break;
+        case 3:
+          text.erase(at, std::min<std::size_t>(random() % 8, text.size() - 1));
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 40));
       }
     }
     if (random() % 8 == 0) text.resize(random() % text.size() + 1);

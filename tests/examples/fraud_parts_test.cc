@@ -107,7 +107,8 @@ TEST(Generator, InventsEveryPatternAndSomeUnreadableRecords) {
     unreadable += record.readable ? 0 : 1;
   }
   EXPECT_EQ(patterns.size(), 4u);  // three, and none
-  for (const char* pattern : {"test-then-spend", "abroad-burst", "big-ticket"}) EXPECT_GT(patterns[pattern], 20) << pattern;
+  for (const char* pattern : {"test-then-spend", "abroad-burst", "big-ticket"})
+    EXPECT_GT(patterns[pattern], 20) << pattern;
   EXPECT_GT(patterns[""], 98'000);
   EXPECT_GT(unreadable, 50);
   EXPECT_LT(unreadable, 200);

@@ -106,7 +106,12 @@ TEST(Score, NamesModelAndOutputWhenItFails) {
 TEST(Score, RefusesARowOfAnotherWidthBeforeAnythingRuns) {
   StreamBuilder builder;
   builder.stream<std::string, std::int64_t>("in")
-      .apply(score(ratio(), [](std::int64_t value) { return std::array<float, 3>{static_cast<float>(value), 1, 2}; }, shown))
+      .apply(score(
+          ratio(),
+          [](std::int64_t value) {
+            return std::array<float, 3>{static_cast<float>(value), 1, 2};
+          },
+          shown))
       .to("out");
   const auto topology = builder.build();
   ASSERT_FALSE(topology.ok());
@@ -118,7 +123,8 @@ TEST(Score, RefusesARowOfAnotherWidthBeforeAnythingRuns) {
 TEST(Score, RefusesARowWhoseWidthTurnsOutWrong) {
   StreamBuilder builder;
   builder.stream<std::string, std::int64_t>("in")
-      .apply(score(ratio(), [](std::int64_t value) { return std::vector<float>{static_cast<float>(value)}; }, shown))
+      .apply(score(
+          ratio(), [](std::int64_t value) { return std::vector<float>{static_cast<float>(value)}; }, shown))
       .to("out");
   auto driver = TopologyDriver::create(*builder.build());
   ASSERT_TRUE(driver.ok()) << driver.status();
@@ -130,14 +136,16 @@ TEST(Score, NeedsAModel) {
   score_numbers(builder, {});
   const auto topology = builder.build();
   ASSERT_FALSE(topology.ok());
-  EXPECT_NE(message_of(topology.status()).find("options.model is not set"), std::string::npos) << topology.status();
+  EXPECT_NE(message_of(topology.status()).find("options.model is not set"), std::string::npos)
+      << topology.status();
 }
 
 template <class F>
 concept CanMakeRows = RowMakerOver<F, std::string, std::int64_t>;
 static_assert(CanMakeRows<decltype([](std::int64_t) { return std::vector<float>(); })>);
 static_assert(!CanMakeRows<decltype([](std::int64_t) { return std::vector<double>(); })>);  // not floats
-static_assert(!CanMakeRows<decltype([](const std::string&) { return std::vector<float>(); })>);  // another value type
+static_assert(
+    !CanMakeRows<decltype([](const std::string&) { return std::vector<float>(); })>);  // another value type
 
 }  // namespace
 }  // namespace weir::ml

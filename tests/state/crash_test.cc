@@ -37,7 +37,8 @@ absl::StatusOr<std::unique_ptr<TaskStore>> open_stores(const std::string& direct
   TaskStoreOptions options;
   options.directory = directory;
   options.task = "0_0";
-  options.resources = *state_engine()->make_resources({.memory_bytes = 4 << 20});  // small: flushes happen too
+  options.resources =
+      *state_engine()->make_resources({.memory_bytes = 4 << 20});  // small: flushes happen too
   return state_engine()->open(options, specs());
 }
 

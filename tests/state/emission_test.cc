@@ -23,19 +23,23 @@ std::string text_of(const Row* row) {
 class EmissionTest : public testing::StateTest {
  protected:
   void SetUp() override {
-    open({key_value_store_spec<std::string, std::string>("s", {.persistent = persistent(), .cache_bytes = 300})});
+    open({key_value_store_spec<std::string, std::string>("s",
+                                                         {.persistent = persistent(), .cache_bytes = 300})});
   }
 
   void listen(bool before) {
-    s().on_commit({.before = before}, [this](const std::string& key, const Store::Row* now, const Store::Row* then,
-                                             Timestamp timestamp, const Headers&, const Origin&) {
-      if (!heard_.empty()) heard_ += ' ';
-      heard_ += key + ':' + text_of(then) + '>' + text_of(now) + '@' + std::to_string(timestamp);
-    });
+    s().on_commit(
+        {.before = before}, [this](const std::string& key, const Store::Row* now, const Store::Row* then,
+                                   Timestamp timestamp, const Headers&, const Origin&) {
+          if (!heard_.empty()) heard_ += ' ';
+          heard_ += key + ':' + text_of(then) + '>' + text_of(now) + '@' + std::to_string(timestamp);
+        });
   }
 
   Store& s() { return store<Store>("s"); }
-  void put(const std::string& key, const std::string& value, Timestamp timestamp) { s().put(key, value, timestamp); }
+  void put(const std::string& key, const std::string& value, Timestamp timestamp) {
+    s().put(key, value, timestamp);
+  }
 
   // Returns what the listener heard in a commit.
   std::string heard() {
@@ -102,7 +106,7 @@ TEST_P(EmissionTest, TellsTheErasureOfARowThatWasThere) {
   listen(false);
   for (int i = 0; i < 50; ++i) put(std::to_string(i), "v", i);
   commit();
-  s().erase("3", 100);                                    // most likely not in memory
+  s().erase("3", 100);  // most likely not in memory
   s().modify("4", 101, [](auto& row) { row.reset(); });
   put("5", "w", 102);
   s().erase("5", 103);
@@ -120,8 +124,8 @@ TEST_P(EmissionTest, TellsARowErasedAndMadeAgainAsAChange) {
 
 TEST_P(EmissionTest, KeepsHeadersAndOriginOfTheLastWrite) {
   std::vector<std::string> seen;
-  s().on_commit({}, [&](const std::string& key, const Store::Row*, const Store::Row*, Timestamp, const Headers& headers,
-                        const Origin& origin) {
+  s().on_commit({}, [&](const std::string& key, const Store::Row*, const Store::Row*, Timestamp,
+                        const Headers& headers, const Origin& origin) {
     seen.push_back(key + ' ' + (headers.empty() ? "none" : headers.last("h")->value.value()) + ' ' +
                    std::string(origin.topic) + '/' + std::to_string(origin.partition) + '/' +
                    std::to_string(origin.offset));
@@ -133,7 +137,12 @@ TEST_P(EmissionTest, KeepsHeadersAndOriginOfTheLastWrite) {
     const RecordInfo two{2, second, {"in", 3, 11}};
     s().put("a", "1", 1, {}, &one);
     s().put("a", "2", 2, {}, &two);
-    s().modify("b", 1, [](auto& row) { row = Store::Row{"1", 1}; }, {}, &one);
+    s().modify(
+        "b", 1,
+        [](auto& row) {
+          row = Store::Row{"1", 1};
+        },
+        {}, &one);
     s().put("c", "1", 1, {}, &one);
     s().put("c", "1", 1);
   }
@@ -196,8 +205,8 @@ TEST_P(EmissionTest, RefusesToEncodeWhileUpdatesWait) {
 TEST_P(EmissionTest, AListenerThatThrowsLosesOnlyItsOwnRow) {
   bool thrown = false;
   std::string seen;
-  s().on_commit({}, [&](const std::string& key, const Store::Row*, const Store::Row*, Timestamp, const Headers&,
-                        const Origin&) {
+  s().on_commit({}, [&](const std::string& key, const Store::Row*, const Store::Row*, Timestamp,
+                        const Headers&, const Origin&) {
     seen += key;
     if (!thrown) {
       thrown = true;
@@ -213,14 +222,15 @@ TEST_P(EmissionTest, AListenerThatThrowsLosesOnlyItsOwnRow) {
 }
 
 TEST_P(EmissionTest, TellsChangedWindows) {
-  open({window_store_spec<std::string, std::string>("w", Duration(100), Duration(30), {.persistent = persistent()})});
+  open({window_store_spec<std::string, std::string>("w", Duration(100), Duration(30),
+                                                    {.persistent = persistent()})});
   auto& windows = store<Windows>("w");
-  windows.on_commit({.before = true}, [this](const std::string& key, Timestamp start, const Windows::Row* now,
-                                             const Windows::Row* before, Timestamp timestamp, const Headers&,
-                                             const Origin&) {
-    heard_ += key + '[' + std::to_string(start) + "]:" + text_of(before) + '>' + text_of(now) + '@' +
-              std::to_string(timestamp) + ' ';
-  });
+  windows.on_commit({.before = true},
+                    [this](const std::string& key, Timestamp start, const Windows::Row* now,
+                           const Windows::Row* before, Timestamp timestamp, const Headers&, const Origin&) {
+                      heard_ += key + '[' + std::to_string(start) + "]:" + text_of(before) + '>' +
+                                text_of(now) + '@' + std::to_string(timestamp) + ' ';
+                    });
   EXPECT_TRUE(windows.put("a", 0, "1", 5));
   EXPECT_TRUE(windows.put("a", 10, "1", 15));
   EXPECT_TRUE(windows.put("a", 0, "2", 6));

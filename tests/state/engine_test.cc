@@ -45,7 +45,8 @@ class EngineTest : public testing::StateTest {
 };
 
 // The storage is spelled out in these tests.
-INSTANTIATE_TEST_SUITE_P(Any, EngineTest, ::testing::Values(true), [](const auto&) { return std::string("Storage"); });
+INSTANTIATE_TEST_SUITE_P(Any, EngineTest, ::testing::Values(true),
+                         [](const auto&) { return std::string("Storage"); });
 
 TEST_P(EngineTest, ANewTaskRemembersNothing) {
   open({text_store("s")});
@@ -89,7 +90,8 @@ TEST_P(EngineTest, ATaskWithoutStoresCommits) {
 
 TEST_P(EngineTest, WhatItRemembersOfStoresInMemoryEndsWithThem) {
   open({text_store("disk"), text_store("memory", {.persistent = false}),
-        window_store_spec<std::string, std::string>("windows", Duration(100), Duration(-1), {.persistent = false})});
+        window_store_spec<std::string, std::string>("windows", Duration(100), Duration(-1),
+                                                    {.persistent = false})});
   put("memory", "x");
   EXPECT_TRUE((store<WindowStore<std::string, std::string>>("windows").put("a", 500, "x", 1)));
   commit_at(9);
@@ -107,7 +109,8 @@ TEST_P(EngineTest, RefusesAChangedFormatWithTheNameOfTheStore) {
   const absl::Status status =
       try_open({text_store("same"), key_value_store_spec<std::string, std::int64_t>("changed")});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(message_of(status).find("store 'changed': value format was string, is int64"), std::string::npos) << status;
+  EXPECT_NE(message_of(status).find("store 'changed': value format was string, is int64"), std::string::npos)
+      << status;
   EXPECT_EQ(message_of(status).find("'same'"), std::string::npos) << status;
   // Refusing changes nothing.
   open({text_store("same"), text_store("changed")});
@@ -213,7 +216,8 @@ TEST_P(EngineTest, RefusesResourcesAndLimitsThatMakeNoSense) {
   options.resources = std::make_shared<Foreign>();
   const std::vector<StoreSpec> specs{text_store("s")};
   EXPECT_EQ(state_engine()->open(options, specs).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(state_engine()->make_resources({.memory_bytes = 10}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(state_engine()->make_resources({.memory_bytes = 10}).status().code(),
+            absl::StatusCode::kInvalidArgument);
   options.resources.reset();
   EXPECT_TRUE(state_engine()->open(options, specs).ok());
   options.directory.clear();

@@ -35,8 +35,9 @@ TEST(Fingerprint, ListsWhatDiffersByStore) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   const std::string message = message_of(status);
   EXPECT_NE(message.find("store 'counts': value format was int64, is double;"), std::string::npos) << message;
-  EXPECT_NE(message.find("store 'windows': key format was string, is int32, retention was 1000 ms, is 2000 ms"),
-            std::string::npos)
+  EXPECT_NE(
+      message.find("store 'windows': key format was string, is int32, retention was 1000 ms, is 2000 ms"),
+      std::string::npos)
       << message;
   EXPECT_EQ(message.find("same"), std::string::npos) << message;
 }

@@ -24,7 +24,9 @@ std::string text_of(Cursor cursor) {
   return out;
 }
 
-std::string numbered(const char* name, int number) { return std::string(name).append(std::to_string(number)); }
+std::string numbered(const char* name, int number) {
+  return std::string(name).append(std::to_string(number));
+}
 
 class KeyValueStoreTest : public testing::StateTest {
  protected:
@@ -38,7 +40,9 @@ class KeyValueStoreTest : public testing::StateTest {
     const auto* found = s().find(key);
     return found == nullptr ? "-" : found->value + '@' + std::to_string(found->timestamp);
   }
-  void put(const std::string& key, const std::string& value, Timestamp timestamp) { s().put(key, value, timestamp); }
+  void put(const std::string& key, const std::string& value, Timestamp timestamp) {
+    s().put(key, value, timestamp);
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Storage, KeyValueStoreTest, ::testing::Bool(), testing::storage_name);
@@ -243,11 +247,13 @@ TEST_P(KeyValueStoreTest, RangesMergeCommittedAndUncommittedInByteOrder) {
 
 TEST_P(KeyValueStoreTest, OrdersKeysByUnsignedBytes) {
   const std::string zero(1, '\0');
-  for (const std::string& key : {std::string("\xff"), zero, zero + zero, std::string(), std::string("a"), std::string("a\0", 2),
-                                 std::string("\x7f"), std::string("\x80"), std::string("\xff\xff")}) {
+  for (const std::string& key :
+       {std::string("\xff"), zero, zero + zero, std::string(), std::string("a"), std::string("a\0", 2),
+        std::string("\x7f"), std::string("\x80"), std::string("\xff\xff")}) {
     put(key, "", 0);
   }
-  const std::vector<std::string> expected{"", zero, zero + zero, "a", std::string("a\0", 2), "\x7f", "\x80", "\xff", "\xff\xff"};
+  const std::vector<std::string> expected{"",     zero,   zero + zero, "a",       std::string("a\0", 2),
+                                          "\x7f", "\x80", "\xff",      "\xff\xff"};
   for (int round = 0; round < 2; ++round) {
     std::vector<std::string> keys;
     for (const auto& entry : s().all()) keys.push_back(entry.key);
@@ -367,7 +373,8 @@ TEST_P(KeyValueStoreTest, EvictsWhatItCachesDownToItsBudget) {
   EXPECT_EQ(task_->uncommitted_bytes(), 0u);
   EXPECT_LE(task_->cached_bytes(), 20'000u);
   EXPECT_GT(task_->cached_bytes(), 10'000u);
-  for (int i = 0; i < 2000; ++i) ASSERT_EQ(row(numbered("key", i)), std::string(50, 'v') + '@' + std::to_string(i));
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_EQ(row(numbered("key", i)), std::string(50, 'v') + '@' + std::to_string(i));
   EXPECT_LE(task_->cached_bytes(), 20'000u);
   EXPECT_GT(task_->stored_bytes(), 2000u * 50u);
 }

@@ -20,8 +20,8 @@ TaskMeta example() {
 }
 
 bool same(const TaskMeta& left, const TaskMeta& right) {
-  return left.positions == right.positions && left.changelogs == right.changelogs && left.values == right.values &&
-         left.wall == right.wall;
+  return left.positions == right.positions && left.changelogs == right.changelogs &&
+         left.values == right.values && left.wall == right.wall;
 }
 
 TEST(MetaCodec, ComesBackAsItWas) {
@@ -35,7 +35,8 @@ TEST(MetaCodec, ComesBackAsItWas) {
 TEST(MetaCodec, RefusesEveryTruncation) {
   const Bytes bytes = encode_meta(example());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_EQ(decode_meta(BytesView(bytes).substr(0, size)).status().code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_EQ(decode_meta(BytesView(bytes).substr(0, size)).status().code(), absl::StatusCode::kDataLoss)
+        << size;
   }
 }
 
@@ -69,7 +70,8 @@ TEST(MetaCodec, SurvivesGarbage) {
   }
   for (int round = 0; round < 20'000; ++round) {
     Bytes bytes(1, '\1');
-    for (unsigned size = chance() % 64; size > 0; --size) bytes.push_back(static_cast<char>(chance() % 4 == 0 ? chance() % 256 : 0));
+    for (unsigned size = chance() % 64; size > 0; --size)
+      bytes.push_back(static_cast<char>(chance() % 4 == 0 ? chance() % 256 : 0));
     const auto decoded = decode_meta(bytes);
     if (decoded.ok()) {
       EXPECT_EQ(encode_meta(*decoded), bytes);

@@ -42,7 +42,8 @@ class RandomStoreTest : public ::testing::WithParamInterface<std::tuple<bool, in
 
   void SetUp() override {
     const char* given = std::getenv("WEIR_SEED");
-    seed_ = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
+    seed_ =
+        given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
     chance_.seed(seed_);
     StateLimits limits;
     limits.memory_bytes = 4 << 20;
@@ -101,7 +102,8 @@ class RandomStoreTest : public ::testing::WithParamInterface<std::tuple<bool, in
 };
 
 INSTANTIATE_TEST_SUITE_P(Storage, RandomStoreTest,
-                         ::testing::Combine(::testing::Bool(), ::testing::Values(0, 1, 2)), [](const auto& made) {
+                         ::testing::Combine(::testing::Bool(), ::testing::Values(0, 1, 2)),
+                         [](const auto& made) {
                            return std::string(std::get<0>(made.param) ? "RocksDb" : "Memory") +
                                   std::to_string(std::get<1>(made.param));
                          });
@@ -121,25 +123,26 @@ TEST_P(RandomStoreTest, AKeyValueStoreIsAMap) {
   const auto listen = [&] {
     s = dynamic_cast<Store*>(task_->find("s"));
     ASSERT_NE(s, nullptr);
-    s->on_commit({.before = before_wanted}, [&](const std::string& key, const Store::Row* row, const Store::Row* before,
-                                                Timestamp timestamp, const Headers&, const Origin&) {
-      const auto heard = told.find(key);
-      if (before_wanted) {
-        ASSERT_EQ(before != nullptr, heard != told.end());
-        if (before != nullptr) {
-          ASSERT_EQ((Value{before->value, before->timestamp}), heard->second);
-        }
-      } else {
-        ASSERT_EQ(before, nullptr);
-      }
-      if (row != nullptr) {
-        ASSERT_EQ(row->timestamp, timestamp);
-        told[key] = {row->value, row->timestamp};
-      } else {
-        ASSERT_NE(heard, told.end());
-        told.erase(heard);
-      }
-    });
+    s->on_commit({.before = before_wanted},
+                 [&](const std::string& key, const Store::Row* row, const Store::Row* before,
+                     Timestamp timestamp, const Headers&, const Origin&) {
+                   const auto heard = told.find(key);
+                   if (before_wanted) {
+                     ASSERT_EQ(before != nullptr, heard != told.end());
+                     if (before != nullptr) {
+                       ASSERT_EQ((Value{before->value, before->timestamp}), heard->second);
+                     }
+                   } else {
+                     ASSERT_EQ(before, nullptr);
+                   }
+                   if (row != nullptr) {
+                     ASSERT_EQ(row->timestamp, timestamp);
+                     told[key] = {row->value, row->timestamp};
+                   } else {
+                     ASSERT_NE(heard, told.end());
+                     told.erase(heard);
+                   }
+                 });
   };
   const auto start = [&] {
     open(key_value_store_spec<std::string, std::string>("s", chosen));
@@ -233,7 +236,8 @@ TEST_P(RandomStoreTest, AKeyValueStoreIsAMap) {
         if (watched.size() > 5) {
           auto& old = watched[draw(5)];
           auto rows = rows_of(std::move(old.cursor));
-          if (rows.size() > 1 && rows.front().first > rows.back().first) std::reverse(rows.begin(), rows.end());
+          if (rows.size() > 1 && rows.front().first > rows.back().first)
+            std::reverse(rows.begin(), rows.end());
           ASSERT_EQ(rows, old.expected);
           watched.erase(watched.begin() + (&old - watched.data()));
         }
@@ -283,7 +287,8 @@ TEST_P(RandomStoreTest, AKeyValueStoreIsAMap) {
   }
   EXPECT_EQ(logged, committed);
   drop();
-  EXPECT_EQ(rows_of(s->all()), (std::vector<std::pair<std::string, Value>>(committed.begin(), committed.end())));
+  EXPECT_EQ(rows_of(s->all()),
+            (std::vector<std::pair<std::string, Value>>(committed.begin(), committed.end())));
 }
 
 TEST_P(RandomStoreTest, AWindowStoreIsAMapThatForgets) {
@@ -314,7 +319,8 @@ TEST_P(RandomStoreTest, AWindowStoreIsAMapThatForgets) {
   using Window = std::tuple<std::string, Timestamp, Value>;
   const auto windows_of = [](Windows::Cursor cursor) {
     std::vector<Window> windows;
-    while (cursor.next()) windows.emplace_back(cursor.key(), cursor.start(), Value{cursor.value(), cursor.timestamp()});
+    while (cursor.next())
+      windows.emplace_back(cursor.key(), cursor.start(), Value{cursor.value(), cursor.timestamp()});
     return windows;
   };
   // What a walk must yield, in its order.

@@ -18,7 +18,8 @@ class RestoreTest : public testing::StateTest {
  protected:
   void SetUp() override {
     open({key_value_store_spec<std::string, std::string>("s", {.persistent = persistent()}),
-          window_store_spec<std::string, std::string>("w", Duration(100), Duration(30), {.persistent = persistent()})});
+          window_store_spec<std::string, std::string>("w", Duration(100), Duration(30),
+                                                      {.persistent = persistent()})});
   }
 
   static RawRecord record(NullableBytes key, NullableBytes value, Timestamp timestamp) {

@@ -52,7 +52,8 @@ class RecordedChangelog final : public ChangelogWriter {
   };
 
   void append(const StoreSpec& store, BytesView key, NullableBytes value, Timestamp timestamp) override {
-    entries.push_back({store.name, Bytes(key), value ? std::optional<Bytes>(*value) : std::nullopt, timestamp});
+    entries.push_back(
+        {store.name, Bytes(key), value ? std::optional<Bytes>(*value) : std::nullopt, timestamp});
   }
 
   // Returns "key=value@time", "-" for a deletion, separated by spaces.

@@ -39,7 +39,8 @@ class WindowStoreTest : public testing::StateTest {
  protected:
   void SetUp() override { open_with(milliseconds(100), milliseconds(30)); }
   void open_with(Duration retention, Duration segment) {
-    open({window_store_spec<std::string, std::string>("w", retention, segment, {.persistent = persistent()})});
+    open(
+        {window_store_spec<std::string, std::string>("w", retention, segment, {.persistent = persistent()})});
   }
   Store& w() { return store<Store>("w"); }
   bool put(const std::string& key, Timestamp start, const std::string& value) {
@@ -96,7 +97,8 @@ TEST_P(WindowStoreTest, FetchesTheWindowsOfAKeyAcrossBuckets) {
   put("a", 31, "2");
   put("a", 59, "2");
   w().erase("a", 60, 0);
-  EXPECT_EQ(text_of(w().fetch("a", 0, 1000)), "a[0]:1@5 a[29]:1@34 a[30]:1@35 a[31]:2@36 a[59]:2@64 a[90]:1@95");
+  EXPECT_EQ(text_of(w().fetch("a", 0, 1000)),
+            "a[0]:1@5 a[29]:1@34 a[30]:1@35 a[31]:2@36 a[59]:2@64 a[90]:1@95");
   EXPECT_EQ(text_of(w().reverse_fetch("a", 0, 1000)),
             "a[90]:1@95 a[59]:2@64 a[31]:2@36 a[30]:1@35 a[29]:1@34 a[0]:1@5");
   EXPECT_EQ(text_of(w().fetch("a", 29, 31)), "a[29]:1@34 a[30]:1@35 a[31]:2@36");
@@ -188,7 +190,8 @@ TEST_P(WindowStoreTest, AcceptsAnyWindowThatIsAheadOfItsClock) {
 }
 
 TEST_P(WindowStoreTest, KeepsNothingWithARetentionOfZero) {
-  open({window_store_spec<std::string, std::string>("z", milliseconds(0), Duration(-1), {.persistent = persistent()})});
+  open({window_store_spec<std::string, std::string>("z", milliseconds(0), Duration(-1),
+                                                    {.persistent = persistent()})});
   auto& z = store<Store>("z");
   EXPECT_FALSE(z.put("a", 10, "x", 10));
   EXPECT_EQ(z.find("a", 10), nullptr);
@@ -196,7 +199,8 @@ TEST_P(WindowStoreTest, KeepsNothingWithARetentionOfZero) {
 }
 
 TEST_P(WindowStoreTest, KeepsWindowsForEverWithoutARetention) {
-  open({window_store_spec<std::string, std::string>("e", Duration(-1), Duration(-1), {.persistent = persistent()})});
+  open({window_store_spec<std::string, std::string>("e", Duration(-1), Duration(-1),
+                                                    {.persistent = persistent()})});
   auto& e = store<Store>("e");
   EXPECT_TRUE(e.put("a", 0, "x", 0));
   EXPECT_TRUE(e.put("a", kLastTimestamp, "y", 1));
@@ -306,8 +310,9 @@ TEST_P(WindowStoreTest, AQueryInBytesSeesLiveWindowsOnly) {
   std::string seen;
   auto& query = dynamic_cast<ByteQueryable&>(*task_->find("w"));
   const auto visit = [&](BytesView key, BytesView value, Timestamp timestamp) {
-    seen += Bytes(key.substr(0, key.size() - 8)) + '[' + std::to_string(get_big_endian<Timestamp>(&key[key.size() - 8])) +
-            "]:" + Bytes(value) + '@' + std::to_string(timestamp) + ' ';
+    seen += Bytes(key.substr(0, key.size() - 8)) + '[' +
+            std::to_string(get_big_endian<Timestamp>(&key[key.size() - 8])) + "]:" + Bytes(value) + '@' +
+            std::to_string(timestamp) + ' ';
   };
   ASSERT_TRUE(query.for_each(std::nullopt, std::nullopt, visit).ok());
   EXPECT_EQ(seen, "a[60]:1@65 b[120]:2@125 ");

@@ -36,7 +36,8 @@ int main() {
     if (absl::Status created = broker->create_topic(topic); !created.ok()) return fail(created);
   }
   for (const char* line : {"the river and the weir", "the fish"}) {
-    if (auto offset = broker->append("lines", 0, {.key = {}, .value = line}); !offset.ok()) return fail(offset.status());
+    if (auto offset = broker->append("lines", 0, {.key = {}, .value = line}); !offset.ok())
+      return fail(offset.status());
   }
 
   weir::StreamBuilder builder;
@@ -69,5 +70,6 @@ int main() {
     for (const char byte : *record.value) count = count << 8 | static_cast<unsigned char>(byte);
     counts[*record.key] = count;
   }
-  for (const auto& [word, count] : counts) std::printf("%s %lld\n", word.c_str(), static_cast<long long>(count));
+  for (const auto& [word, count] : counts)
+    std::printf("%s %lld\n", word.c_str(), static_cast<long long>(count));
 }
