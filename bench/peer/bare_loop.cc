@@ -1,11 +1,12 @@
-// The workload "stateless" in a bare librdkafka loop: the floor below which no framework on this client can get.
+// The workload "stateless" in a bare librdkafka loop: the floor below which no framework on this client can
+// get.
 //
 //   bare_loop INPUT_TOPIC BOOTSTRAP RECORDS
 //
-// Reads RECORDS records from the beginning of all partitions, keeps those whose value's first byte is even, shortens their
-// values to 32 bytes and writes them, with key and timestamp, to INPUT_TOPIC-bare-out, partitioned by key. The last line
-// of output has the figures; CPU is that of the whole process, user and system, start-up included. A framework that does
-// the same within twice this CPU per record is doing well.
+// Reads RECORDS records from the beginning of all partitions, keeps those whose value's first byte is even,
+// shortens their values to 32 bytes and writes them, with key and timestamp, to INPUT_TOPIC-bare-out, by key.
+// The last line of output has the figures; CPU is that of the whole process, user and system, start-up included.
+// A framework that does the same within twice this CPU per record is doing well.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ struct DestroyWith {
 using Client = std::unique_ptr<rd_kafka_t, DestroyWith<rd_kafka_destroy>>;
 using Queue = std::unique_ptr<rd_kafka_queue_t, DestroyWith<rd_kafka_queue_destroy>>;
 using Topic = std::unique_ptr<rd_kafka_topic_t, DestroyWith<rd_kafka_topic_destroy>>;
-using List = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyWith<rd_kafka_topic_partition_list_destroy>>;
+using List =
+    std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyWith<rd_kafka_topic_partition_list_destroy>>;
 using Event = std::unique_ptr<rd_kafka_event_t, DestroyWith<rd_kafka_event_destroy>>;
 using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, DestroyWith<rd_kafka_NewTopic_destroy>>;
 
@@ -55,7 +57,8 @@ Client make_client(rd_kafka_type_t type, const std::vector<std::pair<const char*
   rd_kafka_conf_t* configuration = rd_kafka_conf_new();
   std::array<char, 512> reason{};
   for (const auto& [name, value] : settings) {
-    if (rd_kafka_conf_set(configuration, name, value.c_str(), reason.data(), reason.size()) != RD_KAFKA_CONF_OK) {
+    if (rd_kafka_conf_set(configuration, name, value.c_str(), reason.data(), reason.size()) !=
+        RD_KAFKA_CONF_OK) {
       fail(reason.data());
     }
   }
@@ -82,7 +85,8 @@ void create_topic(rd_kafka_t* client, const std::string& name, int partitions) {
   const Queue queue(rd_kafka_queue_new(client));
   rd_kafka_CreateTopics(client, topics, 1, nullptr, queue.get());
   const Event event(rd_kafka_queue_poll(queue.get(), 30'000));
-  if (event == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) fail("cannot create " + name);
+  if (event == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    fail("cannot create " + name);
   // That it is there already is fine; anything else shows with the first record.
 }
 
@@ -115,21 +119,23 @@ void send(rd_kafka_t* producer, rd_kafka_topic_t* output, const rd_kafka_message
 int main(int argument_count, char** arguments) {
   std::size_t wanted = 0;
   if (argument_count != 4 ||
-      std::from_chars(arguments[3], arguments[3] + std::string_view(arguments[3]).size(), wanted).ec != std::errc()) {
+      std::from_chars(arguments[3], arguments[3] + std::string_view(arguments[3]).size(), wanted).ec !=
+          std::errc()) {
     std::fprintf(stderr, "usage: bare_loop INPUT_TOPIC BOOTSTRAP RECORDS\n");
     return 2;
   }
   const std::string input = arguments[1];
   const std::string bootstrap = arguments[2];
 
-  const Client consumer = make_client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", bootstrap},
-                                                          {"group.id", "bare-loop-" + std::to_string(::getpid())},
-                                                          {"enable.auto.commit", "false"},
-                                                          {"enable.auto.offset.store", "false"},
-                                                          // Else old versions stop fetching for up to a second each
-                                                          // time this many records wait.
-                                                          {"queued.min.messages", "1000000"},
-                                                          {"queued.max.messages.kbytes", "1048576"}});
+  const Client consumer =
+      make_client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", bootstrap},
+                                      {"group.id", "bare-loop-" + std::to_string(::getpid())},
+                                      {"enable.auto.commit", "false"},
+                                      {"enable.auto.offset.store", "false"},
+                                      // Else old versions stop fetching for up to a second each
+                                      // time this many records wait.
+                                      {"queued.min.messages", "1000000"},
+                                      {"queued.max.messages.kbytes", "1048576"}});
   // Idempotent, as a framework has to be that promises not to lose or reorder.
   const Client producer = make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", bootstrap},
                                                           {"enable.idempotence", "true"},
@@ -154,7 +160,8 @@ int main(int argument_count, char** arguments) {
   std::size_t read = 0;
   std::array<rd_kafka_message_t*, kBatch> batch;
   while (read < wanted) {
-    const auto got = rd_kafka_consume_batch_queue(queue.get(), 100, batch.data(), std::min(kBatch, wanted - read));
+    const auto got =
+        rd_kafka_consume_batch_queue(queue.get(), 100, batch.data(), std::min(kBatch, wanted - read));
     for (std::size_t index = 0; got > 0 && index < static_cast<std::size_t>(got); ++index) {
       rd_kafka_message_t* message = batch[index];
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) fail(rd_kafka_message_errstr(message));
@@ -165,10 +172,12 @@ int main(int argument_count, char** arguments) {
       rd_kafka_message_destroy(message);
     }
     if (got > 0) heard = steady_clock::now();
-    if (steady_clock::now() - heard > kPatience) fail("the topic ends after " + std::to_string(read) + " records");
+    if (steady_clock::now() - heard > kPatience)
+      fail("the topic ends after " + std::to_string(read) + " records");
     rd_kafka_poll(producer.get(), 0);
   }
-  if (rd_kafka_flush(producer.get(), 60'000) != RD_KAFKA_RESP_ERR_NO_ERROR) fail("not everything was written");
+  if (rd_kafka_flush(producer.get(), 60'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    fail("not everything was written");
   const double wall = duration<double>(steady_clock::now() - begun).count();
   const double cpu = cpu_seconds();
   std::printf("bare stateless n=%zu wall=%.2fs rate=%.0f/s cpu_us_per_rec=%.3f\n", read, wall,

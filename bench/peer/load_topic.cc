@@ -2,8 +2,8 @@
 //
 //   load_topic TOPIC BOOTSTRAP RECORDS PARTITIONS [KEYS=10000] [VALUE_BYTES=100]
 //
-// Keys are "key-<number>" with numbers drawn evenly, values are printable text of VALUE_BYTES bytes, timestamps ascend by
-// a millisecond every ten records. The topic must not exist yet: loading twice would double it.
+// Keys are "key-<number>" with numbers drawn evenly, values are printable text of VALUE_BYTES bytes, timestamps
+// ascend by a millisecond every ten records. The topic must not exist yet: loading twice would double it.
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -53,9 +53,11 @@ int main(int argument_count, char** arguments) {
   std::size_t partitions = 0;
   std::size_t keys = 10'000;
   std::size_t value_bytes = 100;
-  if (argument_count < 5 || argument_count > 7 || !parse(arguments[3], records) || !parse(arguments[4], partitions) ||
-      (argument_count > 5 && !parse(arguments[5], keys)) || (argument_count > 6 && !parse(arguments[6], value_bytes))) {
-    std::fprintf(stderr, "usage: load_topic TOPIC BOOTSTRAP RECORDS PARTITIONS [KEYS=10000] [VALUE_BYTES=100]\n");
+  if (argument_count < 5 || argument_count > 7 || !parse(arguments[3], records) ||
+      !parse(arguments[4], partitions) || (argument_count > 5 && !parse(arguments[5], keys)) ||
+      (argument_count > 6 && !parse(arguments[6], value_bytes))) {
+    std::fprintf(stderr,
+                 "usage: load_topic TOPIC BOOTSTRAP RECORDS PARTITIONS [KEYS=10000] [VALUE_BYTES=100]\n");
     return 2;
   }
   const std::string topic = arguments[1];
@@ -110,7 +112,7 @@ int main(int argument_count, char** arguments) {
     std::this_thread::sleep_for(1ms);
   }
   if (absl::Status failure = (*producer)->failure(); !failure.ok()) fail(weir::message_of(failure));
-  std::printf("loaded %s records=%zu partitions=%zu keys=%zu value_bytes=%zu\n", topic.c_str(), records, partitions, keys,
-              value_bytes);
+  std::printf("loaded %s records=%zu partitions=%zu keys=%zu value_bytes=%zu\n", topic.c_str(), records,
+              partitions, keys, value_bytes);
   return 0;
 }

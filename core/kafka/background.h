@@ -17,8 +17,8 @@
 
 namespace weir::kafka {
 
-// One thread that does jobs one after another, started by the first. The destructor drops the jobs not begun and waits
-// for the one in progress, so a job must end within seconds whatever the broker does.
+// One thread that does jobs one after another, started by the first. The destructor drops the jobs not begun
+// and waits for the one in progress, so a job must end within seconds whatever the broker does.
 class JobThread {
  public:
   JobThread() = default;
@@ -64,8 +64,8 @@ class Inbox {
   std::atomic<bool> filled_{false};
 };
 
-// What the objects of one transport share: a thread for blocking calls and a place where clients are taken apart
-// (joining a client's threads takes from milliseconds to, with a broker gone silent, seconds).
+// What the objects of one transport share: a thread for blocking calls and a place where clients are taken
+// apart (joining a client's threads takes from milliseconds to, with a broker gone silent, seconds).
 class Background {
  public:
   Background() = default;

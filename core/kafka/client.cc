@@ -17,7 +17,8 @@ namespace {
 absl::StatusOr<ClientHandle> start(rd_kafka_type_t type, ConfigurationHandle configuration) {
   std::array<char, 512> reason{};
   ClientHandle client(rd_kafka_new(type, configuration.get(), reason.data(), reason.size()));
-  if (client == nullptr) return absl::InvalidArgumentError(fmt::format("cannot make a Kafka client: {}", reason.data()));
+  if (client == nullptr)
+    return absl::InvalidArgumentError(fmt::format("cannot make a Kafka client: {}", reason.data()));
   (void)configuration.release();
   return client;
 }
@@ -26,7 +27,8 @@ void drop_log(const rd_kafka_t*, int, const char*, const char*) noexcept {}
 
 }  // namespace
 
-absl::StatusOr<ClientHandle> make_client(rd_kafka_type_t type, const Configuration& configuration, int events) {
+absl::StatusOr<ClientHandle> make_client(rd_kafka_type_t type, const Configuration& configuration,
+                                         int events) {
   Configuration complete = configuration;
   // Log lines come as events too, so that no foreign thread calls the user's logger.
   complete.require("log.queue", "true");
@@ -86,7 +88,9 @@ PartitionListHandle make_list(std::span<const TopicPartition> partitions) {
 
 TopicPartition where_of(const rd_kafka_topic_partition_t& entry) { return {entry.topic, entry.partition}; }
 
-std::string name_of(const TopicPartition& where) { return fmt::format("{}[{}]", where.topic, where.partition); }
+std::string name_of(const TopicPartition& where) {
+  return fmt::format("{}[{}]", where.topic, where.partition);
+}
 
 absl::StatusOr<rd_kafka_t*> InquiryClient::get() {
   const std::lock_guard lock(mutex_);

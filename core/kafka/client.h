@@ -17,13 +17,14 @@
 
 namespace weir::kafka {
 
-// Makes a client that reports through events only: `events` are RD_KAFKA_EVENT_* bits beside errors and log lines. Its
-// main queue must be polled.
-[[nodiscard]] absl::StatusOr<ClientHandle> make_client(rd_kafka_type_t type, const Configuration& configuration,
-                                                       int events);
+// Makes a client that reports through events only: `events` are RD_KAFKA_EVENT_* bits beside errors and log
+// lines. Its main queue must be polled.
+[[nodiscard]] absl::StatusOr<ClientHandle> make_client(rd_kafka_type_t type,
+                                                       const Configuration& configuration, int events);
 
 // Makes a client without events, whose main queue nobody has to poll; what it would log is dropped.
-[[nodiscard]] absl::StatusOr<ClientHandle> make_silent_client(rd_kafka_type_t type, const Configuration& configuration);
+[[nodiscard]] absl::StatusOr<ClientHandle> make_silent_client(rd_kafka_type_t type,
+                                                              const Configuration& configuration);
 
 // Passes a log event on; `event` must be one.
 void pass_log(rd_kafka_event_t* event, const Logger& log);
@@ -42,9 +43,9 @@ struct SharedOptions {
   Logger log;
 };
 
-// The client for questions that belong to no consumer: topics, configurations, ends of partitions. It reads uncommitted:
-// asked through a read_committed client, librdkafka gives the last stable offset for the end. Connects when first used.
-// Thread safety: may be called from any thread.
+// The client for questions that belong to no consumer: topics, configurations, ends of partitions. It reads
+// uncommitted: asked through a read_committed client, librdkafka gives the last stable offset for the end.
+// Connects when first used. Thread safety: may be called from any thread.
 class InquiryClient {
  public:
   explicit InquiryClient(SharedOptions options) : options_(std::move(options)) {}
@@ -58,7 +59,8 @@ class InquiryClient {
   ClientHandle client_;
 };
 
-// Everything the objects of one transport hold together. Kept alive by each of them, never by a thread of its own.
+// Everything the objects of one transport hold together. Kept alive by each of them, never by a thread of its
+// own.
 struct Shared {
   explicit Shared(SharedOptions shared_options) : options(std::move(shared_options)), inquiries(options) {}
 

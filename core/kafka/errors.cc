@@ -26,7 +26,8 @@ absl::StatusCode code_for(ErrorClass error_class) {
 absl::Status make_status(ErrorClass error_class, rd_kafka_resp_err_t code, const std::string& context,
                          const std::string& detail) {
   const std::string what = detail.empty() ? std::string(rd_kafka_err2str(code)) : detail;
-  return make_error(error_class, code_for(error_class), fmt::format("{}: {} ({})", context, what, rd_kafka_err2name(code)));
+  return make_error(error_class, code_for(error_class),
+                    fmt::format("{}: {} ({})", context, what, rd_kafka_err2name(code)));
 }
 
 }  // namespace
@@ -120,10 +121,13 @@ absl::Status status_of_transaction(const rd_kafka_error_t& error, const std::str
   const std::string detail = rd_kafka_error_string(&error);
   const ErrorClass by_code = class_of_code(code);
   if (rd_kafka_error_is_fatal(&error) != 0) {
-    return make_status(by_code == ErrorClass::kFenced ? ErrorClass::kFenced : ErrorClass::kFatal, code, context, detail);
+    return make_status(by_code == ErrorClass::kFenced ? ErrorClass::kFenced : ErrorClass::kFatal, code,
+                       context, detail);
   }
-  if (rd_kafka_error_txn_requires_abort(&error) != 0) return make_status(ErrorClass::kAbortable, code, context, detail);
-  if (rd_kafka_error_is_retriable(&error) != 0) return make_status(ErrorClass::kRetriable, code, context, detail);
+  if (rd_kafka_error_txn_requires_abort(&error) != 0)
+    return make_status(ErrorClass::kAbortable, code, context, detail);
+  if (rd_kafka_error_is_retriable(&error) != 0)
+    return make_status(ErrorClass::kRetriable, code, context, detail);
   return make_status(by_code, code, context, detail);
 }
 
@@ -131,7 +135,8 @@ absl::Status fatal_status_of(rd_kafka_t* client, const std::string& context) {
   std::array<char, 512> text{};
   const rd_kafka_resp_err_t code = rd_kafka_fatal_error(client, text.data(), text.size());
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
-  const ErrorClass error_class = class_of_code(code) == ErrorClass::kFenced ? ErrorClass::kFenced : ErrorClass::kFatal;
+  const ErrorClass error_class =
+      class_of_code(code) == ErrorClass::kFenced ? ErrorClass::kFenced : ErrorClass::kFatal;
   return make_status(error_class, code, context, text.data());
 }
 

@@ -17,11 +17,14 @@ namespace weir::kafka {
 [[nodiscard]] absl::Status status_of_code(rd_kafka_resp_err_t code, const std::string& context,
                                           const std::string& detail = {});
 
-// Returns the status of a failed delivery. A record the broker refuses for what it is will be refused again: fatal.
-// Otherwise the records of a transaction are lost with it (abortable) and others may be sent again (retriable).
-[[nodiscard]] absl::Status status_of_delivery(rd_kafka_resp_err_t code, bool transactional, const std::string& context);
+// Returns the status of a failed delivery. A record the broker refuses for what it is will be refused again:
+// fatal. Otherwise the records of a transaction are lost with it (abortable) and others may be sent again
+// (retriable).
+[[nodiscard]] absl::Status status_of_delivery(rd_kafka_resp_err_t code, bool transactional,
+                                              const std::string& context);
 
-// Returns the status of a transactional call: the error's own flags (fatal, abort required, retriable) decide.
+// Returns the status of a transactional call: the error's own flags (fatal, abort required, retriable)
+// decide.
 [[nodiscard]] absl::Status status_of_transaction(const rd_kafka_error_t& error, const std::string& context);
 
 // Returns the error that took the client down for good, ok if it lives.

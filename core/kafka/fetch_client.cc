@@ -13,19 +13,22 @@
 namespace weir::kafka {
 namespace {
 
-void release_message(void* owner) noexcept { rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(owner)); }
+void release_message(void* owner) noexcept {
+  rd_kafka_message_destroy(static_cast<rd_kafka_message_t*>(owner));
+}
 
 void read_message_headers(const void* owner, Headers& headers) {
   rd_kafka_headers_t* found = nullptr;
   // Parsed on first use, and owned by the message.
-  if (rd_kafka_message_headers(static_cast<const rd_kafka_message_t*>(owner), &found) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (rd_kafka_message_headers(static_cast<const rd_kafka_message_t*>(owner), &found) !=
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
     return;
   }
   const char* name = nullptr;
   const void* value = nullptr;
   std::size_t size = 0;
-  for (std::size_t index = 0; rd_kafka_header_get_all(found, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
-       ++index) {
+  for (std::size_t index = 0;
+       rd_kafka_header_get_all(found, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++index) {
     headers.add(name, value == nullptr ? std::nullopt
                                        : std::optional<Bytes>(Bytes(static_cast<const char*>(value), size)));
   }
@@ -42,7 +45,8 @@ NullableBytes bytes_of(const void* data, std::size_t size) {
 std::optional<std::size_t> number_of(rd_kafka_t& client, const char* name) {
   std::array<char, 32> text{};
   std::size_t size = text.size();
-  if (rd_kafka_conf_get(rd_kafka_conf(&client), name, text.data(), &size) != RD_KAFKA_CONF_OK) return std::nullopt;
+  if (rd_kafka_conf_get(rd_kafka_conf(&client), name, text.data(), &size) != RD_KAFKA_CONF_OK)
+    return std::nullopt;
   return static_cast<std::size_t>(std::strtoull(text.data(), nullptr, 10));
 }
 
@@ -50,7 +54,8 @@ std::optional<std::size_t> number_of(rd_kafka_t& client, const char* name) {
 
 class KafkaPartitionReader final : public PartitionReader {
  public:
-  KafkaPartitionReader(std::shared_ptr<FetchClient> client, QueueHandle queue, TopicPartition where, Offset start)
+  KafkaPartitionReader(std::shared_ptr<FetchClient> client, QueueHandle queue, TopicPartition where,
+                       Offset start)
       : client_(std::move(client)),
         queue_(std::move(queue)),
         where_(std::move(where)),
@@ -76,7 +81,8 @@ class KafkaPartitionReader final : public PartitionReader {
       const std::size_t wanted = std::min({max_records - records, queued - messages, kBatch});
       const auto got = rd_kafka_consume_batch_queue(queue_.get(), 0, batch.data(), wanted);
       if (got <= 0) break;
-      for (std::size_t index = 0; index < static_cast<std::size_t>(got); ++index) records += take(batch[index], out);
+      for (std::size_t index = 0; index < static_cast<std::size_t>(got); ++index)
+        records += take(batch[index], out);
       messages += static_cast<std::size_t>(got);
       if (static_cast<std::size_t>(got) < wanted) break;
     }
@@ -84,7 +90,8 @@ class KafkaPartitionReader final : public PartitionReader {
     if (records == max_records) {
       client_->left_over_ = true;
     } else if (messages < queued) {
-      // Some entries were no messages: control records, which the client swallows. It knows the position after them.
+      // Some entries were no messages: control records, which the client swallows. It knows the position
+      // after them.
       skip_control_records();
     }
     return records;
@@ -95,12 +102,13 @@ class KafkaPartitionReader final : public PartitionReader {
   [[nodiscard]] Offset known_end() const override {
     std::int64_t low = 0;
     std::int64_t high = 0;
-    if (rd_kafka_get_watermark_offsets(client_->client_.get(), where_.topic.c_str(), where_.partition, &low, &high) !=
-            RD_KAFKA_RESP_ERR_NO_ERROR ||
+    if (rd_kafka_get_watermark_offsets(client_->client_.get(), where_.topic.c_str(), where_.partition, &low,
+                                       &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
         high < 0) {
       high = kNoOffset;
     }
-    // The client tells the high watermark only. That it has nothing more to read tells where the last stable offset is.
+    // The client tells the high watermark only. That it has nothing more to read tells where the last stable
+    // offset is.
     if (client_->read_committed_ && reached_end_ == position_ && rd_kafka_queue_length(queue_.get()) == 0) {
       return reached_end_;
     }
@@ -141,9 +149,11 @@ class KafkaPartitionReader final : public PartitionReader {
       position_ = std::max(position_, reached_end_);
       return;
     }
-    const std::string detail = message.payload == nullptr ? std::string() : std::string(rd_kafka_message_errstr(&message));
+    const std::string detail =
+        message.payload == nullptr ? std::string() : std::string(rd_kafka_message_errstr(&message));
     client_->errors_.push_back(
-        {status_of_code(message.err, fmt::format("cannot read {} at offset {}", name_of(where_), position_), detail),
+        {status_of_code(message.err, fmt::format("cannot read {} at offset {}", name_of(where_), position_),
+                        detail),
          where_});
   }
 
@@ -151,9 +161,11 @@ class KafkaPartitionReader final : public PartitionReader {
   void watch_room(std::size_t queued, std::size_t taken) {
     const FetchClient::Prefetch& limit = client_->prefetch_;
     if (limit.resumes) return;
-    // A bit below the limit, because some were taken since it stopped; bytes by the last record, there is no better figure.
+    // A bit below the limit, because some were taken since it stopped; bytes by the last record, there is no
+    // better figure.
     const auto is_beyond = [&](std::size_t count, std::size_t percent) {
-      return count * 100 >= limit.records * percent || count * value_bytes_ * 100 >= limit.value_bytes * percent;
+      return count * 100 >= limit.records * percent ||
+             count * value_bytes_ * 100 >= limit.value_bytes * percent;
     };
     filled_ = filled_ || is_beyond(queued, 80);
     if (!filled_ || is_beyond(queued - taken, 50)) return;
@@ -186,23 +198,26 @@ absl::StatusOr<std::shared_ptr<FetchClient>> FetchClient::make(std::shared_ptr<S
   configuration.set_default("client.id", options.client_id);
   configuration.set_default("socket.nagle.disable", "true");
   configuration.set_default("reconnect.backoff.max.ms", "1000");
-  // A partition assigned anew waits for the answer to the request under way; at the default of 500 ms a rewind takes as long.
+  // A partition assigned anew waits for the answer to the request under way; at the default of 500 ms a
+  // rewind takes as long.
   configuration.set_default("fetch.wait.max.ms", "100");
-  // Per partition. The count bounds what small records cost beside their bytes, some 400 bytes each. With the nudge below
-  // 30 000 read as fast as the client's own 100 000 (2.4 M records/s from four partitions, 92 MB resident against 200).
+  // Per partition. The count bounds what small records cost beside their bytes, some 400 bytes each. With the
+  // nudge below 30 000 read as fast as the client's own 100 000 (2.4 M records/s from four partitions, 92 MB
+  // resident against 200).
   configuration.set_default("queued.min.messages", "30000");
   configuration.set_default("queued.max.messages.kbytes", "8192");
   configuration.set_if_known("fetch.queue.backoff.ms", "20");
   configuration.add_layer(shared->options.properties);
   configuration.add_layer(options.properties);
-  for (const char* of_the_member : {"group.instance.id", "group.protocol", "group.remote.assignor",
-                                    "partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms",
-                                    "max.poll.interval.ms", "group.id"}) {
+  for (const char* of_the_member :
+       {"group.instance.id", "group.protocol", "group.remote.assignor", "partition.assignment.strategy",
+        "session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "group.id"}) {
     configuration.drop(of_the_member);
   }
   configuration.require("bootstrap.servers", shared->options.bootstrap);
   // librdkafka assigns only to clients with a group. This one never joins it and never commits.
-  configuration.require("group.id", options.group.empty() ? "weir-reader-" + options.client_id : options.group);
+  configuration.require("group.id",
+                        options.group.empty() ? "weir-reader-" + options.client_id : options.group);
   configuration.require("isolation.level", options.read_committed ? "read_committed" : "read_uncommitted");
   configuration.require("enable.auto.commit", "false");
   configuration.require("enable.auto.offset.store", "false");
@@ -214,8 +229,8 @@ absl::StatusOr<std::shared_ptr<FetchClient>> FetchClient::make(std::shared_ptr<S
   prefetch.records = number_of(**client, "queued.min.messages").value_or(0);
   prefetch.value_bytes = number_of(**client, "queued.max.messages.kbytes").value_or(0) * 1024;
   prefetch.resumes = number_of(**client, "fetch.queue.backoff.ms").has_value();
-  return std::make_shared<FetchClient>(std::move(shared), std::move(*client), std::move(wakeup), options.read_committed,
-                                       prefetch);
+  return std::make_shared<FetchClient>(std::move(shared), std::move(*client), std::move(wakeup),
+                                       options.read_committed, prefetch);
 }
 
 FetchClient::FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
@@ -243,10 +258,12 @@ absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> FetchClient::assig
   for (const PartitionOffset& start : starts) {
     if (start.offset < 0) {
       return absl::InvalidArgumentError(
-          fmt::format("a reader needs an offset to start at: partition={} offset={}", name_of(start.where), start.offset));
+          fmt::format("a reader needs an offset to start at: partition={} offset={}", name_of(start.where),
+                      start.offset));
     }
     if (assigned_.contains(start.where) || !asked.insert(start.where).second) {
-      return absl::InvalidArgumentError(fmt::format("the partition is read already: {}", name_of(start.where)));
+      return absl::InvalidArgumentError(
+          fmt::format("the partition is read already: {}", name_of(start.where)));
     }
   }
   if (starts.empty()) return readers;
@@ -254,9 +271,11 @@ absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> FetchClient::assig
   std::vector<QueueHandle> queues;
   queues.reserve(starts.size());
   for (const PartitionOffset& start : starts) {
-    QueueHandle queue(rd_kafka_queue_get_partition(client_.get(), start.where.topic.c_str(), start.where.partition));
+    QueueHandle queue(
+        rd_kafka_queue_get_partition(client_.get(), start.where.topic.c_str(), start.where.partition));
     if (queue == nullptr) {
-      return absl::InvalidArgumentError(fmt::format("the Kafka client knows no such partition: {}", name_of(start.where)));
+      return absl::InvalidArgumentError(
+          fmt::format("the Kafka client knows no such partition: {}", name_of(start.where)));
     }
     // Cut loose before the assignment, which would otherwise send the records to the main queue.
     rd_kafka_queue_forward(queue.get(), nullptr);
@@ -274,7 +293,8 @@ absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> FetchClient::assig
   }
   if (const ErrorHandle error(rd_kafka_incremental_assign(client_.get(), list.get())); error != nullptr) {
     for (const QueueHandle& queue : queues) Wakeup::mute(queue.get());
-    return status_of_code(rd_kafka_error_code(error.get()), "cannot assign partitions", rd_kafka_error_string(error.get()));
+    return status_of_code(rd_kafka_error_code(error.get()), "cannot assign partitions",
+                          rd_kafka_error_string(error.get()));
   }
   for (std::size_t index = 0; index < starts.size(); ++index) {
     readers.push_back(std::make_unique<KafkaPartitionReader>(shared_from_this(), std::move(queues[index]),
@@ -313,8 +333,8 @@ void FetchClient::poll(std::vector<ConsumerEvent>& events) {
 bool FetchClient::take_left_over() { return std::exchange(left_over_, false); }
 
 void FetchClient::nudge(const TopicPartition& where) {
-  // Any request to the partition's broker wakes the thread that would otherwise sleep up to a second. This one is cheap,
-  // and with no time to wait for its answer the call returns at once.
+  // Any request to the partition's broker wakes the thread that would otherwise sleep up to a second. This
+  // one is cheap, and with no time to wait for its answer the call returns at once.
   const PartitionListHandle list = make_list(std::span<const TopicPartition>(&where, 1));
   constexpr std::int64_t kLatest = -1;
   list->elems[0].offset = kLatest;

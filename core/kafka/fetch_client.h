@@ -1,8 +1,9 @@
-// The half of a consumer that reads: a librdkafka client outside any group rebalance, and the readers of its partitions.
+// The half of a consumer that reads: a librdkafka client outside any group rebalance, and the readers of its
+// partitions.
 //
-// It is apart from the member that joins the group because librdkafka pauses every partition of a client while its group
-// rebalances, throws away what was fetched, and (2.0.2) can lose records that a batch call was just handing over. Data
-// partitions here never notice a rebalance.
+// It is apart from the member that joins the group because librdkafka pauses every partition of a client
+// while its group rebalances, throws away what was fetched, and (2.0.2) can lose records that a batch call
+// was just handing over. Data partitions here never notice a rebalance.
 //
 // Thread safety: belongs to the thread that polls its consumer.
 #pragma once
@@ -35,8 +36,8 @@ class FetchClient : public std::enable_shared_from_this<FetchClient> {
     bool resumes = false;
   };
 
-  FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup, bool read_committed,
-              Prefetch prefetch);
+  FetchClient(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
+              bool read_committed, Prefetch prefetch);
   ~FetchClient();
   FetchClient(const FetchClient&) = delete;
   FetchClient& operator=(const FetchClient&) = delete;
@@ -46,7 +47,8 @@ class FetchClient : public std::enable_shared_from_this<FetchClient> {
 
   void poll(std::vector<ConsumerEvent>& events);
 
-  // Returns whether a fetch stopped at its limit since the last call, so that there may be more without a new ring.
+  // Returns whether a fetch stopped at its limit since the last call, so that there may be more without a new
+  // ring.
   [[nodiscard]] bool take_left_over();
 
   [[nodiscard]] std::size_t readers() const { return assigned_.size(); }

@@ -53,8 +53,8 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<S
   if (protocol == nullptr || *protocol != "consumer") {
     configuration.set_default("session.timeout.ms", milliseconds(options.session_timeout));
     // A member hears of a rebalance with its next heartbeat, and a cooperative one takes several rounds.
-    configuration.set_default("heartbeat.interval.ms",
-                              milliseconds(std::clamp(options.session_timeout / 3, Duration(1), Duration(1000))));
+    configuration.set_default("heartbeat.interval.ms", milliseconds(std::clamp(options.session_timeout / 3,
+                                                                               Duration(1), Duration(1000))));
     configuration.set_default("partition.assignment.strategy", "cooperative-sticky");
   }
   configuration.require("bootstrap.servers", shared->options.bootstrap);
@@ -66,7 +66,8 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<S
   auto client =
       make_client(RD_KAFKA_CONSUMER, configuration, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
   if (!client.ok()) return client.status();
-  return std::make_unique<GroupMember>(std::move(shared), std::move(*client), std::move(wakeup), options.group);
+  return std::make_unique<GroupMember>(std::move(shared), std::move(*client), std::move(wakeup),
+                                       options.group);
 }
 
 GroupMember::GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
@@ -87,7 +88,8 @@ GroupMember::~GroupMember() {
 absl::Status GroupMember::subscribe(const std::string& topic) {
   const TopicPartition where{topic, kAnyPartition};
   const PartitionListHandle list = make_list(std::span<const TopicPartition>(&where, 1));
-  return status_of_code(rd_kafka_subscribe(client_.get(), list.get()), fmt::format("cannot subscribe to {}", topic));
+  return status_of_code(rd_kafka_subscribe(client_.get(), list.get()),
+                        fmt::format("cannot subscribe to {}", topic));
 }
 
 void GroupMember::poll(std::vector<ConsumerEvent>& events) {
@@ -128,7 +130,8 @@ bool GroupMember::on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEven
   const bool assigned = rd_kafka_event_error(&event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
   const rd_kafka_topic_partition_list_t* tokens = rd_kafka_event_topic_partition_list(&event);
   if (leaving_) {
-    // On the way out nobody is asked: the readers are gone already, and the client takes whatever is given back itself.
+    // On the way out nobody is asked: the readers are gone already, and the client takes whatever is given
+    // back itself.
     answer(assigned, tokens);
     return false;
   }
@@ -150,10 +153,12 @@ void GroupMember::answer(bool assigned, const rd_kafka_topic_partition_list_t* t
   const std::string_view protocol = rd_kafka_rebalance_protocol(client_.get());
   PartitionListHandle copy(tokens == nullptr ? rd_kafka_topic_partition_list_new(0)
                                              : rd_kafka_topic_partition_list_copy(tokens));
-  // An explicit place to read from, so that no committed position is looked up for partitions that hold nothing.
+  // An explicit place to read from, so that no committed position is looked up for partitions that hold
+  // nothing.
   for (int index = 0; index < copy->cnt; ++index) copy->elems[index].offset = RD_KAFKA_OFFSET_END;
   if (protocol == "EAGER") {
-    // The user chose another assignor. An answer in the wrong dialect would be refused and the group would stall.
+    // The user chose another assignor. An answer in the wrong dialect would be refused and the group would
+    // stall.
     rd_kafka_assign(client_.get(), assigned ? copy.get() : nullptr);
     return;
   }
@@ -174,9 +179,11 @@ Pending<> GroupMember::commit(const std::vector<PartitionOffset>& offsets) {
   if (offsets.empty()) return Pending<>::completed(Done{});
   const PartitionListHandle list = make_list(std::span<const PartitionOffset>(offsets));
   const std::uintptr_t id = ++last_id_;
-  const rd_kafka_resp_err_t error = rd_kafka_commit_queue(client_.get(), list.get(), queue_.get(), nullptr,
-                                                          reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Pending<>::completed(status_of_code(error, "cannot commit positions"));
+  const rd_kafka_resp_err_t error =
+      rd_kafka_commit_queue(client_.get(), list.get(), queue_.get(), nullptr,
+                            reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return Pending<>::completed(status_of_code(error, "cannot commit positions"));
   Committing& started = committing_[id];
   started.deadline = steady_now() + kAnswerDeadline;
   return started.completion.pending();
@@ -189,7 +196,8 @@ void GroupMember::on_commit(rd_kafka_event_t& event) {
   const rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(&event);
   for (int index = 0; status.ok() && list != nullptr && index < list->cnt; ++index) {
     const rd_kafka_topic_partition_t& entry = list->elems[index];
-    status = status_of_code(entry.err, fmt::format("cannot commit the position of {}", name_of(where_of(entry))));
+    status =
+        status_of_code(entry.err, fmt::format("cannot commit the position of {}", name_of(where_of(entry))));
   }
   if (status.ok()) {
     found->second.completion.complete(Done{});
@@ -200,7 +208,8 @@ void GroupMember::on_commit(rd_kafka_event_t& event) {
 }
 
 Pending<std::vector<PartitionOffset>> GroupMember::committed(std::vector<TopicPartition> partitions) {
-  if (partitions.empty()) return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
+  if (partitions.empty())
+    return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
   const std::uintptr_t id = ++last_id_;
   Looking& started = looking_[id];
   started.partitions = std::move(partitions);
@@ -216,10 +225,11 @@ void GroupMember::ask_committed(std::uintptr_t id, Looking& looking) {
   const AdminOptionsHandle options(
       rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
   std::array<char, 256> reason{};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), static_cast<int>(kAdminTimeout.count()), reason.data(),
-                                            reason.size());
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), static_cast<int>(kAdminTimeout.count()),
+                                            reason.data(), reason.size());
   const ErrorHandle unsupported(rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1));
-  rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+  rd_kafka_AdminOptions_set_opaque(options.get(),
+                                   reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
   rd_kafka_ListConsumerGroupOffsets_t* questions[] = {question.get()};
   rd_kafka_ListConsumerGroupOffsets(client_.get(), questions, 1, options.get(), queue_.get());
 }
@@ -259,7 +269,8 @@ void GroupMember::on_committed(rd_kafka_event_t& event) {
   for (int index = 0; list != nullptr && index < list->cnt; ++index) {
     const rd_kafka_topic_partition_t& entry = list->elems[index];
     PartitionOffset answer{where_of(entry), entry.offset < 0 ? kNoOffset : entry.offset, {}};
-    if (entry.metadata != nullptr) answer.metadata.assign(static_cast<const char*>(entry.metadata), entry.metadata_size);
+    if (entry.metadata != nullptr)
+      answer.metadata.assign(static_cast<const char*>(entry.metadata), entry.metadata_size);
     answers.emplace(answer.where, std::move(answer));
   }
   std::vector<PartitionOffset> ordered;
@@ -280,8 +291,8 @@ void GroupMember::check_deadlines() {
       ++entry;
       continue;
     }
-    entry->second.completion.complete(
-        make_error(ErrorClass::kUnknown, absl::StatusCode::kDeadlineExceeded, "no answer to a commit of positions"));
+    entry->second.completion.complete(make_error(ErrorClass::kUnknown, absl::StatusCode::kDeadlineExceeded,
+                                                 "no answer to a commit of positions"));
     entry = committing_.erase(entry);
   }
   for (auto entry = looking_.begin(); entry != looking_.end();) {
@@ -299,21 +310,23 @@ void GroupMember::check_deadlines() {
 GroupMetadata GroupMember::group_metadata() {
   return {rd_kafka_consumer_group_metadata(client_.get()), [](const void* metadata) {
             if (metadata == nullptr) return;
-            rd_kafka_consumer_group_metadata_destroy(
-                static_cast<rd_kafka_consumer_group_metadata_t*>(const_cast<void*>(metadata)));  // NOLINT: C owns it
+            rd_kafka_consumer_group_metadata_destroy(static_cast<rd_kafka_consumer_group_metadata_t*>(
+                const_cast<void*>(metadata)));  // NOLINT: C owns it
           }};
 }
 
 absl::Status GroupMember::start_leaving() {
   leaving_ = true;
   while (!unanswered_.empty()) complete_rebalance();
-  // Before the close, which alone does not tell the broker about a member that owns nothing: its ghost would hold every
-  // rebalance up until its session ends.
+  // Before the close, which alone does not tell the broker about a member that owns nothing: its ghost would
+  // hold every rebalance up until its session ends.
   const rd_kafka_resp_err_t unsubscribed = rd_kafka_unsubscribe(client_.get());
-  if (unsubscribed != RD_KAFKA_RESP_ERR_NO_ERROR) return status_of_code(unsubscribed, "cannot leave the group");
+  if (unsubscribed != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return status_of_code(unsubscribed, "cannot leave the group");
   const ErrorHandle error(rd_kafka_consumer_close_queue(client_.get(), queue_.get()));
   if (error == nullptr) return absl::OkStatus();
-  return status_of_code(rd_kafka_error_code(error.get()), "cannot leave the group", rd_kafka_error_string(error.get()));
+  return status_of_code(rd_kafka_error_code(error.get()), "cannot leave the group",
+                        rd_kafka_error_string(error.get()));
 }
 
 bool GroupMember::left() const { return rd_kafka_consumer_closed(client_.get()) != 0; }

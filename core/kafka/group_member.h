@@ -1,7 +1,7 @@
 // The half of a consumer that belongs to a group: membership, rebalances, committed positions.
 //
-// It subscribes to one topic whose partitions stand for work and reads nothing worth reading itself; the data is read by
-// a FetchClient.
+// It subscribes to one topic whose partitions stand for work and reads nothing worth reading itself; the data
+// is read by a FetchClient.
 //
 // Thread safety: belongs to the thread that polls its consumer.
 #pragma once
@@ -26,7 +26,8 @@ class GroupMember {
                                                                          const ConsumerOptions& options,
                                                                          std::shared_ptr<Wakeup> wakeup);
 
-  GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup, std::string group);
+  GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
+              std::string group);
   // Stops without leaving the group.
   ~GroupMember();
   GroupMember(const GroupMember&) = delete;

@@ -96,8 +96,8 @@ absl::StatusOr<std::vector<TopicDescription>> ask_descriptions(rd_kafka_t* clien
 }
 
 // Returns the first error among the results of an operation on topics, taking `harmless` for none.
-absl::Status first_error(const rd_kafka_topic_result_t* const* results, std::size_t count, rd_kafka_resp_err_t harmless,
-                         const std::string& context) {
+absl::Status first_error(const rd_kafka_topic_result_t* const* results, std::size_t count,
+                         rd_kafka_resp_err_t harmless, const std::string& context) {
   for (std::size_t index = 0; index < count; ++index) {
     const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[index]);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == harmless) continue;
@@ -158,25 +158,28 @@ AdminOptionsHandle KafkaAdmin::expect(rd_kafka_admin_op_t operation, OnResult on
   if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS || operation == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
       operation == RD_KAFKA_ADMIN_OP_DELETERECORDS) {
     // How long the broker itself may take until the change is everywhere.
-    rd_kafka_AdminOptions_set_operation_timeout(options.get(), kRequestTimeoutMs - 1'000, reason.data(), reason.size());
+    rd_kafka_AdminOptions_set_operation_timeout(options.get(), kRequestTimeoutMs - 1'000, reason.data(),
+                                                reason.size());
   }
-  rd_kafka_AdminOptions_set_opaque(options.get(), reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+  rd_kafka_AdminOptions_set_opaque(options.get(),
+                                   reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
   return options;
 }
 
 Pending<std::vector<TopicDescription>> KafkaAdmin::describe_topics(std::vector<std::string> names) {
   auto completion = std::make_shared<Completion<std::vector<TopicDescription>>>();
-  shared_->background.jobs().submit([this, client = client_, inbox = inbox_, completion, names = std::move(names)] {
-    auto described = ask_descriptions(client, names);
-    // `this` is used in its own poll only.
-    inbox->post([this, completion, described = std::move(described)] {
-      if (described.ok()) {
-        ask_configs(*described, completion);
-      } else {
-        completion->complete(described.status());
-      }
-    });
-  });
+  shared_->background.jobs().submit(
+      [this, client = client_, inbox = inbox_, completion, names = std::move(names)] {
+        auto described = ask_descriptions(client, names);
+        // `this` is used in its own poll only.
+        inbox->post([this, completion, described = std::move(described)] {
+          if (described.ok()) {
+            ask_configs(*described, completion);
+          } else {
+            completion->complete(described.status());
+          }
+        });
+      });
   return completion->pending();
 }
 
@@ -193,15 +196,17 @@ void KafkaAdmin::ask_configs(std::vector<TopicDescription> described,
     completion->complete(std::move(described));
     return;
   }
-  const AdminOptionsHandle options =
-      expect(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, [described = std::move(described), completion](rd_kafka_event_t& event) {
+  const AdminOptionsHandle options = expect(
+      RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
+      [described = std::move(described), completion](rd_kafka_event_t& event) {
         std::vector<TopicDescription> result = described;
         std::size_t count = 0;
         // Configurations may be forbidden to us where topics are not: then there are none to tell.
         const rd_kafka_ConfigResource_t** answers =
             rd_kafka_event_error(&event) != RD_KAFKA_RESP_ERR_NO_ERROR
                 ? nullptr
-                : rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(&event), &count);
+                : rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(&event),
+                                                            &count);
         for (std::size_t index = 0; answers != nullptr && index < count; ++index) {
           const std::string name = rd_kafka_ConfigResource_name(answers[index]);
           const auto topic = std::find_if(result.begin(), result.end(),
@@ -235,10 +240,11 @@ Pending<> KafkaAdmin::create_topics(std::vector<NewTopic> topics) {
   std::array<char, 512> reason{};
   for (const NewTopic& topic : topics) {
     // -1: as many replicas as the broker's default says.
-    handles.emplace_back(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, -1, reason.data(), reason.size()));
+    handles.emplace_back(
+        rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, -1, reason.data(), reason.size()));
     if (handles.back() == nullptr) {
-      return Pending<>::completed(
-          absl::InvalidArgumentError(fmt::format("cannot create the topic {}: {}", topic.name, reason.data())));
+      return Pending<>::completed(absl::InvalidArgumentError(
+          fmt::format("cannot create the topic {}: {}", topic.name, reason.data())));
     }
     for (const auto& [name, value] : topic.config) {
       rd_kafka_NewTopic_set_config(handles.back().get(), name.c_str(), value.c_str());
@@ -253,7 +259,8 @@ Pending<> KafkaAdmin::create_topics(std::vector<NewTopic> topics) {
           std::size_t count = 0;
           const rd_kafka_topic_result_t** results =
               rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(&event), &count);
-          status = first_error(results, count, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "cannot create the topic");
+          status =
+              first_error(results, count, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "cannot create the topic");
         }
         complete(completion, std::move(status));
       });
@@ -278,7 +285,8 @@ Pending<> KafkaAdmin::delete_topics(std::vector<std::string> names) {
           const rd_kafka_topic_result_t** results =
               rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(&event), &count);
           // Gone is what was asked for.
-          status = first_error(results, count, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "cannot delete the topic");
+          status =
+              first_error(results, count, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "cannot delete the topic");
         }
         complete(completion, std::move(status));
       });
@@ -295,10 +303,12 @@ Pending<> KafkaAdmin::delete_records(std::vector<PartitionOffset> before) {
       expect(RD_KAFKA_ADMIN_OP_DELETERECORDS, [completion](rd_kafka_event_t& event) mutable {
         absl::Status status = event_error(event, "cannot delete records");
         const rd_kafka_topic_partition_list_t* results =
-            status.ok() ? rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(&event)) : nullptr;
+            status.ok() ? rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(&event))
+                        : nullptr;
         for (int index = 0; status.ok() && results != nullptr && index < results->cnt; ++index) {
           const rd_kafka_topic_partition_t& entry = results->elems[index];
-          status = status_of_code(entry.err, fmt::format("cannot delete records of {}", name_of(where_of(entry))));
+          status =
+              status_of_code(entry.err, fmt::format("cannot delete records of {}", name_of(where_of(entry))));
         }
         complete(completion, std::move(status));
       });

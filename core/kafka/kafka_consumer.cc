@@ -11,8 +11,8 @@
 namespace weir::kafka {
 namespace {
 
-// How long leaving a group may take. The coordinator needs a round trip, but answers nothing on a connection on which a
-// join waits for the others. If it is gone, the session's end does the rest.
+// How long leaving a group may take. The coordinator needs a round trip, but answers nothing on a connection
+// on which a join waits for the others. If it is gone, the session's end does the rest.
 constexpr Duration kLeaveDeadline{10'000};
 
 }  // namespace
@@ -29,7 +29,8 @@ absl::StatusOr<std::unique_ptr<Consumer>> KafkaConsumer::make(std::shared_ptr<Sh
     if (!made.ok()) return made.status();
     member = std::move(*made);
   }
-  return std::make_unique<KafkaConsumer>(std::move(shared), std::move(*wakeup), std::move(*reading), std::move(member));
+  return std::make_unique<KafkaConsumer>(std::move(shared), std::move(*wakeup), std::move(*reading),
+                                         std::move(member));
 }
 
 KafkaConsumer::KafkaConsumer(std::shared_ptr<Shared> shared, std::shared_ptr<Wakeup> wakeup,
@@ -41,7 +42,8 @@ KafkaConsumer::KafkaConsumer(std::shared_ptr<Shared> shared, std::shared_ptr<Wak
       member_(std::move(member)) {}
 
 absl::Status KafkaConsumer::check_member() const {
-  if (reading_ == nullptr || closing_.has_value()) return absl::FailedPreconditionError("the consumer is closed");
+  if (reading_ == nullptr || closing_.has_value())
+    return absl::FailedPreconditionError("the consumer is closed");
   if (member_ == nullptr) return absl::FailedPreconditionError("the consumer has no group");
   return absl::OkStatus();
 }
@@ -70,7 +72,8 @@ void KafkaConsumer::complete_rebalance() {
 
 absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> KafkaConsumer::assign(
     std::span<const PartitionOffset> starts) {
-  if (reading_ == nullptr || closing_.has_value()) return absl::FailedPreconditionError("the consumer is closed");
+  if (reading_ == nullptr || closing_.has_value())
+    return absl::FailedPreconditionError("the consumer is closed");
   return reading_->assign(starts);
 }
 
@@ -99,7 +102,9 @@ Pending<std::vector<OffsetRange>> KafkaConsumer::offset_ranges(std::vector<Topic
   return completion->pending();
 }
 
-GroupMetadata KafkaConsumer::group_metadata() { return check_member().ok() ? member_->group_metadata() : nullptr; }
+GroupMetadata KafkaConsumer::group_metadata() {
+  return check_member().ok() ? member_->group_metadata() : nullptr;
+}
 
 Pending<> KafkaConsumer::close(bool leave_group) {
   if (closing_.has_value()) return closing_->completion.pending();
@@ -135,8 +140,8 @@ void KafkaConsumer::finish_close(absl::Status status) {
 
 void KafkaConsumer::wait(Duration at_most) {
   set_wakeup_of_this_thread(wakeup_);
-  // A fetch that stopped at its limit left records behind that ring no more. Asked once only: who then leaves them alone
-  // does so on purpose and must not be kept awake by them.
+  // A fetch that stopped at its limit left records behind that ring no more. Asked once only: who then leaves
+  // them alone does so on purpose and must not be kept awake by them.
   if (reading_ != nullptr && reading_->take_left_over()) return;
   wakeup_->wait(at_most);
 }

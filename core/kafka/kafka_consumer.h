@@ -19,8 +19,8 @@ class KafkaConsumer final : public Consumer {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Consumer>> make(std::shared_ptr<Shared> shared,
                                                                       const ConsumerOptions& options);
 
-  KafkaConsumer(std::shared_ptr<Shared> shared, std::shared_ptr<Wakeup> wakeup, std::shared_ptr<FetchClient> reading,
-                std::unique_ptr<GroupMember> member);
+  KafkaConsumer(std::shared_ptr<Shared> shared, std::shared_ptr<Wakeup> wakeup,
+                std::shared_ptr<FetchClient> reading, std::unique_ptr<GroupMember> member);
 
   [[nodiscard]] absl::Status subscribe(const std::string& topic) override;
   void poll(std::vector<ConsumerEvent>& events) override;

@@ -30,25 +30,31 @@ HeadersHandle make_headers(const Headers& headers) {
   for (const Header& header : headers) {
     const bool null = !header.value.has_value();
     rd_kafka_header_add(made.get(), header.name.data(), static_cast<ssize_t>(header.name.size()),
-                        null ? nullptr : header.value->data(), null ? 0 : static_cast<ssize_t>(header.value->size()));
+                        null ? nullptr : header.value->data(),
+                        null ? 0 : static_cast<ssize_t>(header.value->size()));
   }
   return made;
 }
 
-// The topic travels through the client beside each record. One more than the id, so that nothing is mistaken for topic 0.
-void* tag_of(TopicId topic) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(topic) + 1); }  // NOLINT
+// The topic travels through the client beside each record. One more than the id, so that nothing is mistaken
+// for topic 0.
+void* tag_of(TopicId topic) {
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(topic) + 1);
+}  // NOLINT
 TopicId topic_of(const void* tag) { return static_cast<TopicId>(reinterpret_cast<std::uintptr_t>(tag) - 1); }
 
 bool is_purge(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
-// Whether a connection that stood was lost, so that requests on it may or may not have arrived. The text is the only place
-// that tells it from an attempt to connect (a dead broker of several would otherwise spoil every commit).
+// Whether a connection that stood was lost, so that requests on it may or may not have arrived. The text is
+// the only place that tells it from an attempt to connect (a dead broker of several would otherwise spoil
+// every commit).
 bool is_broken_connection(rd_kafka_resp_err_t code, std::string_view text) {
   if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) return true;
   return code == RD_KAFKA_RESP_ERR__TRANSPORT && text.find("in state CONNECT") == std::string_view::npos &&
-         text.find("in state TRY_CONNECT") == std::string_view::npos && text.find("in state INIT") == std::string_view::npos;
+         text.find("in state TRY_CONNECT") == std::string_view::npos &&
+         text.find("in state INIT") == std::string_view::npos;
 }
 
 // Completes `completion` when the runner's call is over.
@@ -77,8 +83,8 @@ absl::StatusOr<std::unique_ptr<Producer>> KafkaProducer::make(std::shared_ptr<Sh
   if (options.transactional_id.empty()) {
     configuration.set_default("message.timeout.ms", "600000");
   } else {
-    // The broker answers "concurrent transactions" right after a commit; at the default of 100 ms the retry of it makes
-    // up most of a transaction (107 against 35 ms).
+    // The broker answers "concurrent transactions" right after a commit; at the default of 100 ms the retry
+    // of it makes up most of a transaction (107 against 35 ms).
     configuration.set_default("retry.backoff.ms", "10");
   }
   configuration.add_layer(shared->options.properties);
@@ -96,7 +102,8 @@ absl::StatusOr<std::unique_ptr<Producer>> KafkaProducer::make(std::shared_ptr<Sh
   return std::make_unique<KafkaProducer>(std::move(shared), options, std::move(*client));
 }
 
-KafkaProducer::KafkaProducer(std::shared_ptr<Shared> shared, const ProducerOptions& options, ClientHandle client)
+KafkaProducer::KafkaProducer(std::shared_ptr<Shared> shared, const ProducerOptions& options,
+                             ClientHandle client)
     : shared_(std::move(shared)),
       inbox_(std::make_shared<Inbox>(nullptr)),
       transactional_(!options.transactional_id.empty()),
@@ -171,7 +178,8 @@ bool KafkaProducer::hand_over(const OutgoingRecord& record) {
   const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
   absl::Status fatal = fatal_status_of(client_.get(), "the producer failed");
-  fail(fatal.ok() ? status_of_delivery(code, transactional_, fmt::format("cannot send to {}[{}]", topic.name, record.partition))
+  fail(fatal.ok() ? status_of_delivery(code, transactional_,
+                                       fmt::format("cannot send to {}[{}]", topic.name, record.partition))
                   : fatal);
   return true;
 }
@@ -201,7 +209,8 @@ void KafkaProducer::send_kept() {
 
 void KafkaProducer::poll() {
   ring_where_this_thread_waits();
-  // Events before results: a connection that broke during a commit is known before the commit's success is believed.
+  // Events before results: a connection that broke during a commit is known before the commit's success is
+  // believed.
   serve_events();
   inbox_->deliver_all();
   if (!overflow_.empty()) {
@@ -225,7 +234,8 @@ void KafkaProducer::serve_events() {
         const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
         if (is_broken_connection(code, rd_kafka_event_error_string(event.get()))) connection_broke_ = true;
         // Anything less than fatal the client mends itself or tells with the delivery it spoils.
-        if (absl::Status fatal = fatal_status_of(client_.get(), "the producer failed"); !fatal.ok()) fail(fatal);
+        if (absl::Status fatal = fatal_status_of(client_.get(), "the producer failed"); !fatal.ok())
+          fail(fatal);
         break;
       }
       case RD_KAFKA_EVENT_LOG:
@@ -295,7 +305,8 @@ absl::Status KafkaProducer::check_transactional() const {
 }
 
 Pending<> KafkaProducer::init_transactions() {
-  if (absl::Status status = check_transactional(); !status.ok()) return Pending<>::completed(std::move(status));
+  if (absl::Status status = check_transactional(); !status.ok())
+    return Pending<>::completed(std::move(status));
   const Completion<> completion;
   runner_->start_init(into(completion));
   return completion.pending();
@@ -309,15 +320,18 @@ absl::Status KafkaProducer::begin_transaction() {
 }
 
 Pending<> KafkaProducer::send_offsets(std::vector<PartitionOffset> offsets, const GroupMetadata& group) {
-  if (absl::Status status = check_transactional(); !status.ok()) return Pending<>::completed(std::move(status));
-  if (group == nullptr) return Pending<>::completed(absl::InvalidArgumentError("positions need a group's metadata"));
+  if (absl::Status status = check_transactional(); !status.ok())
+    return Pending<>::completed(std::move(status));
+  if (group == nullptr)
+    return Pending<>::completed(absl::InvalidArgumentError("positions need a group's metadata"));
   const Completion<> completion;
   runner_->start_send_offsets(offsets, group, into(completion));
   return completion.pending();
 }
 
 Pending<> KafkaProducer::commit_transaction() {
-  if (absl::Status status = check_transactional(); !status.ok()) return Pending<>::completed(std::move(status));
+  if (absl::Status status = check_transactional(); !status.ok())
+    return Pending<>::completed(std::move(status));
   commit_to_start_.emplace();
   const Pending<> pending = commit_to_start_->pending();
   follow_commit();
@@ -329,7 +343,8 @@ void KafkaProducer::follow_commit() {
   connection_broke_ = false;
   runner_->start_commit([this, deliver = into(*commit_to_start_)](absl::Status status) mutable {
     if (status.ok() && connection_broke_) {
-      // The client repeated a request whose first copy may still be on its way, and would end the next transaction.
+      // The client repeated a request whose first copy may still be on its way, and would end the next
+      // transaction.
       status = make_error(ErrorClass::kUnknown, absl::StatusCode::kDeadlineExceeded,
                           "a connection broke while a transaction was committed");
     }
@@ -339,7 +354,8 @@ void KafkaProducer::follow_commit() {
 }
 
 Pending<> KafkaProducer::abort_transaction() {
-  if (absl::Status status = check_transactional(); !status.ok()) return Pending<>::completed(std::move(status));
+  if (absl::Status status = check_transactional(); !status.ok())
+    return Pending<>::completed(std::move(status));
   // Of a transaction that never was.
   overflow_.clear();
   connection_broke_ = false;

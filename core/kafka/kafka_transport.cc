@@ -16,15 +16,19 @@ class KafkaTransport final : public Transport {
  public:
   explicit KafkaTransport(std::shared_ptr<kafka::Shared> shared) : shared_(std::move(shared)) {}
 
-  [[nodiscard]] absl::StatusOr<std::unique_ptr<Consumer>> make_consumer(const ConsumerOptions& options) override {
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Consumer>> make_consumer(
+      const ConsumerOptions& options) override {
     return kafka::KafkaConsumer::make(shared_, options);
   }
 
-  [[nodiscard]] absl::StatusOr<std::unique_ptr<Producer>> make_producer(const ProducerOptions& options) override {
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Producer>> make_producer(
+      const ProducerOptions& options) override {
     return kafka::KafkaProducer::make(shared_, options);
   }
 
-  [[nodiscard]] absl::StatusOr<std::unique_ptr<Admin>> make_admin() override { return kafka::KafkaAdmin::make(shared_); }
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Admin>> make_admin() override {
+    return kafka::KafkaAdmin::make(shared_);
+  }
 
  private:
   const std::shared_ptr<kafka::Shared> shared_;
@@ -33,14 +37,15 @@ class KafkaTransport final : public Transport {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> make_kafka_transport(const KafkaOptions& options) {
-  if (options.bootstrap.empty()) return absl::InvalidArgumentError("a Kafka transport needs the address of a broker");
+  if (options.bootstrap.empty())
+    return absl::InvalidArgumentError("a Kafka transport needs the address of a broker");
   // A property the client does not know is better heard of here than from the first consumer.
   kafka::Configuration configuration;
   configuration.add_layer(options.properties);
   configuration.require("bootstrap.servers", options.bootstrap);
   if (auto built = configuration.build(); !built.ok()) return built.status();
-  return std::make_unique<KafkaTransport>(
-      std::make_shared<kafka::Shared>(kafka::SharedOptions{options.bootstrap, options.properties, options.log}));
+  return std::make_unique<KafkaTransport>(std::make_shared<kafka::Shared>(
+      kafka::SharedOptions{options.bootstrap, options.properties, options.log}));
 }
 
 }  // namespace weir

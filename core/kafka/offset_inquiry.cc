@@ -15,7 +15,8 @@ constexpr int kTimeoutMs = 7'000;
 constexpr std::int64_t kEarliest = -2;
 constexpr std::int64_t kLatest = -1;
 
-absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client, const std::vector<TopicPartition>& partitions,
+absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client,
+                                                     const std::vector<TopicPartition>& partitions,
                                                      std::int64_t time) {
   const PartitionListHandle list = make_list(std::span<const TopicPartition>(partitions));
   for (int index = 0; index < list->cnt; ++index) list->elems[index].offset = time;
@@ -29,7 +30,8 @@ absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client, const s
   for (int index = 0; index < list->cnt; ++index) {
     const rd_kafka_topic_partition_t& entry = list->elems[index];
     if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return status_of_code(entry.err, fmt::format("cannot ask for the ends of {}", name_of(where_of(entry))));
+      return status_of_code(entry.err,
+                            fmt::format("cannot ask for the ends of {}", name_of(where_of(entry))));
     }
     if (entry.offset < 0) {
       return retriable_error(fmt::format("the broker gave no end: partition={}", name_of(where_of(entry))));
@@ -45,7 +47,8 @@ absl::StatusOr<std::vector<OffsetRange>> ask_offset_ranges(rd_kafka_t* client,
                                                            const std::vector<TopicPartition>& partitions) {
   std::vector<OffsetRange> ranges;
   if (partitions.empty()) return ranges;
-  // The end first: a beginning that moves meanwhile then never passes an end of before by more than what was deleted.
+  // The end first: a beginning that moves meanwhile then never passes an end of before by more than what was
+  // deleted.
   auto ends = ask(client, partitions, kLatest);
   if (!ends.ok()) return ends.status();
   auto begins = ask(client, partitions, kEarliest);

@@ -10,9 +10,9 @@
 
 namespace weir::kafka {
 
-// Returns first offset and high watermark of each partition, in that order, asking through a read_uncommitted client.
-// Blocks, for at most about 15 seconds.
-[[nodiscard]] absl::StatusOr<std::vector<OffsetRange>> ask_offset_ranges(rd_kafka_t* client,
-                                                                         const std::vector<TopicPartition>& partitions);
+// Returns first offset and high watermark of each partition, in that order, asking through a read_uncommitted
+// client. Blocks, for at most about 15 seconds.
+[[nodiscard]] absl::StatusOr<std::vector<OffsetRange>> ask_offset_ranges(
+    rd_kafka_t* client, const std::vector<TopicPartition>& partitions);
 
 }  // namespace weir::kafka

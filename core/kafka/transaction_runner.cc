@@ -16,9 +16,11 @@ namespace {
 constexpr Duration kSlice{200};
 // Between two tries of a call that failed at once (no coordinator, loading, …).
 constexpr Duration kRetryPause{10};
-// init_transactions waits for the previous owner's transaction to end, and for a coordinator to be there at all.
+// init_transactions waits for the previous owner's transaction to end, and for a coordinator to be there at
+// all.
 constexpr Duration kInitLimit{30'000};
-// Long enough for every broker thread to notice the flush, short enough to end soon while records keep coming.
+// Long enough for every broker thread to notice the flush, short enough to end soon while records keep
+// coming.
 constexpr int kFlushMs = 20;
 
 bool is_time_out(rd_kafka_resp_err_t code) {
@@ -34,22 +36,29 @@ absl::Status given_up(const char* name, ErrorClass error_class, Duration limit, 
 }  // namespace
 
 void TransactionRunner::start_init(Deliver deliver) {
-  start([this] { return drive(rd_kafka_init_transactions, "init_transactions", kInitLimit, ErrorClass::kRetriable); },
-        std::move(deliver));
+  start(
+      [this] {
+        return drive(rd_kafka_init_transactions, "init_transactions", kInitLimit, ErrorClass::kRetriable);
+      },
+      std::move(deliver));
 }
 
 void TransactionRunner::start_commit(Deliver deliver) {
-  start([this] {
-    return drive(rd_kafka_commit_transaction, "commit_transaction", transaction_timeout_, ErrorClass::kUnknown);
-  },
-        std::move(deliver));
+  start(
+      [this] {
+        return drive(rd_kafka_commit_transaction, "commit_transaction", transaction_timeout_,
+                     ErrorClass::kUnknown);
+      },
+      std::move(deliver));
 }
 
 void TransactionRunner::start_abort(Deliver deliver) {
-  start([this] {
-    return drive(rd_kafka_abort_transaction, "abort_transaction", transaction_timeout_, ErrorClass::kUnknown);
-  },
-        std::move(deliver));
+  start(
+      [this] {
+        return drive(rd_kafka_abort_transaction, "abort_transaction", transaction_timeout_,
+                     ErrorClass::kUnknown);
+      },
+      std::move(deliver));
 }
 
 void TransactionRunner::start_send_offsets(const std::vector<PartitionOffset>& offsets, GroupMetadata group,
@@ -61,12 +70,13 @@ void TransactionRunner::start_send_offsets(const std::vector<PartitionOffset>& o
 }
 
 void TransactionRunner::start_flush(Deliver deliver) {
-  start([this] {
-    // A time-out only says that not everything was acknowledged meanwhile.
-    (void)rd_kafka_flush(client_, kFlushMs);
-    return absl::OkStatus();
-  },
-        std::move(deliver));
+  start(
+      [this] {
+        // A time-out only says that not everything was acknowledged meanwhile.
+        (void)rd_kafka_flush(client_, kFlushMs);
+        return absl::OkStatus();
+      },
+      std::move(deliver));
 }
 
 void TransactionRunner::start(std::function<absl::Status()> work, Deliver deliver) {
@@ -84,7 +94,8 @@ absl::Status TransactionRunner::drive(Call call, const char* name, Duration limi
     if (error == nullptr) return absl::OkStatus();
     const absl::Status status = status_of_transaction(*error, name);
     if (class_of(status) != ErrorClass::kRetriable) return status;
-    if (left <= Duration(0) || thread_.stopping()) return given_up(name, on_deadline, limit, message_of(status));
+    if (left <= Duration(0) || thread_.stopping())
+      return given_up(name, on_deadline, limit, message_of(status));
     if (!is_time_out(rd_kafka_error_code(error.get()))) thread_.pause(kRetryPause);
   }
 }

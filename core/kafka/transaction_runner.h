@@ -1,7 +1,8 @@
 // The transactional calls of a producer, each driven to its end on a thread of its own.
 //
-// librdkafka offers them only as blocking calls (send_offsets cannot even be resumed), and a commit waits for delivery
-// reports that the polling thread has to take. So the two threads work together: this one waits, that one polls.
+// librdkafka offers them only as blocking calls (send_offsets cannot even be resumed), and a commit waits for
+// delivery reports that the polling thread has to take. So the two threads work together: this one waits,
+// that one polls.
 //
 // Thread safety: `start_*` belong to the producer's thread; results come through its inbox.
 #pragma once
@@ -17,8 +18,8 @@ namespace weir::kafka {
 
 class TransactionRunner {
  public:
-  // `client` must outlive this object, whose destructor waits for a call in progress (at most the transaction timeout,
-  // and only if the broker is silent).
+  // `client` must outlive this object, whose destructor waits for a call in progress (at most the transaction
+  // timeout, and only if the broker is silent).
   TransactionRunner(rd_kafka_t* client, std::shared_ptr<Inbox> inbox, Duration transaction_timeout)
       : client_(client), inbox_(std::move(inbox)), transaction_timeout_(transaction_timeout) {}
 

@@ -26,7 +26,8 @@ thread_local std::weak_ptr<Wakeup> t_last_waited_on;
 
 absl::StatusOr<std::shared_ptr<Wakeup>> Wakeup::make() {
   const int descriptor = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (descriptor < 0) return fatal_error(std::string("cannot make an event descriptor: ") + std::strerror(errno));
+  if (descriptor < 0)
+    return fatal_error(std::string("cannot make an event descriptor: ") + std::strerror(errno));
   return std::make_shared<Wakeup>(descriptor);
 }
 

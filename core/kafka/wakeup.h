@@ -1,4 +1,5 @@
-// The bell that ends a consumer's wait: rung by the client library's threads, by helpers, or by Consumer::wake.
+// The bell that ends a consumer's wait: rung by the client library's threads, by helpers, or by
+// Consumer::wake.
 //
 // Thread safety: signal may be called from any thread; the rest belongs to the thread that waits.
 #pragma once
@@ -35,8 +36,8 @@ class Wakeup {
   const int descriptor_;
 };
 
-// The bell on which the calling thread waited last; null if it never did. A producer polled by that thread rings it too,
-// so that a commit in progress ends the wait of the loop that drives it.
+// The bell on which the calling thread waited last; null if it never did. A producer polled by that thread
+// rings it too, so that a commit in progress ends the wait of the loop that drives it.
 [[nodiscard]] std::shared_ptr<Wakeup> wakeup_of_this_thread();
 void set_wakeup_of_this_thread(const std::shared_ptr<Wakeup>& wakeup);
 

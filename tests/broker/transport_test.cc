@@ -16,11 +16,11 @@
 #include <vector>
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <weir/core/partitioner.h>
 
@@ -36,7 +36,8 @@ std::string bootstrap() {
   return given == nullptr ? "127.0.0.1:29092" : given;
 }
 
-// Whether somebody listens at the first address of `servers`. Only numeric addresses are tried; a name is believed.
+// Whether somebody listens at the first address of `servers`. Only numeric addresses are tried; a name is
+// believed.
 bool is_reachable(const std::string& servers) {
   const std::string first = servers.substr(0, servers.find(','));
   const std::size_t colon = first.rfind(':');
@@ -74,7 +75,8 @@ struct Got {
   Headers headers;
 };
 
-PartitionOffset at(const std::string& topic, Partition partition, Offset offset, const std::string& metadata = {}) {
+PartitionOffset at(const std::string& topic, Partition partition, Offset offset,
+                   const std::string& metadata = {}) {
   PartitionOffset result;
   result.where.topic = topic;
   result.where.partition = partition;
@@ -92,7 +94,8 @@ class KafkaTransportTest : public testing::Test {
  protected:
   void SetUp() override {
     if (!is_reachable(bootstrap())) {
-      GTEST_SKIP() << "no Kafka at " << bootstrap() << ": start one with ./dev kafka up, or set WEIR_KAFKA_BOOTSTRAP";
+      GTEST_SKIP() << "no Kafka at " << bootstrap()
+                   << ": start one with ./dev kafka up, or set WEIR_KAFKA_BOOTSTRAP";
     }
     auto made = make_kafka_transport({.bootstrap = bootstrap()});
     ASSERT_TRUE(made.ok()) << made.status();
@@ -246,7 +249,7 @@ class KafkaTransportTest : public testing::Test {
   std::vector<ConsumerEvent> events_;
 };
 
-// ------------------------------------------------------------------------------------------------ reading and writing
+// --------------------------------------------------------------------------------------- reading and writing
 
 TEST_F(KafkaTransportTest, CarriesNullsEmptyBytesHeadersAndTimestamps) {
   const std::string topic = make_topic("bytes");
@@ -254,7 +257,10 @@ TEST_F(KafkaTransportTest, CarriesNullsEmptyBytesHeadersAndTimestamps) {
                 {std::nullopt, "no key", 2'000, {}},
                 {"tombstone", std::nullopt, 3'000, {}},
                 {"", "", 4'000, {}},
-                {std::string("\0\xff", 2), std::string(100'000, 'x'), 5'000, {{"a", "1"}, {"b", std::nullopt}, {"a", ""}}},
+                {std::string("\0\xff", 2),
+                 std::string(100'000, 'x'),
+                 5'000,
+                 {{"a", "1"}, {"b", std::nullopt}, {"a", ""}}},
                 {std::nullopt, std::nullopt, 1, {}}});
   auto consumer = make_consumer();
   auto reader = assign(*consumer, topic, 0, 0);
@@ -273,7 +279,8 @@ TEST_F(KafkaTransportTest, CarriesNullsEmptyBytesHeadersAndTimestamps) {
   EXPECT_EQ(got[5].key, std::nullopt);
   EXPECT_EQ(got[5].value, std::nullopt);
   EXPECT_EQ(got[5].timestamp, 1);
-  for (std::size_t index = 0; index < got.size(); ++index) EXPECT_EQ(got[index].offset, static_cast<Offset>(index));
+  for (std::size_t index = 0; index < got.size(); ++index)
+    EXPECT_EQ(got[index].offset, static_cast<Offset>(index));
   EXPECT_EQ(reader->position(), 6);
   until([&] {
     consumer->poll(events_);
@@ -319,7 +326,8 @@ TEST_F(KafkaTransportTest, ReadsEachPartitionThroughItsOwnReader) {
   write(topic, records);
   auto consumer = make_consumer();
   std::vector<PartitionOffset> starts;
-  for (Partition partition = 0; partition < 4; ++partition) starts.push_back(at(topic, partition, 10 * partition));
+  for (Partition partition = 0; partition < 4; ++partition)
+    starts.push_back(at(topic, partition, 10 * partition));
   auto readers = consumer->assign(starts);
   ASSERT_TRUE(readers.ok()) << readers.status();
   for (Partition partition = 0; partition < 4; ++partition) {
@@ -346,13 +354,15 @@ TEST_F(KafkaTransportTest, AReaderLeftAloneLosesNothingAndHoldsNobodyUp) {
   }
   drain(*producer);
   // So little room that the partition left alone fills it at once.
-  auto consumer = make_consumer("", false, {{"queued.max.messages.kbytes", "64"}, {"fetch.message.max.bytes", "65536"}});
+  auto consumer =
+      make_consumer("", false, {{"queued.max.messages.kbytes", "64"}, {"fetch.message.max.bytes", "65536"}});
   auto left_alone = assign(*consumer, topic, 0, 0);
   auto read_on = assign(*consumer, topic, 1, 0);
   EXPECT_EQ(values(read(*consumer, *read_on, kRecords)).size(), static_cast<std::size_t>(kRecords));
   const std::vector<std::string> late = values(read(*consumer, *left_alone, kRecords));
   ASSERT_EQ(late.size(), static_cast<std::size_t>(kRecords));
-  for (int index = 0; index < kRecords; ++index) ASSERT_EQ(late[static_cast<std::size_t>(index)], std::to_string(index));
+  for (int index = 0; index < kRecords; ++index)
+    ASSERT_EQ(late[static_cast<std::size_t>(index)], std::to_string(index));
 }
 
 TEST_F(KafkaTransportTest, AFetchTakesNoMoreThanItWasAskedFor) {
@@ -467,7 +477,7 @@ TEST_F(KafkaTransportTest, AFetchStoppedByItsLimitDoesNotLetTheNextWaitSleep) {
   EXPECT_LT(steady_clock::now() - begun, milliseconds(2'500));
 }
 
-// --------------------------------------------------------------------------------------------------------- producing
+// ------------------------------------------------------------------------------------------------- producing
 
 TEST_F(KafkaTransportTest, ReportsAcknowledgedOffsetsPerPartition) {
   const std::string topic = make_topic("acknowledged", 2);
@@ -579,7 +589,7 @@ TEST_F(KafkaTransportTest, NamesTopicAndPartitionOfAFailedDelivery) {
   drain(*producer);
 }
 
-// ------------------------------------------------------------------------------------------------------------- groups
+// ---------------------------------------------------------------------------------------------------- groups
 
 // A member that owns a data partition for each token it is given, as a worker does.
 struct Member {
@@ -629,7 +639,8 @@ TEST_F(KafkaTransportTest, MembersShareTokensCooperativelyAndReadTheDataThatGoes
     return first.readers.size() == 4;
   });
   std::vector<Sent> records;
-  for (int index = 0; index < 400; ++index) records.push_back({"k", fmt::format("a{}", index), 1, {}, index % 4});
+  for (int index = 0; index < 400; ++index)
+    records.push_back({"k", fmt::format("a{}", index), 1, {}, index % 4});
   write(data, records);
   until([&] {
     first.step();
@@ -653,14 +664,17 @@ TEST_F(KafkaTransportTest, MembersShareTokensCooperativelyAndReadTheDataThatGoes
   EXPECT_EQ(owned.size(), 4U);
   // Each reads what belongs to its tokens: the second from the start, the first only what is new.
   records.clear();
-  for (int index = 0; index < 400; ++index) records.push_back({"k", fmt::format("b{}", index), 1, {}, index % 4});
+  for (int index = 0; index < 400; ++index)
+    records.push_back({"k", fmt::format("b{}", index), 1, {}, index % 4});
   write(data, records);
   until([&] {
     first.step();
     second.step();
     return first.seen.size() == 600 && second.seen.size() == 400;
   });
-  EXPECT_EQ(std::count_if(second.seen.begin(), second.seen.end(), [](const auto& value) { return value[0] == 'b'; }), 200);
+  EXPECT_EQ(std::count_if(second.seen.begin(), second.seen.end(),
+                          [](const auto& value) { return value[0] == 'b'; }),
+            200);
   // One leaves, the other takes over.
   first.readers.clear();
   auto closing = first.consumer->close(true);
@@ -730,12 +744,14 @@ TEST_F(KafkaTransportTest, MembersThatComeAndGoLeaveNoTokenBehind) {
       members.erase(members.begin() + static_cast<std::ptrdiff_t>(leaver));
       gone->readers.clear();
       Pending<> closing = gone->consumer->close(true);
-      until([&] {
-        std::vector<ConsumerEvent> events;
-        gone->consumer->poll(events);
-        for (const auto& member : members) member->step();
-        return closing.ready();
-      }, seconds(12));
+      until(
+          [&] {
+            std::vector<ConsumerEvent> events;
+            gone->consumer->poll(events);
+            for (const auto& member : members) member->step();
+            return closing.ready();
+          },
+          seconds(12));
       EXPECT_TRUE(closing.take().ok());
     }
     // Often before the group has come to rest.
@@ -745,14 +761,16 @@ TEST_F(KafkaTransportTest, MembersThatComeAndGoLeaveNoTokenBehind) {
       std::this_thread::sleep_for(milliseconds(2));
     }
   }
-  until([&] {
-    std::multiset<Partition> owned;
-    for (const auto& member : members) {
-      member->step();
-      for (const auto& [partition, reader] : member->readers) owned.insert(partition);
-    }
-    return owned == std::multiset<Partition>{0, 1, 2, 3, 4, 5};
-  }, seconds(60));
+  until(
+      [&] {
+        std::multiset<Partition> owned;
+        for (const auto& member : members) {
+          member->step();
+          for (const auto& [partition, reader] : member->readers) owned.insert(partition);
+        }
+        return owned == std::multiset<Partition>{0, 1, 2, 3, 4, 5};
+      },
+      seconds(60));
   // And what is owned is read.
   until([&] {
     bool all = true;
@@ -773,7 +791,8 @@ TEST_F(KafkaTransportTest, CommitsAndLooksUpPositions) {
     member.step();
     return !member.readers.empty();
   });
-  const auto committed = finish(member.consumer->commit({at(data, 2, 7, "note"), at(data, 0, 0)}), *member.consumer);
+  const auto committed =
+      finish(member.consumer->commit({at(data, 2, 7, "note"), at(data, 0, 0)}), *member.consumer);
   ASSERT_TRUE(committed.ok()) << committed.status();
   auto found = finish(member.consumer->committed({{data, 0}, {data, 1}, {data, 2}}), *member.consumer);
   ASSERT_TRUE(found.ok()) << found.status();
@@ -806,7 +825,7 @@ TEST_F(KafkaTransportTest, ClosesOnceItsReadersAreGone) {
   EXPECT_LT(steady_clock::now() - begun, seconds(6));
 }
 
-// ------------------------------------------------------------------------------------------------------- transactions
+// ---------------------------------------------------------------------------------------------- transactions
 
 TEST_F(KafkaTransportTest, ShowsCommittedRecordsAndHidesAbortedOnes) {
   const std::string topic = make_topic("transactions");
@@ -864,7 +883,8 @@ TEST_F(KafkaTransportTest, AnAbortBeforeAnythingWentOutDropsIt) {
   auto reader = assign(*consumer, topic, 0, 0);
   const std::vector<std::string> got = values(read(*consumer, *reader, 30));
   ASSERT_EQ(got.size(), 30U);
-  for (int index = 0; index < 30; ++index) EXPECT_EQ(got[static_cast<std::size_t>(index)], std::to_string(index));
+  for (int index = 0; index < 30; ++index)
+    EXPECT_EQ(got[static_cast<std::size_t>(index)], std::to_string(index));
 }
 
 TEST_F(KafkaTransportTest, PositionsAreCommittedWithTheirTransactionOrNotAtAll) {
@@ -882,10 +902,11 @@ TEST_F(KafkaTransportTest, PositionsAreCommittedWithTheirTransactionOrNotAtAll) 
   const auto transact = [&](Offset position, bool commit) {
     ASSERT_TRUE(producer->begin_transaction().ok());
     send(*producer, id, {"k", "v"});
-    const auto sent =
-        finish(producer->send_offsets({at(data, 0, position, "m")}, member.consumer->group_metadata()), *producer);
+    const auto sent = finish(
+        producer->send_offsets({at(data, 0, position, "m")}, member.consumer->group_metadata()), *producer);
     ASSERT_TRUE(sent.ok()) << sent.status();
-    const auto ended = finish(commit ? producer->commit_transaction() : producer->abort_transaction(), *producer);
+    const auto ended =
+        finish(commit ? producer->commit_transaction() : producer->abort_transaction(), *producer);
     ASSERT_TRUE(ended.ok()) << ended.status();
   };
   const auto position = [&]() -> Offset {
@@ -912,7 +933,8 @@ TEST_F(KafkaTransportTest, ALookUpWaitsForPositionsThatAreNotStableYet) {
   });
   auto producer = make_transactional(unique("id"));
   ASSERT_TRUE(producer->begin_transaction().ok());
-  const auto sent = finish(producer->send_offsets({at(data, 0, 5)}, member.consumer->group_metadata()), *producer);
+  const auto sent =
+      finish(producer->send_offsets({at(data, 0, 5)}, member.consumer->group_metadata()), *producer);
   ASSERT_TRUE(sent.ok()) << sent.status();
   Pending<std::vector<PartitionOffset>> looking = member.consumer->committed({{data, 0}});
   const auto begun = steady_clock::now();
@@ -1018,7 +1040,7 @@ TEST_F(KafkaTransportTest, OffsetRangesReachPastAnOpenTransaction) {
   });
 }
 
-// ------------------------------------------------------------------------------------------------------ administering
+// --------------------------------------------------------------------------------------------- administering
 
 TEST_F(KafkaTransportTest, AdministersTopics) {
   const std::string name = make_topic("admin", 3, {{"cleanup.policy", "compact"}});
@@ -1065,7 +1087,7 @@ TEST_F(KafkaTransportTest, ATopicThatCannotBeMadeIsAnError) {
   EXPECT_FALSE(finish(admin_->create_topics({{"no spaces allowed", 1, {}}}), *admin_).ok());
 }
 
-// ---------------------------------------------------------------------------------------------------- without a broker
+// ------------------------------------------------------------------------------------------ without a broker
 
 class NoBrokerTest : public KafkaTransportTest {
  protected:
@@ -1092,17 +1114,19 @@ TEST_F(NoBrokerTest, AWrongAddressIsAnErrorEventNotAHang) {
   auto consumer = make_consumer("group");
   ASSERT_TRUE(consumer->subscribe("tokens").ok());
   bool told = false;
-  until([&] {
-    std::vector<ConsumerEvent> events;
-    consumer->poll(events);
-    for (const ConsumerEvent& event : events) {
-      const auto* error = std::get_if<ConsumerError>(&event);
-      if (error == nullptr) continue;
-      EXPECT_EQ(class_of(error->status), ErrorClass::kRetriable) << error->status;
-      told = true;
-    }
-    return told;
-  }, seconds(10));
+  until(
+      [&] {
+        std::vector<ConsumerEvent> events;
+        consumer->poll(events);
+        for (const ConsumerEvent& event : events) {
+          const auto* error = std::get_if<ConsumerError>(&event);
+          if (error == nullptr) continue;
+          EXPECT_EQ(class_of(error->status), ErrorClass::kRetriable) << error->status;
+          told = true;
+        }
+        return told;
+      },
+      seconds(10));
 }
 
 TEST_F(NoBrokerTest, WhatIsAskedOfAnAbsentBrokerFailsInTime) {
@@ -1112,11 +1136,13 @@ TEST_F(NoBrokerTest, WhatIsAskedOfAnAbsentBrokerFailsInTime) {
   Pending<std::vector<OffsetRange>> ranges = consumer->offset_ranges({{"topic", 0}});
   Pending<std::vector<std::string>> names = (*admin)->list_topics();
   Pending<> created = (*admin)->create_topics({{"topic", 1, {}}});
-  until([&] {
-    consumer->poll(events_);
-    (*admin)->poll();
-    return ranges.ready() && names.ready() && created.ready();
-  }, seconds(60));
+  until(
+      [&] {
+        consumer->poll(events_);
+        (*admin)->poll();
+        return ranges.ready() && names.ready() && created.ready();
+      },
+      seconds(60));
   EXPECT_EQ(class_of(ranges.take().status()), ErrorClass::kRetriable);
   EXPECT_EQ(class_of(names.take().status()), ErrorClass::kRetriable);
   EXPECT_EQ(class_of(created.take().status()), ErrorClass::kRetriable);
@@ -1144,7 +1170,8 @@ TEST_F(NoBrokerTest, ClosesWithinItsDeadline) {
 
 TEST(KafkaTransport, ChecksItsOptionsWithoutConnecting) {
   EXPECT_FALSE(make_kafka_transport({}).ok());
-  EXPECT_FALSE(make_kafka_transport({.bootstrap = "127.0.0.1:1", .properties = {{"no.such.property", "1"}}}).ok());
+  EXPECT_FALSE(
+      make_kafka_transport({.bootstrap = "127.0.0.1:1", .properties = {{"no.such.property", "1"}}}).ok());
   auto transport = make_kafka_transport({.bootstrap = "127.0.0.1:1"});
   ASSERT_TRUE(transport.ok());
   // What weir depends on cannot be configured away.
