@@ -83,8 +83,9 @@ class KeyValueCursor {
 
 template <class K, class V>
 class KeyValueStore final : public TypedStore<V> {
-  static_assert(Serializable<K>,
-                "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
+  static_assert(
+      Serializable<K>,
+      "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
   static_assert(Owning<K>, "a store keeps its keys: use a type that owns its memory, such as std::string");
 
  public:
@@ -99,13 +100,15 @@ class KeyValueStore final : public TypedStore<V> {
   KeyValueStore(StoreContext context, const StoreOptions& options)
       : TypedStore<V>(std::move(context), options.cache_bytes) {}
 
-  // Returns the row, or null. Valid until the next call on the store.
+  // Returns the row, or null. Valid until the next call on the store; a row that was changed since the last commit lies
+  // still until it is changed again or the next commit ends.
   [[nodiscard]] const Row* find(const K& key, BytesView key_bytes = {}) {
     return this->find_row(encoded(key, key_bytes));
   }
 
   // Writes a row. `cause` is the record that made the caller do so; a listener hears of its headers and origin.
-  void put(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
+  void put(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
+           const RecordInfo* cause = nullptr) {
     this->put_row(encoded(key, key_bytes), std::move(value), timestamp, cause);
   }
 
@@ -122,7 +125,11 @@ class KeyValueStore final : public TypedStore<V> {
   // row, and what it leaves is written; leaving it empty erases, with `timestamp`. Returns the new row, or null. `change`
   // must not call the store, and if it throws it must have left the row alone.
   //
-  //   counts.modify(key, timestamp, [&](auto& row) { row ? ++row->value : row.emplace(1, timestamp).value; });
+  //   counts.modify(key, timestamp, [&](auto& row) {
+  //     if (!row) row.emplace();
+  //     ++row->value;
+  //     row->timestamp = timestamp;
+  //   });
   template <class F>
     requires std::invocable<F&, std::optional<Row>&>
   const Row* modify(const K& key, Timestamp timestamp, F&& change, BytesView key_bytes = {},
@@ -164,8 +171,8 @@ class KeyValueStore final : public TypedStore<V> {
   }
 
  protected:
-  void emit(BytesView key_bytes, const Row* now, const Row* before, Timestamp timestamp, const Headers& headers,
-            const Origin& origin) override {
+  void emit(BytesView key_bytes, const Row* now, const Row* before, Timestamp timestamp,
+            const Headers& headers, const Origin& origin) override {
     K key{};
     if (absl::Status status = Serde<K>::decode(key_bytes, key); !status.ok()) {
       this->fail(with_context(status, "a stored key does not decode"));

@@ -19,13 +19,13 @@ enum class RowState : std::uint8_t { kFree, kClean, kDirty, kEncoded };
 struct Node {
   SmallBytes key;
   Timestamp timestamp = kNoTimestamp;
-  Slot before = kNoSlot;  // in the list of the node's state: dirty, encoded or free
+  Slot before = kNoSlot;  // in the list of the node's state
   Slot after = kNoSlot;
   std::uint32_t charge = 0;
   RowState state = RowState::kFree;
   bool present = false;
   bool known_absent = false;
-  bool used = false;  // since the clock's hand passed
+  bool used = false;  // since it joined the clean rows or was spared
 };
 
 constexpr std::size_t kChunk = 512;
@@ -36,7 +36,6 @@ constexpr std::size_t kIndexBytes = 8;
 class Nodes {
  public:
   Node& operator[](Slot slot) const { return (*chunks_[slot / kChunk])[slot % kChunk]; }
-  [[nodiscard]] Slot count() const { return count_; }
   Slot add() {
     if (count_ % kChunk == 0) chunks_.push_back(std::make_unique<std::array<Node, kChunk>>());
     return count_++;
@@ -98,7 +97,17 @@ struct Overlay::Impl {
     (node.after == kNoSlot ? list.last : nodes[node.after].before) = node.before;
   }
 
-  std::size_t& bytes_of(RowState state) { return state == RowState::kClean ? clean_bytes : uncommitted_bytes; }
+  std::size_t& bytes_of(RowState state) {
+    return state == RowState::kClean ? clean_bytes : uncommitted_bytes;
+  }
+
+  void splice(List& from, List& to) {
+    if (from.first == kNoSlot) return;
+    nodes[from.first].before = to.last;
+    (to.last == kNoSlot ? to.first : nodes[to.last].after) = from.first;
+    to.last = from.last;
+    from = {};
+  }
 
   // The node must be in no list.
   void release(Slot slot) {
@@ -126,10 +135,10 @@ struct Overlay::Impl {
   absl::flat_hash_set<Slot, HashKey, SameKey> index{0, HashKey{&nodes}, SameKey{&nodes}};
   absl::btree_set<Slot, KeyBefore> sorted{KeyBefore{&nodes}};  // of what is uncommitted, once somebody asked
   bool keep_sorted = false;
+  List clean;  // those that were used least lately first, roughly
   List dirty;
   List encoded;
   Slot free = kNoSlot;
-  Slot hand = 0;
   std::size_t uncommitted_bytes = 0;
   std::size_t clean_bytes = 0;
 };
@@ -156,9 +165,9 @@ Slot Overlay::insert(BytesView key, bool known_absent) {
   node.state = RowState::kClean;
   node.present = !known_absent;
   node.known_absent = known_absent;
-  node.used = true;
   node.charge = static_cast<std::uint32_t>(impl_->row_bytes + node.key.heap_bytes());
   impl_->clean_bytes += node.charge;
+  impl_->append(impl_->clean, slot);
   impl_->index.insert(slot);
   return slot;
 }
@@ -177,6 +186,7 @@ void Overlay::write(Slot slot, bool present, Timestamp timestamp) {
       impl.unlink(impl.encoded, slot);
       break;
     case RowState::kClean:
+      impl.unlink(impl.clean, slot);
       impl.clean_bytes -= node.charge;
       impl.uncommitted_bytes += node.charge;
       if (impl.keep_sorted) impl.sorted.insert(slot);
@@ -205,34 +215,25 @@ Slot Overlay::first_dirty() const { return impl_->dirty.first; }
 Slot Overlay::next_dirty(Slot slot) const { return impl_->nodes[slot].after; }
 
 void Overlay::mark_encoded() {
-  List& dirty = impl_->dirty;
-  List& encoded = impl_->encoded;
-  for (Slot slot = dirty.first; slot != kNoSlot; slot = impl_->nodes[slot].after) {
+  for (Slot slot = impl_->dirty.first; slot != kNoSlot; slot = impl_->nodes[slot].after) {
     Node& node = impl_->nodes[slot];
     node.state = RowState::kEncoded;
     // The batch now puts this key; should it be deleted before the batch is applied, the deletion must be written too.
     if (node.present) node.known_absent = false;
   }
-  if (dirty.first == kNoSlot) return;
-  impl_->nodes[dirty.first].before = encoded.last;
-  (encoded.last == kNoSlot ? encoded.first : impl_->nodes[encoded.last].after) = dirty.first;
-  encoded.last = dirty.last;
-  dirty = {};
+  impl_->splice(impl_->dirty, impl_->encoded);
 }
 
 void Overlay::applied() {
   Impl& impl = *impl_;
-  for (Slot slot = impl.encoded.first; slot != kNoSlot;) {
+  for (Slot slot = impl.encoded.first; slot != kNoSlot; slot = impl.nodes[slot].after) {
     Node& node = impl.nodes[slot];
-    const Slot after = node.after;
     node.state = RowState::kClean;
     node.known_absent = !node.present;
-    node.before = node.after = kNoSlot;
     impl.uncommitted_bytes -= node.charge;
     impl.clean_bytes += node.charge;
-    slot = after;
   }
-  impl.encoded = {};
+  impl.splice(impl.encoded, impl.clean);
   impl.sorted.clear();
   if (!impl.keep_sorted) return;
   for (Slot slot = impl.dirty.first; slot != kNoSlot; slot = impl.nodes[slot].after) impl.sorted.insert(slot);
@@ -246,22 +247,25 @@ void Overlay::drop() {
 
 void Overlay::forget(BytesView key) {
   const auto found = impl_->index.find(key);
-  if (found != impl_->index.end() && impl_->nodes[*found].state == RowState::kClean) impl_->release(*found);
+  if (found == impl_->index.end() || impl_->nodes[*found].state != RowState::kClean) return;
+  const Slot slot = *found;
+  impl_->unlink(impl_->clean, slot);
+  impl_->release(slot);
 }
 
 void Overlay::forget_clean() { shrink(0); }
 
 void Overlay::shrink(std::size_t bytes, Slot keep) {
   Impl& impl = *impl_;
-  const Slot count = impl.nodes.count();
   // Two rounds at most: the first takes the marks of what was used, the second finds it unused.
-  for (std::uint64_t steps = 0; impl.clean_bytes > bytes && steps < std::uint64_t{2} * count; ++steps) {
-    const Slot slot = impl.hand;
-    impl.hand = slot + 1 >= count ? 0 : slot + 1;
+  for (std::size_t steps = 2 * impl.index.size(); impl.clean_bytes > bytes && steps > 0; --steps) {
+    const Slot slot = impl.clean.first;
+    if (slot == keep && slot == impl.clean.last) return;  // there is nothing else to give up
     Node& node = impl.nodes[slot];
-    if (node.state != RowState::kClean || slot == keep) continue;
-    if (node.used && bytes > 0) {
+    impl.unlink(impl.clean, slot);
+    if (slot == keep || (node.used && bytes > 0)) {
       node.used = false;
+      impl.append(impl.clean, slot);
     } else {
       impl.release(slot);
     }

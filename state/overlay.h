@@ -84,12 +84,14 @@ class Overlay {
   void forget(BytesView key);
   void forget_clean();
 
-  // Forgets clean rows that were not used lately until they take at most `bytes`; never `keep`.
+  // Forgets clean rows until they take at most `bytes`, in the order they became clean, but spares once what was found
+  // since; never `keep`. Costs a step per row that is forgotten or spared. Slots are used again, their memory is kept.
   void shrink(std::size_t bytes, Slot keep = kNoSlot);
 
   // Calls `visit` for the uncommitted rows in a range, in ascending key order, without those that the filter (may be
   // null) refuses. The first call makes the overlay keep its uncommitted rows sorted from then on.
-  void visit_uncommitted(const ByteRange& range, const KeyFilter* filter, const std::function<void(Slot)>& visit);
+  void visit_uncommitted(const ByteRange& range, const KeyFilter* filter,
+                         const std::function<void(Slot)>& visit);
 
   [[nodiscard]] bool has_uncommitted() const;
   [[nodiscard]] std::size_t size() const;

@@ -26,6 +26,7 @@ using rocksdb::Slice;
 // Names of stores are the user's; this keeps them apart from RocksDB's own family "default", which holds the values.
 constexpr std::string_view kStorePrefix = "store:";
 
+constexpr std::size_t kKeptBatchBytes = std::size_t{1} << 20;
 constexpr std::size_t kSmallestBudget = std::size_t{1} << 20;
 
 Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
@@ -44,8 +45,10 @@ class RocksResources final : public SharedResources {
         cache(rocksdb::NewLRUCache(memory_bytes / 2)),
         write_buffers(std::make_shared<rocksdb::WriteBufferManager>(memory_bytes / 4)),
         // A log lives as long as the oldest memtable that is not in a file; more of it would only delay the next opening.
-        log_bytes_max(std::clamp<std::uint64_t>(memory_bytes / 4, std::uint64_t{4} << 20, std::uint64_t{64} << 20)),
-        write_buffer_bytes(std::clamp<std::size_t>(memory_bytes / 16, std::size_t{256} << 10, std::size_t{16} << 20)) {}
+        log_bytes_max(
+            std::clamp<std::uint64_t>(memory_bytes / 4, std::uint64_t{4} << 20, std::uint64_t{64} << 20)),
+        write_buffer_bytes(
+            std::clamp<std::size_t>(memory_bytes / 16, std::size_t{256} << 10, std::size_t{16} << 20)) {}
 
   // Shared by all databases of the process.
   const std::shared_ptr<rocksdb::Cache> cache;
@@ -151,7 +154,8 @@ class RocksCursor final : public ByteCursor {
 
 class RocksStore final : public ByteStore {
  public:
-  RocksStore(std::shared_ptr<const Handle> handle, rocksdb::ColumnFamilyHandle* family, rocksdb::WriteBatch* batch)
+  RocksStore(std::shared_ptr<const Handle> handle, rocksdb::ColumnFamilyHandle* family,
+             rocksdb::WriteBatch* batch)
       : handle_(std::move(handle)), family_(family), batch_(batch) {}
 
   absl::StatusOr<bool> get(BytesView key, Bytes& value) const override {
@@ -167,7 +171,9 @@ class RocksStore final : public ByteStore {
     return std::make_unique<RocksCursor>(handle_, family_, std::move(range));
   }
 
-  std::uint64_t approximate_size() const override { return property(rocksdb::DB::Properties::kEstimateNumKeys); }
+  std::uint64_t approximate_size() const override {
+    return property(rocksdb::DB::Properties::kEstimateNumKeys);
+  }
   std::uint64_t approximate_bytes() const override {
     return property(rocksdb::DB::Properties::kLiveSstFilesSize) +
            property(rocksdb::DB::Properties::kSizeAllMemTables);
@@ -226,8 +232,8 @@ class RocksDatabase final : public Database {
 
   absl::Status make_store(const std::string& name) override {
     rocksdb::ColumnFamilyHandle* family = nullptr;
-    const rocksdb::Status status =
-        handle_->db->CreateColumnFamily(family_options(*handle_->resources), std::string(kStorePrefix) + name, &family);
+    const rocksdb::Status status = handle_->db->CreateColumnFamily(family_options(*handle_->resources),
+                                                                   std::string(kStorePrefix) + name, &family);
     if (!status.ok()) return failed(status, fmt::format("making the store '{}'", name));
     handle_->families.push_back(family);
     adopt(name, family);
@@ -244,7 +250,8 @@ class RocksDatabase final : public Database {
   }
 
   absl::StatusOr<bool> get_value(BytesView name, Bytes& value) const override {
-    const rocksdb::Status status = handle_->db->Get({}, handle_->db->DefaultColumnFamily(), slice(name), &value);
+    const rocksdb::Status status =
+        handle_->db->Get({}, handle_->db->DefaultColumnFamily(), slice(name), &value);
     if (status.IsNotFound()) return false;
     if (!status.ok()) return failed(status, fmt::format("reading '{}'", name));
     return true;
@@ -257,13 +264,22 @@ class RocksDatabase final : public Database {
   absl::Status apply() override {
     const rocksdb::Status status = handle_->db->Write({}, &batch_);
     if (!status.ok()) return failed(status, "writing a commit");
-    batch_.Clear();
+    clear();
     return absl::OkStatus();
   }
 
-  void drop() override { batch_.Clear(); }
+  void drop() override { clear(); }
 
  private:
+  // Keeps the batch's memory for the next commit, unless this one was a burst.
+  void clear() {
+    if (batch_.GetDataSize() > kKeptBatchBytes) {
+      batch_ = rocksdb::WriteBatch();
+    } else {
+      batch_.Clear();
+    }
+  }
+
   const std::shared_ptr<Handle> handle_;
   rocksdb::WriteBatch batch_;
   std::map<std::string, std::unique_ptr<RocksStore>, std::less<>> stores_;  // use batch_
@@ -280,8 +296,9 @@ bool is_lock_conflict(const rocksdb::Status& status) {
 
 absl::StatusOr<std::shared_ptr<SharedResources>> make_state_resources(const StateLimits& limits) {
   if (limits.memory_bytes < kSmallestBudget) {
-    return absl::InvalidArgumentError(fmt::format("the memory budget of the state is too small: {} bytes, at least {}",
-                                                  limits.memory_bytes, kSmallestBudget));
+    return absl::InvalidArgumentError(
+        fmt::format("the memory budget of the state is too small: {} bytes, at least {}", limits.memory_bytes,
+                    kSmallestBudget));
   }
   return std::make_shared<RocksResources>(limits.memory_bytes);
 }
@@ -290,11 +307,13 @@ absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(const std::string& direct
                                                        std::shared_ptr<StateResources> resources) {
   auto handle = std::make_shared<Handle>();
   handle->resources = std::dynamic_pointer_cast<RocksResources>(resources);
-  if (handle->resources == nullptr) return absl::InvalidArgumentError("the resources are not those of RocksDB");
+  if (handle->resources == nullptr)
+    return absl::InvalidArgumentError("the resources are not those of RocksDB");
   if (directory.empty()) return absl::InvalidArgumentError("persistent stores need a directory");
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) return fatal_error(fmt::format("cannot make the state directory {}: {}", directory, error.message()));
+  if (error)
+    return fatal_error(fmt::format("cannot make the state directory {}: {}", directory, error.message()));
 
   const rocksdb::DBOptions options = database_options(*handle->resources);
   std::vector<std::string> names;
@@ -309,7 +328,8 @@ absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(const std::string& direct
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, directory, descriptors, &handle->families, &db);
   if (is_lock_conflict(status)) {
-    return retriable_error(fmt::format("the state directory {} is in use by another process or task", directory));
+    return retriable_error(
+        fmt::format("the state directory {} is in use by another process or task", directory));
   }
   if (!status.ok()) return failed(status, fmt::format("opening the state directory {}", directory));
   handle->db.reset(db);

@@ -1,6 +1,8 @@
 #include <weir/state/window_keys.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +15,12 @@ namespace {
 constexpr std::size_t kBucketBytes = 8;
 constexpr std::size_t kStartBytes = 8;
 constexpr std::size_t kSequenceBytes = 4;
+
+void store_big_endian(Timestamp value, char* to) {
+  auto bits = static_cast<std::uint64_t>(value);
+  if constexpr (std::endian::native == std::endian::little) bits = __builtin_bswap64(bits);
+  std::memcpy(to, &bits, sizeof(bits));
+}
 
 // Takes the windows of one key. Other keys' windows lie between those of two buckets, and longer keys between two starts.
 class OneKeyFilter final : public KeyFilter {
@@ -76,11 +84,13 @@ Duration default_segment(Duration retention) {
   return std::max<Duration>(retention / 2, std::chrono::minutes(1));
 }
 
+// Called for each look-up: copies into place, since appending byte by byte took half of the time of a hit.
 void encode_window_key(Timestamp bucket, BytesView key, Timestamp start, Bytes& out) {
-  out.clear();
-  put_big_endian(bucket, out);
-  out.append(key);
-  put_big_endian(start, out);
+  out.resize(kBucketBytes + key.size() + kStartBytes);
+  char* at = out.data();
+  store_big_endian(bucket, at);
+  if (!key.empty()) std::memcpy(at + kBucketBytes, key.data(), key.size());
+  store_big_endian(start, at + kBucketBytes + key.size());
 }
 
 absl::StatusOr<WindowKey> split_window_key(BytesView bytes) {

@@ -97,8 +97,9 @@ class WindowCursor {
 
 template <class K, class V>
 class WindowStore final : public TypedStore<V> {
-  static_assert(Serializable<K>,
-                "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
+  static_assert(
+      Serializable<K>,
+      "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
   static_assert(Owning<K>, "a store keeps its keys: use a type that owns its memory, such as std::string");
 
  public:
@@ -110,7 +111,8 @@ class WindowStore final : public TypedStore<V> {
                                       Timestamp timestamp, const Headers& headers, const Origin& origin)>;
 
   WindowStore(StoreContext context, const StoreOptions& options)
-      : TypedStore<V>(std::move(context), options.cache_bytes), clock_(this->spec().retention, this->spec().segment) {}
+      : TypedStore<V>(std::move(context), options.cache_bytes),
+        clock_(this->spec().retention, this->spec().segment) {}
 
   // Returns the clock; kNoTimestamp before the first write.
   [[nodiscard]] Timestamp observed_time() const { return clock_.observed(); }
@@ -121,15 +123,15 @@ class WindowStore final : public TypedStore<V> {
   // Returns whether a write to such a window would be taken.
   [[nodiscard]] bool accepts(Timestamp start) const { return clock_.accepts(start); }
 
-  // Returns the row, or null. Valid until the next call on the store.
+  // Returns the row, or null. Valid as long as that of KeyValueStore::find.
   [[nodiscard]] const Row* find(const K& key, Timestamp start, BytesView key_bytes = {}) {
     if (start < clock_.first_live()) return nullptr;
     return this->find_row(located(key, start, key_bytes));
   }
 
   // Writes a row. Returns false, and writes nothing, if the window is expired (or starts before the epoch).
-  [[nodiscard]] bool put(const K& key, Timestamp start, V value, Timestamp timestamp, BytesView key_bytes = {},
-                         const RecordInfo* cause = nullptr) {
+  [[nodiscard]] bool put(const K& key, Timestamp start, V value, Timestamp timestamp,
+                         BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
     if (!observe(start)) return false;
     this->put_row(located(key, start, key_bytes), std::move(value), timestamp, cause);
     return true;
@@ -247,11 +249,15 @@ class WindowStore final : public TypedStore<V> {
 
   void applied_rest() override { applied_ = encoded_; }
 
-  ByteRange live_range() const override { return walk_all(clock_, clock_.first_live(), kLastTimestamp).range; }
+  ByteRange live_range() const override {
+    return walk_all(clock_, clock_.first_live(), kLastTimestamp).range;
+  }
   std::shared_ptr<const KeyFilter> live_filter() const override {
     return walk_all(clock_, clock_.first_live(), kLastTimestamp).filter;
   }
-  BytesView query_key(BytesView key) const override { return key.substr(std::min(key.size(), sizeof(Timestamp))); }
+  BytesView query_key(BytesView key) const override {
+    return key.substr(std::min(key.size(), sizeof(Timestamp)));
+  }
   bool keys_are_in_query_order() const override { return false; }
 
  private:
@@ -290,7 +296,8 @@ class WindowStore final : public TypedStore<V> {
     from = std::max(from, clock_.first_live());
     to = std::min(to, clock_.observed());
     if (from > to) return Cursor();
-    WindowWalk walk = key == nullptr ? walk_all(clock_, from, to) : walk_key(clock_, encoded(*key, key_bytes), from, to);
+    WindowWalk walk =
+        key == nullptr ? walk_all(clock_, from, to) : walk_key(clock_, encoded(*key, key_bytes), from, to);
     return Cursor(this->cursor(walk.range, std::move(walk.filter), direction));
   }
 
@@ -306,8 +313,8 @@ class WindowStore final : public TypedStore<V> {
 // negative one keeps them for ever. `segment` is the width of a bucket that is given back at once (default: half of the
 // retention, at least a minute): narrow ones free memory sooner, wide ones make walks over long times cheaper.
 template <class K, class V>
-[[nodiscard]] StoreSpec window_store_spec(std::string name, Duration retention, Duration segment = Duration(-1),
-                                          const StoreOptions& options = {}) {
+[[nodiscard]] StoreSpec window_store_spec(std::string name, Duration retention,
+                                          Duration segment = Duration(-1), const StoreOptions& options = {}) {
   StoreSpec spec;
   spec.name = std::move(name);
   spec.kind = "window";

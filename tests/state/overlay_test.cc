@@ -183,12 +183,24 @@ TEST_F(OverlayTest, ObeysTheFilter) {
 TEST_F(OverlayTest, ShrinkForgetsWhatWasNotUsedLately) {
   for (int i = 0; i < 100; ++i) add(std::to_string(1000 + i));
   const std::size_t each = overlay_.clean_bytes() / 100;
-  overlay_.shrink(each * 90);  // takes the marks of all, then forgets ten
+  overlay_.shrink(each * 90);
   EXPECT_EQ(overlay_.size(), 90u);
   for (int i = 50; i < 100; ++i) EXPECT_NE(overlay_.find(std::to_string(1000 + i)), kNoSlot);
   overlay_.shrink(each * 50);
   for (int i = 50; i < 100; ++i) EXPECT_NE(overlay_.find(std::to_string(1000 + i)), kNoSlot) << i;
   EXPECT_EQ(overlay_.size(), 50u);
+  overlay_.shrink(each * 10);  // all were used: the first to become clean go first
+  EXPECT_EQ(overlay_.size(), 10u);
+  for (int i = 90; i < 100; ++i) EXPECT_NE(overlay_.find(std::to_string(1000 + i)), kNoSlot) << i;
+}
+
+TEST_F(OverlayTest, ShrinkTakesNoLongerWhereMuchIsDirty) {
+  for (int i = 0; i < 100'000; ++i) write(std::to_string(i));
+  for (int i = 0; i < 100'000; ++i) {
+    const Slot slot = add("clean" + std::to_string(i));
+    overlay_.shrink(0, slot);
+    ASSERT_EQ(overlay_.size(), 100'001u);
+  }
 }
 
 TEST_F(OverlayTest, ShrinkSparesTheUncommittedAndTheOneToKeep) {
