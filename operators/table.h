@@ -32,15 +32,34 @@ class TableGetter {
 
   // Returns the row, or null. Valid until the next call or the next write to the table. `key_bytes` as in Record.
   [[nodiscard]] virtual const Timestamped<V>* find(const K& key, BytesView key_bytes) = 0;
+
+  // Returns the row as it was at that time. A table that keeps no history answers with the row as it is.
+  [[nodiscard]] virtual const Timestamped<V>* find_as_of(const K& key, Timestamp /*time*/,
+                                                         BytesView key_bytes) {
+    return find(key, key_bytes);
+  }
 };
 
 // Whether somebody downstream wants Change::before. Asked while the topology is described, read when nodes are made.
 class BeforeWish {
  public:
-  // `upstream`: the table that this one is computed from, if it holds no rows itself.
-  explicit BeforeWish(std::shared_ptr<BeforeWish> upstream = nullptr) : upstream_(std::move(upstream)) {}
+  // Of a table that holds rows itself.
+  BeforeWish() = default;
+  // Of a view: what was there before is computed from what was there before in `upstream`.
+  explicit BeforeWish(std::shared_ptr<BeforeWish> upstream) : upstream_(std::move(upstream)) {}
 
+  // Returns the wish of a table that holds no rows: nobody knows what was there before.
+  [[nodiscard]] static std::shared_ptr<BeforeWish> impossible() {
+    auto wish = std::make_shared<BeforeWish>();
+    wish->possible_ = false;
+    return wish;
+  }
+
+  [[nodiscard]] bool possible() const { return upstream_ != nullptr ? upstream_->possible() : possible_; }
+
+  // Does nothing where it is not possible.
   void express() {
+    if (!possible()) return;
     wanted_ = true;
     if (upstream_ != nullptr) upstream_->express();
   }
@@ -48,6 +67,7 @@ class BeforeWish {
 
  private:
   std::shared_ptr<BeforeWish> upstream_;
+  bool possible_ = true;
   bool wanted_ = false;
 };
 
@@ -56,10 +76,28 @@ template <class K, class V>
 struct TableAccess {
   // The stores that a node which reads the table must be connected to.
   std::vector<std::string> stores;
-  // Makes a getter for a node; called in the node's open().
+  // Makes a getter for a node; called in the node's open(). Empty for a table that holds no rows and is computed from none.
   std::function<std::unique_ptr<TableGetter<K, V>>(TaskContext& context, const Node& reader)> open_getter;
   std::shared_ptr<BeforeWish> before;
+  // How far back find_as_of can look, if the table keeps its history. Its changes then may be out of order (Change::latest).
+  std::optional<Duration> history = std::nullopt;
 };
+
+// Notes a problem: `verb` needs the rows of a table that was made without a store.
+void rows_are_missing(const GraphPoint& reader, const std::string& verb, const Location& where);
+
+// For verbs that read a table's rows, or want to know what was there before: both need a store somewhere upstream.
+template <class K, class V>
+void demand_rows(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
+                 const Location& where) {
+  if (access.open_getter == nullptr) rows_are_missing(reader, verb, where);
+}
+template <class K, class V>
+void demand_before(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
+                   const Location& where) {
+  demand_rows(access, reader, verb, where);
+  access.before->express();
+}
 
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
