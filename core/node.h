@@ -89,11 +89,11 @@ class Inlet {
   virtual void accept(const Record<K, V>& record) = 0;
 };
 
-// A node that emits records of one type.
+// A node that emits records of one type. One that emits others beside them overrides connect.
 template <class K, class V>
 class Emitter : public Node {
  public:
-  [[nodiscard]] bool connect(Node& child) final {
+  [[nodiscard]] bool connect(Node& child) override {
     auto* inlet = dynamic_cast<Inlet<K, V>*>(&child);
     if (inlet == nullptr) return false;
     outlets_.push_back(inlet);

@@ -44,6 +44,14 @@ struct RecordInfo {
   const Origin& origin;
 };
 
+// Why a table tells of a row.
+enum class EmitReason {
+  kUpdate,  // a record changed it
+  kCommit,  // it was changed since the last commit
+  kClose,   // its window takes no more records
+  kIdle,    // its window was closed because no records came
+};
+
 // An update of a table row: the value now and before; null means no row. `before` is filled only where a node downstream
 // asked for it. `latest` is false for an out-of-order update of a versioned table.
 template <class V>
@@ -51,6 +59,7 @@ struct Change {
   const V* now = nullptr;
   const V* before = nullptr;
   bool latest = true;
+  EmitReason reason = EmitReason::kUpdate;
 };
 
 }  // namespace weir

@@ -25,7 +25,8 @@
 
 namespace weir {
 
-template <class K, class V>
+class UnlimitedWindows;
+template <class K, class V, class Windows>
 class KWindowedStream;
 
 template <class K, class V>
@@ -56,8 +57,11 @@ class KGroupedStream {
       -> KTable<NonNull<K>, InitialOf<Init>,
                 kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>>;
 
-  [[nodiscard]] KWindowedStream<K, V> windowed_by(TimeWindows windows,
-                                                  Location where = Location::current()) const;
+  // See windowed_by.h.
+  [[nodiscard]] KWindowedStream<K, V, TimeWindows> windowed_by(TimeWindows windows,
+                                                               Location where = Location::current()) const;
+  [[nodiscard]] KWindowedStream<K, V, UnlimitedWindows> windowed_by(
+      UnlimitedWindows windows, Location where = Location::current()) const;
 
   // For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added
   // unless the group has a name.

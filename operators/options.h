@@ -64,12 +64,25 @@ struct TableOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// When a table of windows tells those downstream of a change.
+enum class WindowEmit {
+  kEveryUpdate,  // as Emit
+  kOnCommit,     // as Emit
+  // Each window once, when it takes no more records: by start, then key, with its own time and the headers of the record
+  // that closed it. (The store is laid out by time then, so changing to or from this asks for another store name.)
+  kOnWindowClose,
+};
+
 // For verbs that make a table of windows.
 struct WindowOptions {
   StoreName store;
   std::string name = {};  // of the node
-  Emit emit = Emit::kEveryUpdate;
-  // How long windows can be looked up after they started; at least size and grace, which is the default.
+  WindowEmit emit = WindowEmit::kEveryUpdate;
+  // With kOnWindowClose: all open windows are closed when no record came for so long by the clock on the wall; records
+  // for them that come later are late. Longer than any pause of the source that is not an end. Default: windows of a
+  // stream at rest stay open.
+  std::optional<Duration> close_when_idle = std::nullopt;
+  // How long windows can be looked up after they started; at least as long as they can change, which is the default.
   std::optional<Duration> retention = std::nullopt;
   bool persistent = true;
   bool logged = true;

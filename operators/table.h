@@ -99,6 +99,9 @@ void demand_before(const TableAccess<K, V>& access, const GraphPoint& reader, co
   access.before->express();
 }
 
+template <class V>
+struct Told;
+
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
  public:
@@ -116,6 +119,10 @@ class KTable : public GraphPoint {
   }
   [[nodiscard]] KStream<K, StreamValue> to_stream(VerbOptions options,
                                                   Location where = Location::current()) const;
+
+  // The same, with why each change was told.
+  [[nodiscard]] KStream<K, Told<StreamValue>> to_stream_with_reason(
+      VerbOptions options = {}, Location where = Location::current()) const;
 
   // Returns op(*this), as KStream::apply.
   template <std::invocable<const KTable&> Op>

@@ -17,6 +17,23 @@ std::string TimeWindows::fault() const {
   return "";
 }
 
+std::optional<std::pair<Timestamp, Timestamp>> TimeWindows::ended_between(Timestamp after,
+                                                                          Timestamp until) const {
+  const Timestamp size = size_.count();
+  const Timestamp advance = advance_.count();
+  if (until < size) return std::nullopt;
+  const Timestamp first = after < size ? 0 : ((after - size) / advance + 1) * advance;
+  const Timestamp last = (until - size) / advance * advance;
+  if (first > last) return std::nullopt;
+  return std::pair(first, last);
+}
+
+Timestamp TimeWindows::all_closed(Timestamp seen) const {
+  const Timestamp end = end_of(seen);
+  constexpr Timestamp kLast = std::numeric_limits<Timestamp>::max();
+  return end > kLast - grace_.count() ? kLast : end + grace_.count();
+}
+
 TimeWindows tumbling(const TumblingOptions& options) {
   return {options.size.value(), options.size.value(), options.grace.value()};
 }

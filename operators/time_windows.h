@@ -10,7 +10,9 @@
 
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <weir/core/time.h>
 
@@ -74,6 +76,17 @@ class TimeWindows {
   [[nodiscard]] bool is_closed(Timestamp start, Timestamp seen) const {
     return end_of(start) <= seen - grace_.count();
   }
+
+  // Returns the time up to which windows have ended for good when the operator has seen `seen`: those with end <= limit.
+  [[nodiscard]] Timestamp limit(Timestamp seen) const { return seen - grace_.count(); }
+
+  // Returns the first and the last start of windows with after < end <= until, if there are any.
+  [[nodiscard]] std::optional<std::pair<Timestamp, Timestamp>> ended_between(Timestamp after,
+                                                                             Timestamp until) const;
+
+  // Returns a time at which every window is closed that an operator can know that has seen `seen`.
+  [[nodiscard]] Timestamp all_closed(Timestamp seen) const;
+  [[nodiscard]] static constexpr bool ever_close() { return true; }
 
   // Returns what is wrong with the sizes; empty if nothing is.
   [[nodiscard]] std::string fault() const;

@@ -1,4 +1,4 @@
-// The node under count, reduce and aggregate in windows: one row per key and window.
+// The node under count, reduce and aggregate in windows that lie on the time line: one row per key and window.
 #pragma once
 
 #include <algorithm>
@@ -8,48 +8,55 @@
 #include <utility>
 
 #include <weir/core/node.h>
-#include <weir/operators/options.h>
+#include <weir/operators/late.h>
+#include <weir/operators/operator_time.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/table.h>
-#include <weir/operators/time_windows.h>
 #include <weir/operators/to_stream.h>
+#include <weir/operators/window_options.h>
 #include <weir/operators/windowed.h>
 #include <weir/operators/windowed_stream.h>
 #include <weir/state/window_store.h>
 
 namespace weir {
 
-template <class K, class V, class Step>
-class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typename Step::Value>> {
+// `Windows` is TimeWindows or answers as it does.
+template <class K, class V, class Step, class Windows>
+class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename Step::Value> {
  public:
   using Value = typename Step::Value;
   using Row = Timestamped<Value>;
 
-  WindowAggregateNode(std::string store, Emit emit, TimeWindows windows,
-                      std::shared_ptr<const BeforeWish> before, Step step)
-      : store_name_(std::move(store)),
-        emit_(emit),
+  WindowAggregateNode(WindowNodeOptions options, Windows windows, std::shared_ptr<const BeforeWish> before,
+                      Step step)
+      : options_(std::move(options)),
         windows_(std::move(windows)),
         before_wanted_(before->wanted()),
         step_(std::move(step)) {}
 
   void open() override {
-    store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, store_name_);
-    // By the store's name: unlike the node's it stays the same when verbs are added to the program.
-    seen_ = this->context().persistent_time(store_name_);
-    if (emit_ == Emit::kEveryUpdate) return;
+    store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, options_.store);
+    time_.open(this->context(), options_.clock);
+    idle_.open(this->context(), options_.close_when_idle, [this] { close_all(); });
+    if (options_.emit != WindowEmit::kOnCommit) return;
     store_->on_commit({.before = before_wanted_},
                       [this](const K& key, Timestamp start, const Row* now, const Row* before,
                              Timestamp timestamp, const Headers& headers, const Origin& origin) {
-                        tell(key, start, value_of(now), value_of(before), timestamp, headers, origin);
+                        tell(key, start, {value_of(now), value_of(before), true, EmitReason::kCommit},
+                             timestamp, headers, origin);
                       });
   }
 
   void accept(const Record<K, V>& record) override {
-    *seen_ = std::max(*seen_, record.timestamp);
+    idle_.touch();
+    time_.see(record.timestamp);
+    // Before the record is in the store, which hides old windows when it sees a new one.
+    if (closes()) tell_closed(EmitReason::kClose, record.headers, record.origin);
     windows_.for_each_start(record.timestamp, [&](Timestamp start) {
-      if (windows_.is_closed(start, *seen_)) {
-        this->context().drop(DropReason::kLate);
+      if (windows_.is_closed(start, time_.seen())) {
+        this->refuse(record, {start, windows_.end_of(start)});
+      } else if (!store_->accepts(start)) {
+        this->refuse(record, {start, windows_.end_of(start)}, LateReason::kExpired);
       } else {
         update(record, start);
       }
@@ -64,6 +71,7 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
         timestamp = std::max(timestamp, row->timestamp);
       }
     }
+    const bool tells = options_.emit == WindowEmit::kEveryUpdate;
     const RecordInfo cause{record.timestamp, record.headers, record.origin};
     const Row* now = nullptr;
     std::optional<Value> before;
@@ -71,14 +79,14 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
       now = store_->modify(
           record.key, start, timestamp,
           [&](std::optional<Row>& row) {
-            if (before_wanted_ && emit_ == Emit::kEveryUpdate && row) before = row->value;
+            if (before_wanted_ && tells && row) before = row->value;
             change(record, row);
           },
-          record.key_bytes, emit_ == Emit::kOnCommit ? &cause : nullptr);
+          record.key_bytes, options_.emit == WindowEmit::kOnCommit ? &cause : nullptr);
     });
-    // The policy has dealt with a failure, and the row is as it was.
-    if (!done || emit_ == Emit::kOnCommit) return;
-    tell(record.key, start, value_of(now), before ? &*before : nullptr,
+    // If not, the policy has dealt with the failure, and the row is as it was.
+    if (!done || !tells) return;
+    tell(record.key, start, {value_of(now), before ? &*before : nullptr, true, EmitReason::kUpdate},
          now != nullptr ? now->timestamp : timestamp, record.headers, record.origin);
   }
 
@@ -88,11 +96,31 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
     if (row) row->timestamp = timestamp;
   }
 
-  void tell(const K& key, Timestamp start, const Value* now, const Value* before, Timestamp timestamp,
+  [[nodiscard]] bool closes() const { return options_.emit == WindowEmit::kOnWindowClose; }
+
+  // Tells of the windows that time has closed since the last call.
+  void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) {
+    const Timestamp limit = windows_.limit(time_.seen());
+    if (limit <= time_.told()) return;
+    const auto starts = windows_.ended_between(time_.told(), limit);
+    time_.tell_until(limit);
+    if (!starts) return;
+    for (const auto& window : store_->fetch_all(starts->first, starts->second)) {
+      tell(window.key, window.start, {&window.row.value, nullptr, true, reason}, window.row.timestamp,
+           headers, origin);
+    }
+  }
+
+  void close_all() {
+    if (time_.seen() == kNoTimestamp) return;
+    time_.see(windows_.all_closed(time_.seen()));
+    tell_closed(EmitReason::kIdle, kNoHeaders, this->context().origin());
+  }
+
+  void tell(const K& key, Timestamp start, const Change<Value>& change, Timestamp timestamp,
             const Headers& headers, const Origin& origin) {
     key_.key = key;
     key_.window = {start, windows_.end_of(start)};
-    const Change<Value> change{now, before, true};
     this->emit({key_, change, timestamp, headers, origin, {}});
   }
 
@@ -100,14 +128,14 @@ class WindowAggregateNode final : public UnaryNode<K, V, Windowed<K>, Change<typ
     return row == nullptr ? nullptr : &row->value;
   }
 
-  const std::string store_name_;
-  const Emit emit_;
-  const TimeWindows windows_;
+  const WindowNodeOptions options_;
+  const Windows windows_;
   const bool before_wanted_;
   const Step step_;
   WindowStore<K, Value>* store_ = nullptr;
-  Timestamp* seen_ = nullptr;  // the largest timestamp that came; committed with the task
-  Windowed<K> key_;            // reused, so that its memory is
+  OperatorTime time_;
+  IdleWatch idle_;
+  Windowed<K> key_;  // reused, so that its memory is
 };
 
 // The rows of a window store.
@@ -123,38 +151,62 @@ class WindowGetter final : public TableGetter<Windowed<K>, V> {
   WindowStore<K, V>& store_;
 };
 
-// Returns for how long the store keeps windows; a problem is noted if the user asked for too little.
-[[nodiscard]] Duration retention_of(const GraphPoint& stream, const TimeWindows& windows,
-                                    const WindowOptions& options, const Location& where);
+// Adds a window store, and returns how to read the table in it.
+template <class K, class Value, class Windows>
+[[nodiscard]] TableAccess<Windowed<K>, Value> add_windows(const GraphPoint& stream, const Windows& windows,
+                                                          const WindowOptions& options,
+                                                          const Location& where) {
+  const std::string& store = options.store.text();
+  check_options(stream, options, windows.ever_close(), where);
+  // Told of by time: then they lie by time, one bucket for each start.
+  const Duration segment = options.emit == WindowEmit::kOnWindowClose ? windows.advance() : Duration(-1);
+  stream.graph()->topology().add_store(
+      window_store_spec<K, Value>(store, retention_of(stream, windows.retention(), options, where), segment,
+                                  store_options(options)),
+      state_engine(), where);
 
-// Adds such a node, and its store, below a group.
-template <class K, class V, class Step>
-[[nodiscard]] auto add_window_aggregate(const KWindowedStream<K, V>& windowed, const std::string& verb,
-                                        const WindowOptions& options, Step step, const Location& where) {
+  TableAccess<Windowed<K>, Value> access;
+  access.stores = {store};
+  access.open_getter = [store](TaskContext& context,
+                               const Node& reader) -> std::unique_ptr<TableGetter<Windowed<K>, Value>> {
+    return std::make_unique<WindowGetter<K, Value>>(
+        typed_store<WindowStore<K, Value>>(context, reader, store));
+  };
+  access.before = std::make_shared<BeforeWish>();
+  return access;
+}
+
+// Adds a node over such a store. `clock`: the name of its time.
+template <template <class, class, class, class> class N, class K, class V, class Step, class Windows>
+[[nodiscard]] GraphPoint add_window_node(const KStream<K, V>& stream, const std::string& name,
+                                         const std::string& clock, const Windows& windows,
+                                         const WindowOptions& options,
+                                         const std::shared_ptr<BeforeWish>& before, Step step,
+                                         const Location& where) {
+  return stream.extend_named(name, options.on_error,
+                             [options = node_options(options, clock), windows, before,
+                              step = std::move(step)]() -> std::unique_ptr<Node> {
+                               return std::make_unique<N<K, V, Step, Windows>>(options, windows, before,
+                                                                               step);
+                             },
+                             where, {options.store.text()});
+}
+
+// Adds store and node below a group.
+template <class K, class V, class Windows, class Step>
+[[nodiscard]] auto add_window_aggregate(const KWindowedStream<K, V, Windows>& windowed,
+                                        const std::string& verb, const WindowOptions& options, Step step,
+                                        const Location& where) {
   using Key = NonNull<K>;
   using Value = typename Step::Value;
   const std::string& store = options.store.text();
   const KStream<Key, V> stream = windowed.group().keyed_stream(store, where);
-  const Duration retention = retention_of(stream, windowed.windows(), options, where);
-  stream.graph()->topology().add_store(
-      window_store_spec<Key, Value>(store, retention, Duration(-1), store_options(options)), state_engine(),
-      where);
-
-  TableAccess<Windowed<Key>, Value> access;
-  access.stores = {store};
-  access.open_getter = [store](TaskContext& context,
-                               const Node& reader) -> std::unique_ptr<TableGetter<Windowed<Key>, Value>> {
-    return std::make_unique<WindowGetter<Key, Value>>(
-        typed_store<WindowStore<Key, Value>>(context, reader, store));
-  };
-  access.before = std::make_shared<BeforeWish>();
-  GraphPoint point = stream.extend_named(
-      stream.name_for(verb, options.name), options.on_error,
-      [store, emit = options.emit, windows = windowed.windows(), before = access.before,
-       step = std::move(step)]() -> std::unique_ptr<Node> {
-        return std::make_unique<WindowAggregateNode<Key, V, Step>>(store, emit, windows, before, step);
-      },
-      where, {store});
+  TableAccess<Windowed<Key>, Value> access =
+      add_windows<Key, Value>(stream, windowed.windows(), options, where);
+  GraphPoint point = add_window_node<WindowAggregateNode>(stream, stream.name_for(verb, options.name), store,
+                                                          windowed.windows(), options, access.before,
+                                                          std::move(step), where);
+  offer_late<Key, V>(point, windowed.late_taker());
   return KTable<Windowed<Key>, Value, Step::kRows>(std::move(point), std::move(access));
 }
 

@@ -2,16 +2,16 @@
 //
 //   orders.group_by_key()
 //       .windowed_by(weir::tumbling({.size = 5min, .grace = 1min}))
-//       .count({.store = "orders-per-5-minutes"})
+//       .count({.store = "orders-per-5-minutes", .emit = weir::WindowEmit::kOnWindowClose})
 //       .to_stream()          // KStream<Windowed<std::string>, std::int64_t>
 //       .to("order-counts");
 //
 // "Now" is the largest timestamp that reached the operator, and not the clock on the wall: windows of a stream at rest stay
-// open. It is committed with the task, so a restart makes no difference. A record that comes too late for a window is
-// dropped for that window and counted.
+// open (unless close_when_idle says otherwise). It is committed with the task, so a restart makes no difference. A record
+// that comes too late for a window is dropped for that window and counted; see late.h.
 //
 // Records without a key are dropped and do not move "now". Null values, where the type has them, are counted, and given to
-// the reducer or aggregator, like any other.
+// the reducer or aggregator, like any other; but sliding windows drop them.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include <weir/operators/aggregator.h>
 #include <weir/operators/concepts.h>
 #include <weir/operators/grouped.h>
+#include <weir/operators/late.h>
 #include <weir/operators/options.h>
 #include <weir/operators/table.h>
 #include <weir/operators/time_windows.h>
@@ -27,13 +28,27 @@
 
 namespace weir {
 
-template <class K, class V>
+// What an operator over such windows gives to reducers and aggregators.
+template <class Windows, class V>
+struct TakenBy {
+  using type = V;
+};
+
+template <class K, class V, class Windows>
 class KWindowedStream {
  public:
   using Key = Windowed<NonNull<K>>;
+  using Taken = typename TakenBy<Windows, V>::type;
 
-  KWindowedStream(KGroupedStream<K, V> group, TimeWindows windows)
-      : group_(std::move(group)), windows_(std::move(windows)) {}
+  KWindowedStream(KGroupedStream<K, V> group, Windows windows, LateStream<NonNull<K>, V> late = {})
+      : group_(std::move(group)), windows_(std::move(windows)), late_(std::move(late)) {}
+
+  // See late.h.
+  template <class F>
+    requires LateStreamOver<F, NonNull<K>, V>
+  [[nodiscard]] KWindowedStream late(F take) const {
+    return {group_, windows_, std::move(take)};
+  }
 
   // See count.h.
   auto count(WindowOptions options, Location where = Location::current()) const
@@ -42,26 +57,31 @@ class KWindowedStream {
 
   // See reduce.h. Where values may be null, the reducer's second argument is a std::optional.
   template <class Reducer>
-    requires ReducerOver<Reducer, NonNull<V>, V> && Storable<NonNull<K>> && Storable<NonNull<V>>
+    requires ReducerOver<Reducer, NonNull<V>, typename TakenBy<Windows, V>::type> && Storable<NonNull<K>> &&
+             Storable<NonNull<V>>
   auto reduce(WindowOptions options, Reducer reduce_values, Location where = Location::current()) const
-      -> KTable<Windowed<NonNull<K>>, NonNull<V>, kRowsReducedBy<Reducer, NonNull<V>, V>>;
+      -> KTable<Windowed<NonNull<K>>, NonNull<V>,
+                kRowsReducedBy<Reducer, NonNull<V>, typename TakenBy<Windows, V>::type>>;
 
   // See aggregate.h. Where values may be null, the aggregator is given a std::optional.
   template <Initializer Init, class Aggregator>
-    requires AggregatorOver<Aggregator, NonNull<K>, V, InitialOf<Init>> && Storable<NonNull<K>> &&
-             Storable<InitialOf<Init>>
+    requires AggregatorOver<Aggregator, NonNull<K>, typename TakenBy<Windows, V>::type, InitialOf<Init>> &&
+             Storable<NonNull<K>> && Storable<InitialOf<Init>>
   auto aggregate(WindowOptions options, Init init, Aggregator aggregate_values,
                  Location where = Location::current()) const
-      -> KTable<Windowed<NonNull<K>>, InitialOf<Init>,
-                kRowsAggregatedBy<Aggregator, NonNull<K>, V, InitialOf<Init>>>;
+      -> KTable<
+          Windowed<NonNull<K>>, InitialOf<Init>,
+          kRowsAggregatedBy<Aggregator, NonNull<K>, typename TakenBy<Windows, V>::type, InitialOf<Init>>>;
 
   // For those who write verbs.
   [[nodiscard]] const KGroupedStream<K, V>& group() const { return group_; }
-  [[nodiscard]] const TimeWindows& windows() const { return windows_; }
+  [[nodiscard]] const Windows& windows() const { return windows_; }
+  [[nodiscard]] const LateStream<NonNull<K>, V>& late_taker() const { return late_; }
 
  private:
   KGroupedStream<K, V> group_;
-  TimeWindows windows_;
+  Windows windows_;
+  LateStream<NonNull<K>, V> late_;
 };
 
 }  // namespace weir

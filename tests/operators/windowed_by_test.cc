@@ -26,7 +26,7 @@ using Key = std::optional<std::string>;
 using Value = std::optional<std::string>;
 
 // What went in and what comes out of a topic, which does not tell where windows end.
-TextDriver counted(const TimeWindows& windows, Emit emit = Emit::kEveryUpdate) {
+TextDriver counted(const TimeWindows& windows, WindowEmit emit = WindowEmit::kEveryUpdate) {
   return TextDriver([=](StreamBuilder& builder) {
     builder.stream<Key, Value>("in")
         .group_by_key()
@@ -141,7 +141,7 @@ TEST(Tumbling, EmitsTheLastStateOfEachCommitIfAsked) {
         .flat_map_values([](const std::string& value) { return std::vector<std::string>(3, value); })
         .group_by_key()
         .windowed_by(tumbling({.size = 10ms, .grace = 0ms}))
-        .count({.store = "counts", .emit = Emit::kOnCommit})
+        .count({.store = "counts", .emit = WindowEmit::kOnCommit})
         .to_stream()
         .to("out");
   });
