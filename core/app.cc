@@ -13,6 +13,7 @@
 
 #include <weir/core/bootstrap.h>
 #include <weir/core/state_directory.h>
+#include <weir/core/topic_watch.h>
 #include <weir/core/worker.h>
 
 namespace weir {
@@ -42,6 +43,9 @@ absl::Status check(const Topology& topology, const AppConfig& config) {
   if (config.workers < 1) faults.push_back(fmt::format("workers is {}", config.workers));
   if (config.commit_interval && config.commit_interval->count() < 1) {
     faults.push_back(fmt::format("commit_interval is {} ms", config.commit_interval->count()));
+  }
+  if (config.topic_refresh_interval.count() < 1) {
+    faults.push_back(fmt::format("topic_refresh_interval is {} ms", config.topic_refresh_interval.count()));
   }
   if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
   const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
@@ -82,6 +86,24 @@ std::string_view name_of(AppState state) {
   }
   return "";
 }
+
+namespace {
+
+void add_counters(AppMetrics& sum, const WorkerMetrics& one) {
+  sum.records_processed += one.records_processed;
+  sum.records_committed += one.records_committed;
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    if (const std::uint64_t count = one.records_dropped[i]; count > 0) {
+      sum.records_dropped[static_cast<DropReason>(i)] += count;
+    }
+  }
+  sum.dead_letters += one.dead_letters;
+  sum.commits += one.commits;
+  sum.transactions_aborted += one.transactions_aborted;
+  sum.records_restored += one.records_restored;
+}
+
+}  // namespace
 
 // One supervisor thread prepares the topics, starts a thread per worker and follows their states.
 class App::Impl {
@@ -158,21 +180,11 @@ class App::Impl {
   }
 
   AppMetrics metrics() const {
-    AppMetrics sum;
     const std::lock_guard lock(mutex_);
+    AppMetrics sum = past_;
     for (const auto& worker : workers_) {
       const WorkerMetrics& one = worker->metrics();
-      sum.records_processed += one.records_processed;
-      sum.records_committed += one.records_committed;
-      for (std::size_t i = 0; i < kDropReasons; ++i) {
-        if (const std::uint64_t count = one.records_dropped[i]; count > 0) {
-          sum.records_dropped[static_cast<DropReason>(i)] += count;
-        }
-      }
-      sum.dead_letters += one.dead_letters;
-      sum.commits += one.commits;
-      sum.transactions_aborted += one.transactions_aborted;
-      sum.records_restored += one.records_restored;
+      add_counters(sum, one);
       sum.restore_remaining += one.restore_remaining;
       sum.tasks += one.tasks;
       sum.lag += one.lag;
@@ -219,15 +231,23 @@ class App::Impl {
   }
 
   void supervise() {
-    if (const absl::Status prepared = prepare(); !prepared.ok()) {
-      if (!stop_.load()) {
-        log_(LogLevel::kError, message_of(prepared));
-        fail(prepared);
-        return change(AppState::kError);
+    do {
+      if (const absl::Status prepared = prepare(); !prepared.ok()) {
+        if (!stop_.load()) {
+          log_(LogLevel::kError, message_of(prepared));
+          fail(prepared);
+          return change(AppState::kError);
+        }
+        return change(AppState::kNotRunning);
       }
-      return change(AppState::kNotRunning);
-    }
-    std::vector<std::thread> threads;
+      run_workers();
+    } while (failure().ok() && !stop_.load());
+    change(failure().ok() ? AppState::kNotRunning : AppState::kError);
+  }
+
+  // Runs a generation of workers until the application stops, or until the plan they work on is out of date.
+  void run_workers() {
+    renew_.store(false);
     {
       const std::lock_guard lock(mutex_);
       for (int slot = 0; slot < config_.workers; ++slot) {
@@ -235,11 +255,13 @@ class App::Impl {
             std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_, options_for(slot)));
       }
     }
+    std::vector<std::thread> threads;
     for (const auto& worker : workers_) threads.emplace_back([this, &worker = *worker] { run(worker); });
     follow();
     for (std::thread& thread : threads) thread.join();
-    const bool failed = !failure().ok();
-    change(failed ? AppState::kError : AppState::kNotRunning);
+    const std::lock_guard lock(mutex_);
+    for (const auto& worker : workers_) add_counters(past_, worker->metrics());
+    workers_.clear();
   }
 
   absl::Status prepare() {
@@ -283,8 +305,8 @@ class App::Impl {
     bool told = false;
     while (!worker.over()) {
       if (abandon_.load()) worker.abandon();
-      if (!told && stop_.load()) {
-        worker.stop(leave_group_.load());
+      if (!told && (stop_.load() || renew_.load())) {
+        worker.stop(renew_.load() || leave_group_.load());
         told = true;
       }
       worker.idle_wait(worker.run_once());
@@ -293,7 +315,13 @@ class App::Impl {
 
   // Turns the workers' states into the application's until all are over.
   void follow() {
+    TopicWatch watch(topology_, config_.application_id, plan_.matched, *config_.transport, clock_,
+                     config_.topic_refresh_interval, log_);
     while (true) {
+      if (!renew_.load() && watch.changed()) {
+        log_(LogLevel::kInfo, "the topics that match have changed: the workers start again");
+        renew_.store(true);
+      }
       bool all_over = true;
       bool all_running = true;
       for (const auto& worker : workers_) {
@@ -310,7 +338,7 @@ class App::Impl {
         if (stop_.load()) {
           change(AppState::kPendingShutdown);
         } else {
-          change(all_running ? AppState::kRunning : AppState::kRebalancing);
+          change(all_running && !renew_.load() ? AppState::kRunning : AppState::kRebalancing);
         }
       }
       std::this_thread::sleep_for(kSupervision);
@@ -325,18 +353,20 @@ class App::Impl {
   const std::shared_ptr<StateResources> resources_;  // shared with the task stores
   const std::string instance_id_;
 
-  mutable std::mutex mutex_;  // guards the four below
+  mutable std::mutex mutex_;  // guards the five below
   mutable std::condition_variable changed_;
   AppState state_ = AppState::kCreated;
   absl::Status failure_;
+  AppMetrics past_;  // counters of workers that are gone
   StateListener listener_;
   bool supervised_ = false;  // the last state was reached, and the listener knows
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> abandon_{false};
   std::atomic<bool> leave_group_{true};
-  PartitionPlan plan_;  // made before the workers, then read only
-  // Filled once, under the mutex, by the supervisor; the workers themselves are read through their atomics.
+  std::atomic<bool> renew_{false};  // the workers are to end, others come
+  PartitionPlan plan_;              // made before the workers, then read only
+  // Changed under the mutex, by the supervisor; the workers themselves are read through their atomics.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::thread supervisor_;
 };

@@ -59,6 +59,9 @@ struct AppConfig {
   std::string dead_letter_topic = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   Duration max_task_idle{0};
+  // How often the brokers are asked for new topics, if the topology reads topics by pattern. When the set has changed, the
+  // workers commit, stop, and start again with it; tasks and state stay where they are.
+  Duration topic_refresh_interval{30'000};
   std::size_t buffered_records = 1000;
   StateLimits state_limits = {};
   // How long start may take to reach the brokers and prepare the topics.

@@ -36,6 +36,19 @@ absl::StatusOr<bool> Bootstrap::ask(std::vector<std::string> names) {
   return true;
 }
 
+absl::StatusOr<bool> Bootstrap::match_patterns() {
+  if (!listing_.started()) listing_ = admin_->list_topics();
+  if (!listing_.ready()) return false;
+  const auto names = listing_.take();
+  if (!names.ok()) {
+    WEIR_RETURN_IF_ERROR(again(names.status()));
+    return false;
+  }
+  const std::set<std::string> matched = matching_topics(topology_, application_id_, *names);
+  matched_.emplace(matched.begin(), matched.end());
+  return true;
+}
+
 absl::StatusOr<bool> Bootstrap::step() {
   if (admin_ == nullptr) {
     auto admin = transport_.make_admin();
@@ -45,7 +58,12 @@ absl::StatusOr<bool> Bootstrap::step() {
   admin_->poll();
 
   if (!plan_) {
+    if (!matched_ && has_patterns(topology_)) {
+      const auto matched = match_patterns();
+      if (!matched.ok() || !*matched) return matched;
+    }
     std::vector<std::string> names = external_sources(topology_);
+    if (matched_) names.insert(names.end(), matched_->begin(), matched_->end());
     for (std::string& name : external_sinks(topology_)) names.push_back(std::move(name));
     if (!dead_letter_topic_.empty()) names.push_back(dead_letter_topic_);
     std::sort(names.begin(), names.end());
@@ -116,10 +134,13 @@ absl::Status Bootstrap::compare_internal_topics() {
     }
   }
   if (differences.empty()) return absl::OkStatus();
-  return fatal_error(
-      fmt::format("internal topics of '{}' do not fit the topology: {}. Use another application id, or reset "
-                  "this one, if the topology or its source topics changed on purpose",
-                  application_id_, fmt::join(differences, "; ")));
+  return fatal_error(fmt::format(
+      "internal topics of '{}' do not fit the topology: {}. Use another application id, or reset "
+      "this one, if the topology or its source topics changed on purpose{}",
+      application_id_, fmt::join(differences, "; "),
+      has_patterns(topology_) ? ". A topic that appears later must not have more partitions than its "
+                                "TopicPattern was told"
+                              : ""));
 }
 
 }  // namespace weir

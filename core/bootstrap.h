@@ -32,6 +32,7 @@ class Bootstrap {
   [[nodiscard]] PartitionPlan take() { return std::move(*plan_); }
 
  private:
+  [[nodiscard]] absl::StatusOr<bool> match_patterns();
   [[nodiscard]] absl::StatusOr<bool> ask(std::vector<std::string> names);
   [[nodiscard]] absl::Status plan_tasks();
   [[nodiscard]] absl::Status compare_internal_topics();
@@ -45,6 +46,8 @@ class Bootstrap {
   const Duration deadline_;
 
   std::unique_ptr<Admin> admin_;
+  Pending<std::vector<std::string>> listing_;
+  std::optional<std::vector<std::string>> matched_;  // by the topology's patterns
   Pending<std::vector<TopicDescription>> describing_;
   Pending<> creating_;
   std::optional<PartitionPlan> plan_;

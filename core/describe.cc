@@ -73,7 +73,9 @@ std::string text_of(const NodeSpec& node) {
   const std::string topics = fmt::format("{}", fmt::join(topic_names(node), ", "));
   switch (node.kind) {
     case NodeKind::kSource:
-      return fmt::format("    Source: {} (topics: [{}])\n", node.name, topics);
+      return fmt::format(
+          fmt::runtime(node.pattern ? "    Source: {} (topics: {})\n" : "    Source: {} (topics: [{}])\n"),
+          node.name, topics);
     case NodeKind::kProcessor:
       return fmt::format("    Processor: {} (stores: [{}])\n", node.name, fmt::join(node.stores, ", "));
     case NodeKind::kSink:

@@ -16,8 +16,21 @@ constexpr std::int64_t kRepartitionSegmentBytes = 50 << 20;
 // Works the partition counts of repartition topics out.
 class Counts {
  public:
-  Counts(const Topology& topology, const std::map<std::string, Partition>& external) : topology_(topology) {
+  Counts(const Topology& topology, const std::map<std::string, Partition>& external,
+         const std::set<std::string>& matched)
+      : topology_(topology) {
     for (const auto& [name, count] : external) counts_[TopicName{name, false}] = count;
+    for (const NodeSpec& node : topology.nodes) {
+      if (!node.pattern) continue;
+      Partition largest = node.pattern->partitions();
+      std::vector<TopicName>& matches = matches_[node.topics.front()];
+      for (const std::string& topic : matched) {
+        if (!node.pattern->matches(topic)) continue;
+        matches.push_back({topic, false});
+        largest = std::max(largest, external.at(topic));
+      }
+      counts_[node.topics.front()] = largest;
+    }
     for (const RepartitionTopic& repartition : topology.repartitions) {
       const TopicName name{repartition.name, true};
       repartitions_[name] = &repartition;
@@ -40,11 +53,20 @@ class Counts {
     return counts_[topic] = std::max<Partition>(largest, 1);
   }
 
+  // Returns the topics that a name stands for: itself, or what the pattern matches.
+  std::vector<TopicName> topics_of(const TopicName& name) const {
+    return name.pattern ? matches_.at(name) : std::vector<TopicName>{name};
+  }
+
   // Makes the members of a group agree where that is ours to decide; says what is wrong where it is not.
   absl::Status level(const CopartitionGroup& group) {
     std::map<Partition, std::vector<std::string>> fixed;
     Partition largest = 0;
-    for (const TopicName& topic : group.topics) {
+    std::vector<TopicName> topics;
+    for (const TopicName& name : group.topics) {
+      for (TopicName& topic : topics_of(name)) topics.push_back(std::move(topic));
+    }
+    for (const TopicName& topic : topics) {
       const auto repartition = repartitions_.find(topic);
       if (repartition == repartitions_.end() || repartition->second->partitions) {
         fixed[of(topic)].push_back(topic.name);
@@ -61,7 +83,7 @@ class Counts {
           group.where.file_name(), group.where.line(), group.node, fmt::join(parts, ", ")));
     }
     const Partition target = fixed.empty() ? largest : fixed.begin()->first;
-    for (const TopicName& topic : group.topics) counts_[topic] = target;
+    for (const TopicName& topic : topics) counts_[topic] = target;
     return absl::OkStatus();
   }
 
@@ -83,6 +105,7 @@ class Counts {
 
   const Topology& topology_;
   std::map<TopicName, Partition> counts_;
+  std::map<TopicName, std::vector<TopicName>> matches_;  // of patterns
   std::map<TopicName, const RepartitionTopic*> repartitions_;
   std::set<TopicName> being_counted_;
 };
@@ -113,10 +136,26 @@ std::vector<std::string> external_topics(const Topology& topology, NodeKind kind
   for (const NodeSpec& node : topology.nodes) {
     if (node.kind != kind) continue;
     for (const TopicName& topic : node.topics) {
-      if (!topic.internal) names.insert(topic.name);
+      if (!topic.internal && !topic.pattern) names.insert(topic.name);
     }
   }
   return {names.begin(), names.end()};
+}
+
+absl::Status matched_once(const Topology& topology, const std::set<std::string>& matched) {
+  for (const std::string& topic : matched) {
+    const NodeSpec* reader = nullptr;
+    for (const NodeSpec& node : topology.nodes) {
+      if (!node.pattern || !node.pattern->matches(topic)) continue;
+      if (reader != nullptr) {
+        return absl::FailedPreconditionError(
+            fmt::format("the topic '{}' matches the patterns of two sources, '{}' and '{}'", topic,
+                        reader->name, node.name));
+      }
+      reader = &node;
+    }
+  }
+  return absl::OkStatus();
 }
 
 NewTopic changelog_for(const StoreSpec& store, const std::string& application_id, Partition partitions) {
@@ -150,6 +189,28 @@ std::string changelog_topic(const std::string& application_id, const std::string
   return application_id + "-" + store + "-changelog";
 }
 
+bool has_patterns(const Topology& topology) {
+  return std::any_of(topology.nodes.begin(), topology.nodes.end(),
+                     [](const NodeSpec& node) { return node.pattern.has_value(); });
+}
+
+std::set<std::string> matching_topics(const Topology& topology, const std::string& application_id,
+                                      const std::vector<std::string>& names) {
+  std::set<std::string> own{tasks_topic(application_id)};
+  for (const RepartitionTopic& topic : topology.repartitions) {
+    own.insert(TopicName{topic.name, true}.on_broker(application_id));
+  }
+  for (const StoreSpec& store : topology.stores) own.insert(changelog_topic(application_id, store.name));
+  std::set<std::string> result;
+  for (const std::string& name : names) {
+    const bool matched = std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const NodeSpec& node) {
+      return node.pattern && node.pattern->matches(name);
+    });
+    if (matched && !own.contains(name)) result.insert(name);
+  }
+  return result;
+}
+
 std::vector<std::string> external_sources(const Topology& topology) {
   return external_topics(topology, NodeKind::kSource);
 }
@@ -171,12 +232,19 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
                                            missing.size() == 1 ? "it" : "them"));
   }
 
-  Counts counts(topology, partitions);
+  std::vector<std::string> existing;
+  for (const auto& [name, count] : partitions) {
+    if (count > 0) existing.push_back(name);
+  }
+  const std::set<std::string> matched = matching_topics(topology, application_id, existing);
+  WEIR_RETURN_IF_ERROR(matched_once(topology, matched));
+  Counts counts(topology, partitions, matched);
   for (const CopartitionGroup& group : merged(topology.copartitions))
     WEIR_RETURN_IF_ERROR(counts.level(group));
 
   PartitionPlan plan;
   plan.partitions = partitions;
+  plan.matched = matched;
   for (const RepartitionTopic& repartition : topology.repartitions) {
     const TopicName name{repartition.name, true};
     const std::string on_broker = name.on_broker(application_id);
@@ -207,9 +275,11 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
       if (partition >= tasks_of[static_cast<std::size_t>(part.id)]) continue;
       TaskPlan task;
       task.id = {part.id, partition};
-      for (const TopicName& source : part.sources) {
-        if (partition < counts.of(source))
-          task.sources.push_back({source.on_broker(application_id), partition});
+      for (const TopicName& name : part.sources) {
+        for (const TopicName& source : counts.topics_of(name)) {
+          if (partition < counts.of(source))
+            task.sources.push_back({source.on_broker(application_id), partition});
+        }
       }
       plan.tasks.push_back(std::move(task));
     }

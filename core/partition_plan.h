@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct PartitionPlan {
   std::vector<NewTopic> internal_topics;
   // Partition counts of all topics read or written, as far as known, by name on the broker.
   std::map<std::string, Partition> partitions;
+  // The topics that patterns of the topology matched.
+  std::set<std::string> matched;
 };
 
 // The name of the topic whose partitions stand for the tasks of an application.
@@ -44,14 +47,23 @@ struct PartitionPlan {
 // The name of a store's changelog on the broker.
 [[nodiscard]] std::string changelog_topic(const std::string& application_id, const std::string& store);
 
+// Whether the topology reads topics by pattern.
+[[nodiscard]] bool has_patterns(const Topology& topology);
+
+// Which of these topics the patterns of the topology match. Those that the application makes for itself are none of them.
+[[nodiscard]] std::set<std::string> matching_topics(const Topology& topology,
+                                                    const std::string& application_id,
+                                                    const std::vector<std::string>& names);
+
 // Names of the topics that must exist before the application can start: the sources that are not internal.
 [[nodiscard]] std::vector<std::string> external_sources(const Topology& topology);
 
 // Names of the topics it writes that are not internal; known beforehand.
 [[nodiscard]] std::vector<std::string> external_sinks(const Topology& topology);
 
-// Lays out the tasks. `partitions` has the counts of the external topics (0 or missing: does not exist).
-// NotFound names every missing source; FailedPrecondition explains what is not co-partitioned.
+// Lays out the tasks. `partitions` has the counts of the external topics (0 or missing: does not exist); patterns are matched
+// against those. NotFound names every missing source; FailedPrecondition explains what is not co-partitioned, and which
+// topic two patterns match.
 [[nodiscard]] absl::StatusOr<PartitionPlan> plan_partitions(
     const Topology& topology, const std::string& application_id,
     const std::map<std::string, Partition>& partitions);

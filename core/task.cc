@@ -157,6 +157,7 @@ void Task::load_meta() {
 void Task::make_nodes() {
   nodes_.clear();
   source_nodes_.clear();
+  source_patterns_.clear();
   timers_.clear();
   std::map<NodeIndex, Node*> made;
   for (const NodeIndex index : node_indexes_) {
@@ -169,6 +170,10 @@ void Task::make_nodes() {
       auto* source = dynamic_cast<SourceNode*>(&node);
       if (source == nullptr)
         throw ProcessingFailure{fatal_error(fmt::format("source '{}' makes no source node", spec.name))};
+      if (spec.pattern) {
+        source_patterns_.emplace_back(&*spec.pattern, source);
+        continue;
+      }
       for (const TopicName& topic : spec.topics)
         source_nodes_[topic.on_broker(environment_.application_id)] = source;
     }
@@ -183,26 +188,35 @@ void Task::make_nodes() {
   }
 }
 
+SourceNode* Task::node_that_reads(const std::string& topic) const {
+  if (const auto named = source_nodes_.find(topic); named != source_nodes_.end()) return named->second;
+  for (const auto& [pattern, node] : source_patterns_) {
+    if (pattern->matches(topic)) return node;
+  }
+  return nullptr;
+}
+
+absl::Status Task::add_input(Input input) {
+  SourceNode* node = node_that_reads(input.where.topic);
+  if (node == nullptr) {
+    return fatal_error(fmt::format("task {} has no source for the topic '{}'", name_, input.where.topic));
+  }
+  Source& source = sources_.emplace_back(Source{PartitionBuffer(input.where, std::move(input.reader)),
+                                                node,
+                                                Origin{},
+                                                input.position,
+                                                kNoTimestamp,
+                                                {},
+                                                {}});
+  source.origin.topic = source.buffer.where().topic;
+  source.origin.partition = source.buffer.where().partition;
+  return absl::OkStatus();
+}
+
 absl::Status Task::open(std::vector<Input> inputs) {
   WEIR_RETURN_IF_ERROR(guarded([&] { make_nodes(); }));
   sources_.clear();
-  sources_.reserve(inputs.size());
-  for (Input& input : inputs) {
-    const auto node = source_nodes_.find(input.where.topic);
-    if (node == source_nodes_.end()) {
-      return fatal_error(fmt::format("task {} has no source for the topic '{}'", name_, input.where.topic));
-    }
-    Source& source = sources_.emplace_back(Source{PartitionBuffer(input.where, std::move(input.reader)),
-                                                  node->second,
-                                                  Origin{},
-                                                  input.position,
-                                                  kNoTimestamp,
-                                                  {},
-                                                  {}});
-    // The buffer keeps the name, and sources_ is not resized any more.
-    source.origin.topic = source.buffer.where().topic;
-    source.origin.partition = source.buffer.where().partition;
-  }
+  for (Input& input : inputs) WEIR_RETURN_IF_ERROR(add_input(std::move(input)));
   load_meta();
   open_ = true;
   return guarded([&] {

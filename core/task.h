@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,6 +71,9 @@ class Task final : private TaskContext {
 
   // Opens the nodes on restored stores, and starts reading. May be called again after `rewind`.
   [[nodiscard]] absl::Status open(std::vector<Input> inputs);
+
+  // Starts to read a further partition, of a topic that one of the patterns matches. The task is open.
+  [[nodiscard]] absl::Status add_input(Input input);
 
   // Takes what has been fetched, up to `capacity` records a partition. Returns how many came.
   std::size_t fill(std::size_t capacity);
@@ -151,6 +155,7 @@ class Task final : private TaskContext {
   [[nodiscard]] const Origin& origin() const override { return *origin_; }
 
   void make_nodes();
+  [[nodiscard]] SourceNode* node_that_reads(const std::string& topic) const;
   void load_meta();
   [[nodiscard]] Source* choose();
   bool prepare_head(Source& source);
@@ -170,7 +175,9 @@ class Task final : private TaskContext {
   std::map<std::string, std::unique_ptr<Timestamp>> times_;
   std::vector<std::unique_ptr<Node>> nodes_;         // parallel to node_indexes_; use store_ and times_
   std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker
-  std::vector<Source> sources_;
+  // Sources by pattern.
+  std::vector<std::pair<const TopicPattern*, SourceNode*>> source_patterns_;
+  std::deque<Source> sources_;  // they stay where they are: their origins point into them
   std::vector<Timer> timers_;
 
   const Origin* origin_;

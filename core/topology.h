@@ -18,15 +18,18 @@
 #include <weir/core/error_policy.h>
 #include <weir/core/node.h>
 #include <weir/core/task_store.h>
+#include <weir/core/topic_pattern.h>
 
 namespace weir {
 
 using NodeIndex = std::size_t;
 
-// A topic as the topology names it. An internal one gets the application's id in front.
+// A topic as the topology names it. An internal one gets the application's id in front; a pattern stands for all topics that
+// it matches.
 struct TopicName {
   std::string name;
   bool internal = false;
+  bool pattern = false;
 
   auto operator<=>(const TopicName&) const = default;
 
@@ -47,6 +50,7 @@ struct NodeSpec {
   std::set<std::string> stores;
   std::vector<TopicName>
       topics;  // read by a source, written by a sink; empty for a sink that decides per record
+  std::optional<TopicPattern> pattern;  // of a source: its one topic name is this pattern
   ErrorPolicy on_error = ErrorPolicy::kInherit;
   std::function<std::unique_ptr<Node>()> make;
   std::source_location where;  // the caller's line

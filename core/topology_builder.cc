@@ -79,6 +79,15 @@ NodeIndex TopologyBuilder::add_source(std::string name, std::vector<TopicName> t
   return add(std::move(spec));
 }
 
+NodeIndex TopologyBuilder::add_pattern_source(std::string name, TopicPattern pattern, ErrorPolicy on_error,
+                                              std::function<std::unique_ptr<Node>()> make,
+                                              const Location& where) {
+  std::vector<TopicName> topics{{pattern.text(), /*internal=*/false, /*pattern=*/true}};
+  const NodeIndex index = add_source(std::move(name), std::move(topics), on_error, std::move(make), where);
+  nodes_[index].pattern = std::move(pattern);
+  return index;
+}
+
 NodeIndex TopologyBuilder::add_processor(std::string name, std::vector<NodeIndex> parents,
                                          std::vector<std::string> stores, ErrorPolicy on_error,
                                          std::function<std::unique_ptr<Node>()> make, const Location& where) {
@@ -96,11 +105,19 @@ NodeIndex TopologyBuilder::add_processor(std::string name, std::vector<NodeIndex
 NodeIndex TopologyBuilder::add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
                                     std::function<std::unique_ptr<Node>()> make, const Location& where,
                                     ErrorPolicy on_error) {
+  return add_sink(std::move(name), std::vector<NodeIndex>{parent}, std::move(topics), std::move(make), where,
+                  on_error);
+}
+
+NodeIndex TopologyBuilder::add_sink(std::string name, std::vector<NodeIndex> parents,
+                                    std::vector<TopicName> topics,
+                                    std::function<std::unique_ptr<Node>()> make, const Location& where,
+                                    ErrorPolicy on_error) {
   NodeSpec spec;
   spec.name = std::move(name);
   spec.kind = NodeKind::kSink;
   spec.on_error = on_error;
-  spec.parents = {parent};
+  spec.parents = std::move(parents);
   spec.topics = std::move(topics);
   spec.make = std::move(make);
   spec.where = where;
@@ -140,6 +157,30 @@ std::set<TopicName> TopologyBuilder::sources_of(NodeIndex node) const {
   return topics;
 }
 
+void TopologyBuilder::check_pattern(const NodeSpec& source, std::vector<Problem>& problems) const {
+  const TopicPattern& pattern = *source.pattern;
+  if (!pattern.valid()) {
+    problems.push_back(
+        {fmt::format("the pattern '{}' is no regular expression", pattern.text()), source.where});
+  }
+  if (pattern.partitions() < 1) {
+    problems.push_back(
+        {fmt::format("the pattern '{}' asks for {} partitions", pattern.text(), pattern.partitions()),
+         source.where});
+  }
+  for (const NodeSpec& other : nodes_) {
+    if (other.kind != NodeKind::kSource || other.pattern) continue;
+    for (const TopicName& topic : other.topics) {
+      if (topic.internal || !pattern.matches(topic.name)) continue;
+      problems.push_back(
+          {fmt::format("the topic '{}' of source '{}' matches the pattern '{}' of source '{}': a "
+                       "topic is read by one source",
+                       topic.name, other.name, pattern.text(), source.name),
+           source.where});
+    }
+  }
+}
+
 void TopologyBuilder::check(std::vector<Problem>& problems, const Location& where) const {
   std::map<std::string, NodeIndex> names;
   std::map<TopicName, NodeIndex> claimed;
@@ -163,16 +204,18 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
                           nodes_[node.children[0]].where});
     }
     has_source |= node.kind == NodeKind::kSource;
+    if (node.pattern) check_pattern(node, problems);
     for (const TopicName& topic : node.topics) {
-      if (const std::string fault = fault_in_name(topic.name); !fault.empty()) {
+      if (const std::string fault = fault_in_name(topic.name); !topic.pattern && !fault.empty()) {
         problems.push_back({fmt::format("the topic name '{}' {}", topic.name, fault), node.where});
       }
       if (node.kind != NodeKind::kSource) continue;
       if (const auto [first, fresh] = claimed.emplace(topic, index); !fresh) {
         problems.push_back(
-            {fmt::format("the topic '{}' is read by two sources, '{}' and '{}': read it once and use the "
+            {fmt::format("the {} '{}' is read by two sources, '{}' and '{}': read it once and use the "
                          "stream or table twice",
-                         topic.name, nodes_[first->second].name, node.name),
+                         topic.pattern ? "pattern" : "topic", topic.name, nodes_[first->second].name,
+                         node.name),
              node.where});
       }
     }

@@ -25,10 +25,16 @@ class TopologyBuilder {
 
   NodeIndex add_source(std::string name, std::vector<TopicName> topics, ErrorPolicy on_error,
                        std::function<std::unique_ptr<Node>()> make, const Location& where);
+  // Reads all topics whose names match.
+  NodeIndex add_pattern_source(std::string name, TopicPattern pattern, ErrorPolicy on_error,
+                               std::function<std::unique_ptr<Node>()> make, const Location& where);
   NodeIndex add_processor(std::string name, std::vector<NodeIndex> parents, std::vector<std::string> stores,
                           ErrorPolicy on_error, std::function<std::unique_ptr<Node>()> make,
                           const Location& where);
   // No topics: the sink decides per record.
+  NodeIndex add_sink(std::string name, std::vector<NodeIndex> parents, std::vector<TopicName> topics,
+                     std::function<std::unique_ptr<Node>()> make, const Location& where,
+                     ErrorPolicy on_error = ErrorPolicy::kInherit);
   NodeIndex add_sink(std::string name, NodeIndex parent, std::vector<TopicName> topics,
                      std::function<std::unique_ptr<Node>()> make, const Location& where,
                      ErrorPolicy on_error = ErrorPolicy::kInherit);
@@ -67,6 +73,7 @@ class TopologyBuilder {
 
   NodeIndex add(NodeSpec spec);
   void check(std::vector<Problem>& problems, const Location& where) const;
+  void check_pattern(const NodeSpec& source, std::vector<Problem>& problems) const;
   [[nodiscard]] std::vector<SubTopology> sub_topologies() const;
 
   std::vector<NodeSpec> nodes_;

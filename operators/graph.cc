@@ -2,13 +2,13 @@
 
 namespace weir {
 
-const Graph::Source* Graph::source_of(const std::string& topic) const {
-  const auto found = sources_.find(topic);
+const Graph::Source* Graph::source_of(const SourceTopics& topics) const {
+  const auto found = sources_.find(topics.names());
   return found == sources_.end() ? nullptr : &found->second;
 }
 
-void Graph::remember_source(const std::string& topic, const Source& source) {
-  sources_.insert_or_assign(topic, source);
+void Graph::remember_source(const SourceTopics& topics, const Source& source) {
+  sources_.insert_or_assign(topics.names(), source);
 }
 
 GraphPoint GraphPoint::extend(const std::string& verb, const VerbOptions& options, NodeFactory make,

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <typeindex>
 #include <utility>
@@ -32,12 +34,33 @@ template <class N, class... Arguments>
   };
 }
 
+// What a source reads: a topic, several, or all that a pattern matches.
+class SourceTopics {
+ public:
+  SourceTopics(std::string topic) : names_{{std::move(topic)}} {}  // NOLINT(google-explicit-constructor)
+  SourceTopics(const char* topic) : names_{{topic}} {}             // NOLINT(google-explicit-constructor)
+  SourceTopics(std::initializer_list<std::string> topics)          // NOLINT(google-explicit-constructor)
+      : SourceTopics(std::vector<std::string>(topics)) {}
+  SourceTopics(const std::vector<std::string>& topics) {  // NOLINT(google-explicit-constructor)
+    for (const std::string& topic : topics) names_.insert({topic});
+  }
+  SourceTopics(TopicPattern pattern)  // NOLINT(google-explicit-constructor)
+      : names_{{pattern.text(), /*internal=*/false, /*pattern=*/true}}, pattern_(std::move(pattern)) {}
+
+  [[nodiscard]] const std::set<TopicName>& names() const { return names_; }
+  [[nodiscard]] const std::optional<TopicPattern>& pattern() const { return pattern_; }
+
+ private:
+  std::set<TopicName> names_;
+  std::optional<TopicPattern> pattern_;
+};
+
 // What all handles of one StreamBuilder share; lives as long as the last of them.
 class Graph {
  public:
   [[nodiscard]] TopologyBuilder& topology() { return topology_; }
 
-  // A topic that stream() reads: who asks again for the same types gets the same source.
+  // Topics that stream() reads: who asks again for the same ones and the same types gets the same source.
   struct Source {
     NodeIndex node = 0;
     std::type_index key;
@@ -45,13 +68,13 @@ class Graph {
     Location where;
   };
 
-  // Returns the source of a topic if there is one; null otherwise.
-  [[nodiscard]] const Source* source_of(const std::string& topic) const;
-  void remember_source(const std::string& topic, const Source& source);
+  // Returns the source of these topics if there is one; null otherwise.
+  [[nodiscard]] const Source* source_of(const SourceTopics& topics) const;
+  void remember_source(const SourceTopics& topics, const Source& source);
 
  private:
   TopologyBuilder topology_;
-  std::map<std::string, Source> sources_;
+  std::map<std::set<TopicName>, Source> sources_;
 };
 
 using GraphPtr = std::shared_ptr<Graph>;  // shared by the handles

@@ -50,27 +50,28 @@ class StreamBuilder {
  public:
   StreamBuilder() : graph_(std::make_shared<Graph>()) {}
 
-  // Reads a topic. Nulls are accepted where the type is a std::optional. Reading a topic again with the same types gives the
-  // same source; with other types, or with options of its own, it is a problem.
+  // Reads a topic, several topics ({"in1", "in2"}), or all topics that a TopicPattern matches. Nulls are accepted where the
+  // type is a std::optional. Reading the same topics again with the same types gives the same source; with other types, or
+  // with options of its own, it is a problem, and so is reading a topic by two sources in any other way.
   template <class K, class V>
     requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
              std::default_initializable<V>
-  [[nodiscard]] KStream<K, V> stream(const std::string& topic, Location where = Location::current()) {
-    if (const auto known = known_source(topic, typeid(K), typeid(V))) return KStream<K, V>(*known);
-    return stream<K, V>(topic, {}, where);
+  [[nodiscard]] KStream<K, V> stream(SourceTopics topics, Location where = Location::current()) {
+    if (const auto known = known_source(topics, typeid(K), typeid(V))) return KStream<K, V>(*known);
+    return stream<K, V>(std::move(topics), {}, where);
   }
   template <class K, class V>
     requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
              std::default_initializable<V>
-  [[nodiscard]] KStream<K, V> stream(const std::string& topic, StreamOptions<K, V> options,
+  [[nodiscard]] KStream<K, V> stream(SourceTopics topics, StreamOptions<K, V> options,
                                      Location where = Location::current()) {
-    const GraphPoint source = add_source(topic, "stream", options.name, options.on_error,
+    const GraphPoint source = add_source(topics, "stream", options.name, options.on_error,
                                          node_factory<TypedSource<K, V>>(options.timestamp.function()),
                                          typeid(K), typeid(V), where);
     if constexpr (kIsWindowed<NonNull<K>>) {
       if (options.window_size) {
         return KStream<K, V>(
-            with_window_ends(topic, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));
+            with_window_ends(topics, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));
       }
     }
     return KStream<K, V>(source);
@@ -113,14 +114,14 @@ class StreamBuilder {
   [[nodiscard]] const GraphPtr& graph() const { return graph_; }
 
  private:
-  // Returns the source that reads a topic already, if it has these types.
-  [[nodiscard]] std::optional<GraphPoint> known_source(const std::string& topic, std::type_index key,
+  // Returns the source that reads these topics already, if it has these types.
+  [[nodiscard]] std::optional<GraphPoint> known_source(const SourceTopics& topics, std::type_index key,
                                                        std::type_index value) const;
-  GraphPoint add_source(const std::string& topic, const std::string& verb, const std::string& name,
+  GraphPoint add_source(const SourceTopics& topics, const std::string& verb, const std::string& name,
                         ErrorPolicy on_error, NodeFactory make, std::type_index key, std::type_index value,
                         const Location& where);
-  // Adds a node that completes windows, and makes it what the next stream() of the topic gets.
-  GraphPoint with_window_ends(const std::string& topic, const GraphPoint& source, NodeFactory make);
+  // Adds a node that completes windows, and makes it what the next stream() of the topics gets.
+  GraphPoint with_window_ends(const SourceTopics& topics, const GraphPoint& source, NodeFactory make);
   void add_store(StoreSpec spec, const Location& where);
 
   GraphPtr graph_;

@@ -46,6 +46,7 @@ TopologyDriver::~TopologyDriver() {
 void TopologyDriver::lay_out_topics() {
   for (const NodeSpec& node : topology_.nodes) {
     for (const TopicName& topic : node.topics) {
+      if (topic.pattern) continue;
       const std::string name = topic.on_broker(options_.application_id);
       partitions_[name] = 1;
       if (node.kind == NodeKind::kSource) topics_[name].is_source = true;
@@ -55,7 +56,22 @@ void TopologyDriver::lay_out_topics() {
     if (store.logged) topics_[changelog_topic(options_.application_id, store.name)].is_changelog = true;
   }
   if (!options_.dead_letter_topic.empty()) partitions_[options_.dead_letter_topic] = 1;
+  std::vector<std::string> names;
+  for (const auto& [name, partitions] : partitions_) names.push_back(name);
+  for (const std::string& name : matching_topics(topology_, options_.application_id, names)) {
+    topics_[name].is_source = true;
+  }
   for (auto& [name, topic] : topics_) topic.id = producer_.topic(name);
+}
+
+absl::Status TopologyDriver::match(const std::string& name) {
+  if (matching_topics(topology_, options_.application_id, {name}).empty()) return absl::OkStatus();
+  Topic& topic = topics_[name];
+  if (topic.is_source) return absl::OkStatus();
+  topic.id = producer_.topic(name);
+  topic.is_source = true;
+  partitions_[name] = 1;
+  return task_->add_input({{name, 0}, nullptr, producer_.next_offset(topic.id)});
 }
 
 absl::StatusOr<std::unique_ptr<TaskStore>> TopologyDriver::open_store() {
@@ -145,6 +161,7 @@ absl::Status TopologyDriver::end_step(const absl::Status& status) {
 
 absl::Status TopologyDriver::pipe_raw(const std::string& topic, OwnedRecord record) {
   WEIR_RETURN_IF_ERROR(may_step());
+  WEIR_RETURN_IF_ERROR(match(topic));
   const auto found = topics_.find(topic);
   if (found == topics_.end() || !found->second.is_source) {
     return absl::NotFoundError(fmt::format("the topology does not read the topic '{}'", topic));
@@ -204,11 +221,10 @@ absl::Status TopologyDriver::commit() {
     std::deque<OwnedRecord>& unprocessed = topics_.at(position.where.topic).unprocessed;
     while (!unprocessed.empty() && unprocessed.front().offset < position.offset) unprocessed.pop_front();
   }
-  deliver();
-  return absl::OkStatus();
+  return deliver();
 }
 
-void TopologyDriver::deliver() {
+absl::Status TopologyDriver::deliver() {
   for (CapturingProducer::Captured& captured : producer_.take()) {
     if (captured.topic >= topics_by_id_.size()) topics_by_id_.resize(captured.topic + 1, nullptr);
     Topic*& topic = topics_by_id_[captured.topic];
@@ -216,12 +232,14 @@ void TopologyDriver::deliver() {
     if (topic == nullptr) {
       topic = &topics_[name];
       topic->id = captured.topic;
+      WEIR_RETURN_IF_ERROR(match(name));
     }
     topic->was_written = true;
     if (topic->is_changelog) topic->changelog.push_back(captured.record);
     if (topic->is_source) feed(*topic, {name, 0}, captured.record);
     topic->outputs.push_back({std::move(captured.record), next_step_, next_sequence_++});
   }
+  return absl::OkStatus();
 }
 
 // Puts a record among those that the task has to process; the copy is for a restart.

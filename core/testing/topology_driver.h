@@ -126,6 +126,8 @@ class TopologyDriver {
   // Feeds a record and works until the topology rests. Nulls are empty optionals. A negative timestamp is a
   // record without a time, and the source's extractor decides.
   //
+  // A topic that no source names is taken by the one whose pattern matches it.
+  //
   // NotFound if no source reads the topic. Any other failure is that of the processing: the driver then
   // refuses input until `restart`, and what the failed record had written is not output, as if its
   // transaction was aborted.
@@ -226,13 +228,15 @@ class TopologyDriver {
   TopologyDriver(const Topology& topology, DriverOptions options);
 
   void lay_out_topics();
+  // Makes the topic a source if a pattern of the topology says so.
+  [[nodiscard]] absl::Status match(const std::string& name);
   [[nodiscard]] absl::Status open_task();
   [[nodiscard]] absl::StatusOr<std::unique_ptr<TaskStore>> open_store();
   [[nodiscard]] absl::Status may_step();
   [[nodiscard]] absl::Status end_step(const absl::Status& status);
   [[nodiscard]] absl::Status work_until_quiet();
   [[nodiscard]] absl::Status commit();
-  void deliver();
+  [[nodiscard]] absl::Status deliver();
   void feed(Topic& topic, const TopicPartition& where, OwnedRecord record);
   [[nodiscard]] bool may_read(const absl::Status& decoded, const char* what, const std::string& topic,
                               Offset offset);

@@ -146,6 +146,61 @@ TEST_P(AppTest, CopiesEveryRecordOnceAndCommitsOnClose) {
   EXPECT_EQ(states.back(), AppState::kNotRunning);
 }
 
+TEST_P(AppTest, ReadsTopicsThatMatchAndThoseThatAppearLater) {
+  TopologyBuilder builder;
+  const auto source = builder.add_pattern_source(
+      "source", TopicPattern("in-[a-z]+", /*partitions=*/2), ErrorPolicy::kInherit,
+      [] { return std::make_unique<RawSource>(); }, std::source_location::current());
+  builder.add_sink(
+      "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
+      std::source_location::current());
+  const auto topology = builder.build();
+  ASSERT_TRUE(topology.ok()) << topology.status();
+
+  ASSERT_TRUE(broker_->create_topic("in-a", 1).ok());
+  ASSERT_TRUE(broker_->append("in-a", 0, {.key = "k", .value = "first", .timestamp = 1}).ok());
+  AppConfig settings = config("a");
+  settings.workers = 2;
+  settings.topic_refresh_interval = 20ms;
+  auto app = App::create(*topology, settings);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_TRUE(eventually([&] { return committed_output().size() == 1; }));
+
+  ASSERT_TRUE(broker_->create_topic("in-b", 2).ok());
+  ASSERT_TRUE(broker_->create_topic("other", 1).ok());
+  ASSERT_TRUE(broker_->append("in-b", 1, {.key = "k", .value = "second", .timestamp = 2}).ok());
+  ASSERT_TRUE(broker_->append("other", 0, {.key = "k", .value = "never", .timestamp = 2}).ok());
+  ASSERT_TRUE(broker_->append("in-a", 0, {.key = "k", .value = "third", .timestamp = 3}).ok());
+  EXPECT_TRUE(eventually([&] { return committed_output().size() == 3; })) << (*app)->failure();
+  EXPECT_TRUE((*app)->wait_for(AppState::kRunning, 10s));
+  EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_processed == 3; }));
+  EXPECT_TRUE((*app)->close(10s).ok());
+  const auto values = committed_output();
+  EXPECT_EQ(std::multiset<std::string>(values.begin(), values.end()),
+            (std::multiset<std::string>{"first", "second", "third"}));
+}
+
+TEST_P(AppTest, FailsWhenATopicThatAppearsLaterIsTooLarge) {
+  TopologyBuilder builder;
+  const auto source = builder.add_pattern_source(
+      "source", TopicPattern("in-.*"), ErrorPolicy::kInherit, [] { return std::make_unique<RawSource>(); },
+      std::source_location::current());
+  builder.add_sink(
+      "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
+      std::source_location::current());
+  AppConfig settings = config("a");
+  settings.topic_refresh_interval = 20ms;
+  auto app = App::create(*builder.build(), settings);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE((*app)->wait_for(AppState::kRunning, 10s)) << (*app)->failure();
+  ASSERT_TRUE(broker_->create_topic("in-large", 3).ok());
+  EXPECT_TRUE((*app)->wait_for(AppState::kError, 10s));
+  EXPECT_NE(std::string((*app)->failure().message()).find("TopicPattern"), std::string::npos)
+      << (*app)->failure();
+}
+
 TEST_P(AppTest, ContinuesWhereTheLastRunCommitted) {
   for (int run = 0; run < 3; ++run) {
     write(100);

@@ -69,6 +69,42 @@ TEST(PartitionPlan, NumbersTokensPartitionMajor) {
   EXPECT_EQ(tasks_of(*result), "0_0[a/0] 1_0[b/0] 0_1[a/1] 1_1[b/1] 0_2[a/2]");
 }
 
+TEST(PartitionPlan, MatchesPatternsAgainstWhatThereIs) {
+  TextBuilder text;
+  text.builder.add_pattern_source(
+      "s", TopicPattern("in[0-9]", 3), ErrorPolicy::kInherit,
+      [] { return std::make_unique<test::TextSource>(); }, here());
+  const auto result = plan(text, {{"in1", 1}, {"in2", 2}, {"in22", 5}, {"in3", 0}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(tasks_of(*result), "0_0[in1/0 in2/0] 0_1[in2/1] 0_2[]");
+  EXPECT_EQ(result->matched, (std::set<std::string>{"in1", "in2"}));
+}
+
+TEST(PartitionPlan, RefusesATopicThatTwoPatternsMatch) {
+  TextBuilder text;
+  const auto make = [] { return std::make_unique<test::TextSource>(); };
+  text.builder.add_pattern_source("s", TopicPattern("in.*"), ErrorPolicy::kInherit, make, here());
+  text.builder.add_pattern_source("t", TopicPattern(".*1"), ErrorPolicy::kInherit, make, here());
+  const auto result = plan(text, {{"in1", 1}});
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_HAS(message_of(result.status()), "'in1' matches the patterns of two sources, 's' and 't'");
+}
+
+TEST(PartitionPlan, NeverMatchesTopicsOfItsOwn) {
+  TextBuilder text;
+  const NodeIndex source = text.builder.add_pattern_source(
+      "s", TopicPattern(".*"), ErrorPolicy::kInherit, [] { return std::make_unique<test::TextSource>(); },
+      here());
+  text.builder.add_repartition({"r", {}, text.sink("r-sink", source, {"r", true}, "app"), here()});
+  text.source("r-source", {{"r", true}});
+  text.builder.add_store(map_store("counts"), std::make_shared<MapEngine>(), here());
+  const auto topology = text.builder.build();
+  ASSERT_TRUE(topology.ok()) << topology.status();
+  EXPECT_EQ(
+      matching_topics(*topology, "app", {"a", "app-r", "app-tasks", "app-counts-changelog", "app-other"}),
+      (std::set<std::string>{"a", "app-other"}));
+}
+
 TEST(PartitionPlan, NamesEveryMissingSource) {
   TextBuilder text;
   text.source("a", {{"a"}, {"b"}, {"c"}});
