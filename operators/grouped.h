@@ -25,6 +25,7 @@
 
 namespace weir {
 
+class SlidingWindows;
 class UnlimitedWindows;
 template <class K, class V, class Windows>
 class KWindowedStream;
@@ -62,6 +63,8 @@ class KGroupedStream {
                                                                Location where = Location::current()) const;
   [[nodiscard]] KWindowedStream<K, V, UnlimitedWindows> windowed_by(
       UnlimitedWindows windows, Location where = Location::current()) const;
+  [[nodiscard]] KWindowedStream<K, V, SlidingWindows> windowed_by(SlidingWindows windows,
+                                                                  Location where = Location::current()) const;
 
   // For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added
   // unless the group has a name.

@@ -8,7 +8,7 @@
 //       .count({.store = "orders-per-5-minutes"});
 //
 // There is one record for each window that refused it, with the key, time and headers it came with, and it is counted as
-// dropped all the same. A sliding window or session that a late record would have made is given as [time, time].
+// dropped all the same. For sliding windows and sessions it is the one that the record would have made, both ends included.
 #pragma once
 
 #include <concepts>

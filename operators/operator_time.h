@@ -21,6 +21,14 @@ class OperatorTime {
     told_ = context.persistent_time(name + ".closed");
   }
 
+  // When the task came here without what it had committed but the store, which is restored from its changelog: the store
+  // had not seen more than the operator. Changes nothing otherwise.
+  template <class Windows>
+  void recover(Timestamp observed, const Windows& windows) {
+    see(observed);
+    if (const Timestamp limit = windows.limit(observed); limit > *told_) *told_ = limit;
+  }
+
   // The largest timestamp that came; kNoTimestamp before the first.
   [[nodiscard]] Timestamp seen() const { return *seen_; }
   void see(Timestamp time) {

@@ -37,6 +37,7 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
   void open() override {
     store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, options_.store);
     time_.open(this->context(), options_.clock);
+    if (options_.clock == options_.store) time_.recover(store_->observed_time(), windows_);
     idle_.open(this->context(), options_.close_when_idle, [this] { close_all(); });
     if (options_.emit != WindowEmit::kOnCommit) return;
     store_->on_commit({.before = before_wanted_},
@@ -138,6 +139,12 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
   Windowed<K> key_;  // reused, so that its memory is
 };
 
+// Which node aggregates in such windows.
+template <class K, class V, class Step, class Windows>
+struct WindowNodeOver {
+  using type = WindowAggregateNode<K, V, Step, Windows>;
+};
+
 // The rows of a window store.
 template <class K, class V>
 class WindowGetter final : public TableGetter<Windowed<K>, V> {
@@ -177,7 +184,7 @@ template <class K, class Value, class Windows>
 }
 
 // Adds a node over such a store. `clock`: the name of its time.
-template <template <class, class, class, class> class N, class K, class V, class Step, class Windows>
+template <class K, class V, class Windows, class Step>
 [[nodiscard]] GraphPoint add_window_node(const KStream<K, V>& stream, const std::string& name,
                                          const std::string& clock, const Windows& windows,
                                          const WindowOptions& options,
@@ -186,8 +193,8 @@ template <template <class, class, class, class> class N, class K, class V, class
   return stream.extend_named(name, options.on_error,
                              [options = node_options(options, clock), windows, before,
                               step = std::move(step)]() -> std::unique_ptr<Node> {
-                               return std::make_unique<N<K, V, Step, Windows>>(options, windows, before,
-                                                                               step);
+                               return std::make_unique<typename WindowNodeOver<K, V, Step, Windows>::type>(
+                                   options, windows, before, step);
                              },
                              where, {options.store.text()});
 }
@@ -203,9 +210,8 @@ template <class K, class V, class Windows, class Step>
   const KStream<Key, V> stream = windowed.group().keyed_stream(store, where);
   TableAccess<Windowed<Key>, Value> access =
       add_windows<Key, Value>(stream, windowed.windows(), options, where);
-  GraphPoint point = add_window_node<WindowAggregateNode>(stream, stream.name_for(verb, options.name), store,
-                                                          windowed.windows(), options, access.before,
-                                                          std::move(step), where);
+  GraphPoint point = add_window_node(stream, stream.name_for(verb, options.name), store, windowed.windows(),
+                                     options, access.before, std::move(step), where);
   offer_late<Key, V>(point, windowed.late_taker());
   return KTable<Windowed<Key>, Value, Step::kRows>(std::move(point), std::move(access));
 }

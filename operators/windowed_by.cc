@@ -16,4 +16,11 @@ UnlimitedWindows checked(const GraphPoint& stream, const UnlimitedWindows& windo
   return UnlimitedWindows(0);
 }
 
+SlidingWindows checked(const GraphPoint& stream, const SlidingWindows& windows, const Location& where) {
+  const std::string fault = windows.fault();
+  if (fault.empty()) return windows;
+  stream.problem("windowed_by: " + fault, where);
+  return {Duration(1), Duration(0)};
+}
+
 }  // namespace weir

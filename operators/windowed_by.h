@@ -1,11 +1,13 @@
 // windowed_by cuts a grouped stream into windows of time. What can be done with them: windowed_stream.h; which windows
-// there are: time_windows.h, unlimited_windows.h.
+// there are: time_windows.h, sliding_windows.h, unlimited_windows.h.
 //
 //   orders.group_by_key().windowed_by(weir::tumbling({.size = 1h, .grace = 0min})).count({.store = "orders-per-hour"});
 #pragma once
 
 #include <utility>
 
+#include <weir/operators/sliding_aggregate_node.h>
+#include <weir/operators/sliding_windows.h>
 #include <weir/operators/unlimited_windows.h>
 #include <weir/operators/window_aggregate_node.h>
 #include <weir/operators/windowed_stream.h>
@@ -17,6 +19,8 @@ namespace weir {
                                   const Location& where);
 [[nodiscard]] UnlimitedWindows checked(const GraphPoint& stream, const UnlimitedWindows& windows,
                                        const Location& where);
+[[nodiscard]] SlidingWindows checked(const GraphPoint& stream, const SlidingWindows& windows,
+                                     const Location& where);
 
 template <class K, class V>
 KWindowedStream<K, V, TimeWindows> KGroupedStream<K, V>::windowed_by(TimeWindows windows,
@@ -27,6 +31,12 @@ KWindowedStream<K, V, TimeWindows> KGroupedStream<K, V>::windowed_by(TimeWindows
 template <class K, class V>
 KWindowedStream<K, V, UnlimitedWindows> KGroupedStream<K, V>::windowed_by(UnlimitedWindows windows,
                                                                           Location where) const {
+  return {*this, checked(stream_, windows, where)};
+}
+
+template <class K, class V>
+KWindowedStream<K, V, SlidingWindows> KGroupedStream<K, V>::windowed_by(SlidingWindows windows,
+                                                                        Location where) const {
   return {*this, checked(stream_, windows, where)};
 }
 
