@@ -27,7 +27,9 @@ auto KGroupedStream<K, V>::aggregate(TableOptions options, Init init, Aggregator
               kRowsAggregatedBy<Aggregator, NonNull<K>, NonNull<V>, InitialOf<Init>>> {
   return add_aggregate(
       *this, "aggregate", options,
-      AggregateStep<Init, Aggregator, Key, Value>(std::move(init), std::move(aggregate_values)), where);
+      AggregateStep<Init, Aggregator, Key, Value>(std::move(init), std::move(aggregate_values),
+                                                  stream_.graph()->like_kafka_streams()),
+      where);
 }
 
 }  // namespace weir

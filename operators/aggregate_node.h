@@ -79,7 +79,7 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
       now = store_->modify(
           record.key, timestamp,
           [&](std::optional<Row>& row) {
-            if (before_wanted_ && row) before = row->value;
+            if (before_wanted_) before = row ? std::optional<Value>(row->value) : step_.first_before();
             change(record, row);
           },
           record.key_bytes);

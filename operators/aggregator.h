@@ -145,9 +145,17 @@ void set_result(Result&& result, std::optional<Timestamped<Row>>& row) {
 
 }  // namespace detail
 
+// Every step also says what Change::before is when a row is made: nothing or, where the graph is to be like Kafka Streams,
+// the initial value.
 struct CountStep {
   using Value = std::int64_t;
   static constexpr Rows kRows = Rows::kStay;
+
+  bool like_kafka_streams = false;
+
+  [[nodiscard]] std::optional<Value> first_before() const {
+    return like_kafka_streams ? std::optional<Value>(0) : std::nullopt;
+  }
 
   template <class K, class V>
   void operator()(const Record<K, V>&, std::optional<Timestamped<Value>>& row) const {
@@ -163,6 +171,8 @@ class ReduceStep {
   static constexpr Rows kRows = kRowsReducedBy<Reducer, Row, V>;
 
   explicit ReduceStep(Reducer reduce) : reduce_(std::move(reduce)) {}
+
+  [[nodiscard]] std::optional<Row> first_before() const { return std::nullopt; }
 
   template <class K>
   void operator()(const Record<K, V>& record, std::optional<Timestamped<Row>>& row) const {
@@ -183,7 +193,12 @@ class AggregateStep {
   using Value = InitialOf<Init>;
   static constexpr Rows kRows = kRowsAggregatedBy<Aggregator, K, V, Value>;
 
-  AggregateStep(Init init, Aggregator aggregate) : init_(std::move(init)), aggregate_(std::move(aggregate)) {}
+  AggregateStep(Init init, Aggregator aggregate, bool like_kafka_streams)
+      : init_(std::move(init)), aggregate_(std::move(aggregate)), like_kafka_streams_(like_kafka_streams) {}
+
+  [[nodiscard]] std::optional<Value> first_before() const {
+    return like_kafka_streams_ ? std::optional<Value>(init_()) : std::nullopt;
+  }
 
   void operator()(const Record<K, V>& record, std::optional<Timestamped<Value>>& row) const {
     if constexpr (kForm == Form::kValue || kForm == Form::kKeyAndValue) {
@@ -225,6 +240,7 @@ class AggregateStep {
 
   const Init init_;
   const Aggregator aggregate_;
+  const bool like_kafka_streams_;
 };
 
 }  // namespace weir

@@ -16,7 +16,7 @@ auto KGroupedStream<K, V>::count(TableOptions options, Location where) const
     -> KTable<NonNull<K>, std::int64_t, Rows::kStay>
   requires Storable<NonNull<K>>
 {
-  return add_aggregate(*this, "count", options, CountStep(), where);
+  return add_aggregate(*this, "count", options, CountStep{stream_.graph()->like_kafka_streams()}, where);
 }
 
 }  // namespace weir

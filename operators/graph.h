@@ -55,10 +55,20 @@ class SourceTopics {
   std::optional<TopicPattern> pattern_;
 };
 
+// Where weir on purpose does something else than Kafka Streams, the user may choose: docs/kafka-streams-differences.md has
+// the list.
+enum class Likeness {
+  kWeir,
+  kKafkaStreams,  // record for record what Kafka Streams would write
+};
+
 // What all handles of one StreamBuilder share; lives as long as the last of them.
 class Graph {
  public:
+  explicit Graph(Likeness likeness = Likeness::kWeir) : likeness_(likeness) {}
+
   [[nodiscard]] TopologyBuilder& topology() { return topology_; }
+  [[nodiscard]] bool like_kafka_streams() const { return likeness_ == Likeness::kKafkaStreams; }
 
   // Topics that stream() reads: who asks again for the same ones and the same types gets the same source.
   struct Source {
@@ -73,6 +83,7 @@ class Graph {
   void remember_source(const SourceTopics& topics, const Source& source);
 
  private:
+  const Likeness likeness_;
   TopologyBuilder topology_;
   std::map<std::set<TopicName>, Source> sources_;
 };

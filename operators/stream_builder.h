@@ -48,7 +48,7 @@ struct StreamOptions {
 
 class StreamBuilder {
  public:
-  StreamBuilder() : graph_(std::make_shared<Graph>()) {}
+  explicit StreamBuilder(Likeness likeness = Likeness::kWeir) : graph_(std::make_shared<Graph>(likeness)) {}
 
   // Reads a topic, several topics ({"in1", "in2"}), or all topics that a TopicPattern matches. Nulls are accepted where the
   // type is a std::optional. Reading the same topics again with the same types gives the same source; with other types, or

@@ -80,7 +80,8 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
       now = store_->modify(
           record.key, start, timestamp,
           [&](std::optional<Row>& row) {
-            if (before_wanted_ && tells && row) before = row->value;
+            if (before_wanted_ && tells)
+              before = row ? std::optional<Value>(row->value) : step_.first_before();
             change(record, row);
           },
           record.key_bytes, options_.emit == WindowEmit::kOnCommit ? &cause : nullptr);

@@ -45,7 +45,8 @@ auto KWindowedStream<K, V, Windows>::count(WindowOptions options, Location where
     -> KTable<Windowed<NonNull<K>>, std::int64_t, Rows::kStay>
   requires Storable<NonNull<K>>
 {
-  return add_window_aggregate(*this, "windowed-count", options, CountStep(), where);
+  return add_window_aggregate(*this, "windowed-count", options,
+                              CountStep{group_.stream().graph()->like_kafka_streams()}, where);
 }
 
 template <class K, class V, class Windows>
@@ -71,7 +72,8 @@ auto KWindowedStream<K, V, Windows>::aggregate(WindowOptions options, Init init,
         kRowsAggregatedBy<Aggregator, NonNull<K>, typename TakenBy<Windows, V>::type, InitialOf<Init>>> {
   return add_window_aggregate(
       *this, "windowed-aggregate", options,
-      AggregateStep<Init, Aggregator, NonNull<K>, Taken>(std::move(init), std::move(aggregate_values)),
+      AggregateStep<Init, Aggregator, NonNull<K>, Taken>(std::move(init), std::move(aggregate_values),
+                                                         group_.stream().graph()->like_kafka_streams()),
       where);
 }
 
