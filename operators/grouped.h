@@ -11,6 +11,7 @@
 // A callable that throws leaves the row as it was. The row's time is the largest of the records that went into it.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ class SlidingWindows;
 class UnlimitedWindows;
 template <class K, class V, class Windows>
 class KWindowedStream;
+template <class K, class V, class Aggregator>
+struct CogroupInput;
+template <class... Inputs>
+class KCogroupedStream;
 
 template <class K, class V>
 class KGroupedStream {
@@ -65,6 +70,10 @@ class KGroupedStream {
       UnlimitedWindows windows, Location where = Location::current()) const;
   [[nodiscard]] KWindowedStream<K, V, SlidingWindows> windowed_by(SlidingWindows windows,
                                                                   Location where = Location::current()) const;
+
+  // Takes more streams into one aggregate; see cogroup.h.
+  template <std::copy_constructible Aggregator>
+  [[nodiscard]] KCogroupedStream<CogroupInput<K, V, Aggregator>> cogroup(Aggregator aggregate_values) const;
 
   // For those who write verbs: returns the stream with its records where their keys belong. `base` names what is added
   // unless the group has a name.

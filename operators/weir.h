@@ -3,6 +3,7 @@
 
 #include <weir/core/serde.h>
 #include <weir/operators/aggregate.h>
+#include <weir/operators/cogroup.h>
 #include <weir/operators/count.h>
 #include <weir/operators/filter.h>
 #include <weir/operators/flat_map.h>
@@ -24,3 +25,4 @@
 #include <weir/operators/to_stream.h>
 #include <weir/operators/to_table.h>
 #include <weir/operators/windowed_by.h>
+#include <weir/operators/windowed_cogroup.h>
