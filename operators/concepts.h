@@ -6,6 +6,7 @@
 #include <concepts>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -111,6 +112,37 @@ concept JoinerOver = std::copy_constructible<F> && !std::is_void_v<JoinedBy<F, K
 template <class F, class K, class Left, class Right>
 concept LeftJoinerOver = std::copy_constructible<F> && !std::is_void_v<LeftJoinedBy<F, K, Left, Right>> &&
                          Owning<LeftJoinedBy<F, K, Left, Right>>;
+
+namespace detail {
+
+// The two sides of an outer join, either of which may be missing: both optionals, or both pointers.
+template <class F, class K, class Left, class Right>
+inline constexpr bool kTakesOptionals =
+    std::invocable<const F&, const std::optional<Left>&, const std::optional<Right>&> ||
+    std::invocable<const F&, const K&, const std::optional<Left>&, const std::optional<Right>&>;
+template <class F, class K, class Left, class Right, class Side>
+using OuterSide = std::conditional_t<kTakesOptionals<F, K, Left, Right>, std::optional<Side>, const Side*>;
+
+}  // namespace detail
+
+template <class F, class K, class Left, class Right>
+using OuterJoinedBy =
+    JoinedBy<F, K, detail::OuterSide<F, K, Left, Right, Left>, detail::OuterSide<F, K, Left, Right, Right>>;
+
+// T(std::optional<left value>, std::optional<right value>), or with the key in front: a T that owns its memory. One of the
+// two is always there. A joiner may take `const Left*` and `const Right*` instead of the optionals, which saves copies.
+template <class F, class K, class Left, class Right>
+concept OuterJoinerOver = std::copy_constructible<F> && !std::is_void_v<OuterJoinedBy<F, K, Left, Right>> &&
+                          Owning<OuterJoinedBy<F, K, Left, Right>>;
+
+// Two streams that can be joined: of the same key, and all that they have can be kept.
+template <class K, class V, class RightK, class RightV>
+concept JoinableStreams = std::same_as<NonNull<K>, NonNull<RightK>> && Storable<NonNull<K>> &&
+                          Storable<NonNull<V>> && Storable<NonNull<RightV>>;
+
+// The key of an outer join's results: one that can be null if that of either side can.
+template <class K, class RightK>
+using OuterKey = std::conditional_t<std::same_as<K, RightK>, K, std::optional<NonNull<K>>>;
 
 // -------------------------------------------------------------------------------------------------------- processors
 

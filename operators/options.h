@@ -73,6 +73,17 @@ enum class WindowEmit {
   kOnWindowClose,
 };
 
+// For verbs that make a table of other tables. Without a store it keeps no rows: they are computed when somebody reads them.
+struct ViewOptions {
+  std::optional<StoreName> store = std::nullopt;
+  std::string name = {};  // of the node
+  // The next three matter with a store.
+  Emit emit = Emit::kEveryUpdate;
+  bool persistent = true;
+  bool logged = true;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // For verbs that make a table of windows.
 struct WindowOptions {
   StoreName store;

@@ -20,6 +20,13 @@ StoreOptions store_options(const TableOptions& options) {
   return result;
 }
 
+StoreOptions store_options(const ViewOptions& options) {
+  StoreOptions result;
+  result.persistent = options.persistent;
+  result.logged = options.logged;
+  return result;
+}
+
 StoreOptions store_options(const WindowOptions& options) {
   StoreOptions result;
   result.persistent = options.persistent;

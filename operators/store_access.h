@@ -52,6 +52,7 @@ template <class K, class V>
 }
 
 [[nodiscard]] StoreOptions store_options(const TableOptions& options);
+[[nodiscard]] StoreOptions store_options(const ViewOptions& options);
 [[nodiscard]] StoreOptions store_options(const WindowOptions& options);
 
 }  // namespace weir

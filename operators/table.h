@@ -7,6 +7,7 @@
 // nodes of the same task, whether they lie in a store or are computed from one.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include <weir/core/record.h>
 #include <weir/core/task_context.h>
 #include <weir/operators/graph.h>
+#include <weir/operators/join_sides.h>
 #include <weir/operators/rows.h>
 #include <weir/operators/stream.h>
 #include <weir/state/timestamped.h>
@@ -40,13 +42,15 @@ class TableGetter {
   }
 };
 
-// Whether somebody downstream wants Change::before. Asked while the topology is described, read when nodes are made.
+// What those downstream want of a table: to be told what was there before (Change::before), or to read its rows. Asked while
+// the topology is described, read when nodes are made.
 class BeforeWish {
  public:
   // Of a table that holds rows itself.
   BeforeWish() = default;
-  // Of a view: what was there before is computed from what was there before in `upstream`.
-  explicit BeforeWish(std::shared_ptr<BeforeWish> upstream) : upstream_(std::move(upstream)) {}
+  // Of a view of one or more tables: what was there before is computed from what was there before in each.
+  explicit BeforeWish(std::shared_ptr<BeforeWish> upstream) { upstream_.push_back(std::move(upstream)); }
+  explicit BeforeWish(std::vector<std::shared_ptr<BeforeWish>> upstream) : upstream_(std::move(upstream)) {}
 
   // Returns the wish of a table that holds no rows: nobody knows what was there before.
   [[nodiscard]] static std::shared_ptr<BeforeWish> impossible() {
@@ -55,20 +59,42 @@ class BeforeWish {
     return wish;
   }
 
-  [[nodiscard]] bool possible() const { return upstream_ != nullptr ? upstream_->possible() : possible_; }
+  // Returns the wish of a table that holds changes back: its rows are what was there before them.
+  [[nodiscard]] static std::shared_ptr<BeforeWish> held_back(std::shared_ptr<BeforeWish> upstream) {
+    auto wish = std::make_shared<BeforeWish>(std::move(upstream));
+    wish->rows_are_before_ = true;
+    return wish;
+  }
+
+  [[nodiscard]] bool possible() const {
+    return possible_ &&
+           std::all_of(upstream_.begin(), upstream_.end(), [](const auto& wish) { return wish->possible(); });
+  }
 
   // Does nothing where it is not possible.
   void express() {
     if (!possible()) return;
     wanted_ = true;
-    if (upstream_ != nullptr) upstream_->express();
+    for (const auto& wish : upstream_) wish->express();
   }
   [[nodiscard]] bool wanted() const { return wanted_; }
 
+  // The same for reading rows.
+  void express_rows() {
+    rows_wanted_ = true;
+    for (const auto& wish : upstream_) {
+      wish->express_rows();
+      if (rows_are_before_) wish->express();
+    }
+  }
+  [[nodiscard]] bool rows_wanted() const { return rows_wanted_; }
+
  private:
-  std::shared_ptr<BeforeWish> upstream_;
+  std::vector<std::shared_ptr<BeforeWish>> upstream_;
   bool possible_ = true;
   bool wanted_ = false;
+  bool rows_wanted_ = false;
+  bool rows_are_before_ = false;
 };
 
 // How to get at a table's rows. Shared by the handles of the table and the factories of the nodes that read it.
@@ -81,6 +107,8 @@ struct TableAccess {
   std::shared_ptr<BeforeWish> before;
   // How far back find_as_of can look, if the table keeps its history. Its changes then may be out of order (Change::latest).
   std::optional<Duration> history = std::nullopt;
+  // Of a table of windows: for how long after its end a window can still change. Views have that of what they are made from.
+  std::optional<Duration> window_grace = std::nullopt;
 };
 
 // Notes a problem: `verb` needs the rows of a table that was made without a store.
@@ -91,6 +119,7 @@ template <class K, class V>
 void demand_rows(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
                  const Location& where) {
   if (access.open_getter == nullptr) rows_are_missing(reader, verb, where);
+  access.before->express_rows();
 }
 template <class K, class V>
 void demand_before(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
@@ -101,6 +130,15 @@ void demand_before(const TableAccess<K, V>& access, const GraphPoint& reader, co
 
 template <class V>
 struct Told;
+
+// What a join of two tables is, by its kind and its joiner. A joiner that returns a std::optional can leave a row out.
+template <JoinKind kind, Rows rows, Rows right_rows, class Joiner, class K, class V, class Right>
+using JoinedTable =
+    KTable<K, NonNull<SidesJoinedBy<kind, Joiner, K, V, Right>>,
+           kIsOptional<SidesJoinedBy<kind, Joiner, K, V, Right>> || rows == Rows::kMayVanish ||
+                   (kind != JoinKind::kLeft && right_rows == Rows::kMayVanish)
+               ? Rows::kMayVanish
+               : Rows::kStay>;
 
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
@@ -123,6 +161,47 @@ class KTable : public GraphPoint {
   // The same, with why each change was told.
   [[nodiscard]] KStream<K, Told<StreamValue>> to_stream_with_reason(
       VerbOptions options = {}, Location where = Location::current()) const;
+
+  // ------------------------------------------------------------------------------------- with another table, see join_tables.h
+
+  template <class Right, Rows right_rows, class Joiner>
+    requires JoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kInner, rows, right_rows, Joiner, K, V, Right> join(
+      const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const {
+    return join({}, right, std::move(join_values), where);
+  }
+  template <class Right, Rows right_rows, class Joiner>
+    requires JoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kInner, rows, right_rows, Joiner, K, V, Right> join(
+      ViewOptions options, const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const;
+
+  template <class Right, Rows right_rows, class Joiner>
+    requires LeftJoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kLeft, rows, right_rows, Joiner, K, V, Right> left_join(
+      const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const {
+    return left_join({}, right, std::move(join_values), where);
+  }
+  template <class Right, Rows right_rows, class Joiner>
+    requires LeftJoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kLeft, rows, right_rows, Joiner, K, V, Right> left_join(
+      ViewOptions options, const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const;
+
+  template <class Right, Rows right_rows, class Joiner>
+    requires OuterJoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kOuter, rows, right_rows, Joiner, K, V, Right> outer_join(
+      const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const {
+    return outer_join({}, right, std::move(join_values), where);
+  }
+  template <class Right, Rows right_rows, class Joiner>
+    requires OuterJoinerOver<Joiner, K, V, Right>
+  JoinedTable<JoinKind::kOuter, rows, right_rows, Joiner, K, V, Right> outer_join(
+      ViewOptions options, const KTable<K, Right, right_rows>& right, Joiner join_values,
+      Location where = Location::current()) const;
 
   // Returns op(*this), as KStream::apply.
   template <std::invocable<const KTable&> Op>
