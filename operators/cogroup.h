@@ -76,13 +76,14 @@ auto KCogroupedStream<Inputs...>::aggregate(TableOptions options, Init init, Loc
       [&]<class K, class V, class F>(const CogroupInput<K, V, F>& input, const KStream<Key, V>& stream,
                                      const std::string& node, std::size_t) {
         using Step = AggregateStep<Init, F, Key, NonNull<V>>;
-        return stream.extend_named(node, options.on_error,
-                                   [store, emit = options.emit, before = access.before,
-                                    step = Step(init, input.aggregate)]() -> std::unique_ptr<Node> {
-                                     return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before,
-                                                                                          step);
-                                   },
-                                   where, {store});
+        return stream.extend_named(
+            node, options.on_error,
+            [store, emit = options.emit, before = access.before,
+             step = Step(init, input.aggregate,
+                         first.graph()->like_kafka_streams())]() -> std::unique_ptr<Node> {
+              return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
+            },
+            where, {store});
       });
   return {std::move(point), std::move(access)};
 }

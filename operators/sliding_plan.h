@@ -130,6 +130,8 @@ class SlidingPlan {
       write.now = *row;
       if (!is_new) write.before = row->value;
       write.timestamp = std::max(row->timestamp, record_.timestamp);
+    } else {
+      write.before = step_.first_before();
     }
     step_(record_, write.now);
     if (write.now) write.now->timestamp = write.timestamp;

@@ -50,7 +50,7 @@ class KWindowedCogroup {
           const std::string clock =
               options.emit == WindowEmit::kOnWindowClose ? store : store + "." + std::to_string(n);
           return add_window_node(stream, node, clock, windows_, options, access.before,
-                                 Step(init, input.aggregate), where);
+                                 Step(init, input.aggregate, first.graph()->like_kafka_streams()), where);
         });
     return {std::move(point), std::move(access)};
   }
