@@ -60,6 +60,8 @@ std::string_view name_of(DropReason reason) {
       return "undecodable";
     case DropReason::kFailed:
       return "failed";
+    case DropReason::kNoPartition:
+      return "no partition";
   }
   return "";
 }
@@ -451,6 +453,7 @@ Timestamp* Task::persistent_time(const std::string& name) {
 OutputTopic Task::output(const std::string& topic) {
   OutputTopic output;
   output.id = environment_.producer->topic(topic);
+  output.partitions = environment_.partitions_of_others;
   if (environment_.partitions != nullptr) {
     if (const auto found = environment_.partitions->find(topic); found != environment_.partitions->end()) {
       output.partitions = found->second;
@@ -475,7 +478,7 @@ void Task::failed(const Node& node, DropReason reason, const std::string& what) 
   if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit)
     throw ProcessingFailure{fatal_error(message)};
   drop(reason);
-  if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, what);
+  if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, reason, what);
   // A flood of bad records must not become a flood of log lines: tell of the 1st, 2nd, 4th, 8th, ...
   const std::uint64_t count = counters_.dropped[static_cast<std::size_t>(reason)];
   if (environment_.log && std::has_single_bit(count)) {
@@ -483,8 +486,9 @@ void Task::failed(const Node& node, DropReason reason, const std::string& what) 
   }
 }
 
-// The names of the headers are those of Kafka Streams' dead-letter records (KIP-1034).
-void Task::send_dead_letter(const Node& node, const std::string& what) {
+// The names of the headers and their order are those of Kafka Streams' dead-letter records (KIP-1034). Where that has an
+// exception's class and its stack there is the kind of fault and the node.
+void Task::send_dead_letter(const Node& node, DropReason reason, const std::string& what) {
   if (environment_.dead_letter_topic.empty()) {
     throw ProcessingFailure{fatal_error(
         fmt::format("node '{}' sends records aside, but the application has no dead-letter topic: {}",
@@ -492,8 +496,9 @@ void Task::send_dead_letter(const Node& node, const std::string& what) {
   }
   Headers headers;
   if (current_ != nullptr) current_->read_headers(headers);
-  headers.add("__streams.errors.exception", node.name());
+  headers.add("__streams.errors.exception", std::string(name_of(reason)));
   headers.add("__streams.errors.message", what);
+  headers.add("__streams.errors.stacktrace", fmt::format("at node '{}' of task {}", node.name(), name_));
   headers.add("__streams.errors.topic", std::string(origin_->topic));
   headers.add("__streams.errors.partition", std::to_string(origin_->partition));
   headers.add("__streams.errors.offset", std::to_string(origin_->offset));

@@ -42,6 +42,8 @@ struct TaskEnvironment {
   std::string dead_letter_topic = {};
   // Partition counts by name on the broker.
   const std::map<std::string, Partition>* partitions = nullptr;
+  // Of topics that are not among those; 0: not known.
+  Partition partitions_of_others = 0;
   // How long a task with several inputs waits for a partition that has nothing, once the broker says it has nothing. Negative:
   // not even until the broker has said so. See KIP-695.
   Duration max_task_idle{0};
@@ -161,7 +163,7 @@ class Task final : private TaskContext {
   bool prepare_head(Source& source);
   bool worth_waiting(Source& source);
   void fire_timers(TimerClock clock, Timestamp now);
-  void send_dead_letter(const Node& node, const std::string& what);
+  void send_dead_letter(const Node& node, DropReason reason, const std::string& what);
   template <class F>
   [[nodiscard]] absl::Status guarded(F&& call);
 

@@ -28,8 +28,9 @@ enum class DropReason {
   kBadTimestamp,  // the extractor gave a negative time
   kUndecodable,   // the source could not read it, and the policy is to go on
   kFailed,        // user code threw, and the policy is to go on
+  kNoPartition,   // a partitioner sent it nowhere
 };
-inline constexpr std::size_t kDropReasons = 7;
+inline constexpr std::size_t kDropReasons = 8;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 enum class TimerClock {

@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <absl/status/statusor.h>
+
 #include <weir/core/callable.h>
 #include <weir/core/serde.h>
 #include <weir/operators/processor.h>
@@ -39,6 +41,32 @@ using SecondOf = std::remove_cvref_t<decltype(std::declval<const T&>().second)>;
 template <class F, class K, class V>
 concept PairMapperOver = MapperOver<F, K, V> && PairLike<ResultOver<F, K, V>>;
 
+// ---------------------------------------------------------------------------------------------------------- attempts
+
+namespace detail {
+
+template <class T>
+struct Tried {
+  using type = T;
+};
+template <class T>
+struct Tried<absl::StatusOr<T>> {
+  using type = T;
+};
+
+}  // namespace detail
+
+// T(value), T(key, value) or T(key, value, info), where an absl::StatusOr<T> that is not ok, and an exception, is a failure.
+template <class F, class K, class V>
+concept TryMapperOver =
+    MapperOver<F, K, V> && !std::is_void_v<typename detail::Tried<ResultOver<F, K, V>>::type>;
+template <class F, class K, class V>
+using TriedOver = typename detail::Tried<ResultOver<F, K, V>>::type;
+
+// text(value), text(key, value) or text(key, value, info): a line to be printed.
+template <class F, class K, class V>
+concept LineMapperOver = CallableOver<F, K, V> && std::convertible_to<ResultOver<F, K, V>, std::string>;
+
 // ------------------------------------------------------------------------------------------------------------ ranges
 
 // Anything a range-based for can walk over.
@@ -66,6 +94,27 @@ concept PairRangeMapperOver = RangeMapperOver<F, K, V> && PairLike<ElementOver<F
 // text(value), text(key, value) or text(key, value, info): the topic that the record goes to. It must exist.
 template <class F, class K, class V>
 concept TopicChooserOver = CallableOver<F, K, V> && std::convertible_to<ResultOver<F, K, V>, std::string>;
+
+namespace detail {
+
+template <class T>
+struct IsPartitionChoice : std::bool_constant<std::convertible_to<T, Partition>> {};
+template <Iterable T>
+struct IsPartitionChoice<T>
+    : std::is_same<std::remove_cvref_t<decltype(*std::begin(std::declval<const T&>()))>, Partition> {};
+template <class T>
+struct IsPartitionChoice<std::optional<T>> : IsPartitionChoice<T> {};
+
+}  // namespace detail
+
+// partition(key, value, count): which of the topic's `count` partitions the record goes to. A std::optional leaves an empty
+// one to Kafka's own rule; a range (a std::vector, say) sends the record to each of its partitions, and with none of them
+// drops and counts it.
+template <class F, class K, class V>
+concept PartitionerOver =
+    std::copy_constructible<F> && std::invocable<const F&, const K&, const V&, Partition> &&
+    detail::IsPartitionChoice<
+        std::remove_cvref_t<std::invoke_result_t<const F&, const K&, const V&, Partition>>>::value;
 
 // ------------------------------------------------------------------------------------------------------------- joins
 

@@ -100,6 +100,16 @@ struct WindowOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// For KStream::print.
+struct PrintOptions {
+  std::string name = {};
+  // What begins each line, in brackets. Default: the name of the node that is printed.
+  std::string label = {};
+  // Lines are appended to this file. Default: standard output.
+  std::string file = {};
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // For KStream::repartition.
 struct RepartitionOptions {
   // The topic is called "<application>-<name>-repartition".

@@ -6,7 +6,8 @@
 //
 // What groups, joins, or makes a table of a stream whose keys were changed repartitions by itself; the topic is then called
 // after the store or the group. Records without a key have no place to go: they are dropped and counted. Time and headers
-// travel along. Three nodes: "<name>-repartition-filter" (if keys can be null), "-sink" and "-source".
+// travel along. A partitioner, which is a PartitionerOver as for `to`, chooses the partitions if there is one; it must choose by
+// the key alone if records of one key are to be together. Three nodes: "<name>-repartition-filter" (if keys can be null), "-sink" and "-source".
 #pragma once
 
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include <weir/core/node.h>
 #include <weir/core/serde.h>
+#include <weir/operators/partitioned_sink.h>
 #include <weir/operators/sink.h>
 #include <weir/operators/source.h>
 #include <weir/operators/stream.h>
@@ -95,6 +97,26 @@ KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Lo
   } else {
     return repartitioned(*this, name, options.partitions, where);
   }
+}
+
+template <class K, class V>
+template <class Partitioner>
+  requires Transportable<K> && Transportable<V> && PartitionerOver<Partitioner, NonNull<K>, V>
+KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Partitioner choose_partition,
+                                                  Location where) const {
+  using Grouped = NonNull<K>;
+  using KeyFormat = RepartitionKey<Grouped>;
+  const std::string& name = options.name.text();
+  const TopicName topic{name + "-repartition", /*internal=*/true};
+  const auto sink =
+      node_factory<PartitionedSink<Grouped, V, Partitioner, KeyFormat>>(topic, std::move(choose_partition));
+  const auto source = node_factory<TypedSource<Grouped, V, KeyFormat>>();
+  GraphPoint stream = *this;
+  if constexpr (kIsOptional<K>) {
+    stream = extend_named(name + "-repartition-filter", ErrorPolicy::kInherit,
+                          node_factory<KeyFilterNode<K, V>>(), where);
+  }
+  return KStream<Grouped, V>(through_repartition_topic(stream, name, options.partitions, sink, source, where));
 }
 
 }  // namespace weir

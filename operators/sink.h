@@ -18,15 +18,17 @@ namespace weir {
 template <class K, class V, class KeyFormat = TopicKey<NonNull<K>>>
 class SinkBase : public LeafNode<K, V> {
  protected:
-  void send(const OutputTopic& topic, const Record<K, V>& record) {
+  // `partition`: where it goes; the default is where Kafka's own clients would send it.
+  void send(const OutputTopic& topic, const Record<K, V>& record, Partition partition = kAnyPartition) {
     OutgoingRecord outgoing;
     outgoing.topic = topic.id;
+    outgoing.partition = partition;
     outgoing.key = encoded_key(record);
     outgoing.value = encode_nullable(record.value, value_buffer_);
     outgoing.timestamp = record.timestamp;
     outgoing.headers = &record.headers;
     if constexpr (!KeyFormat::kHashesAllBytes) {
-      if (outgoing.key && topic.partitions > 0) {
+      if (partition == kAnyPartition && outgoing.key && topic.partitions > 0) {
         outgoing.partition = partition_for_key(KeyFormat::hashed_bytes(*outgoing.key), topic.partitions);
       }
     }

@@ -19,21 +19,42 @@
 
 namespace weir {
 
-// Finds a record's time in the record itself: Timestamp(value), Timestamp(key, value) or Timestamp(key, value, info), where
-// info has the time that Kafka gives. A negative time drops the record and counts it. Without an extractor the time is
-// Kafka's.
+// What a timestamp extractor may ask for besides key and value: `timestamp` is the time that Kafka gives.
+struct SourceInfo : RecordInfo {
+  // The largest time of the records taken from this partition so far; kNoTimestamp before the first.
+  Timestamp partition_time = kNoTimestamp;
+  Timestamp wall_time = 0;
+};
+
+// Timestamp(value), Timestamp(key, value) or Timestamp(key, value, info), where info is a SourceInfo.
+template <class F, class K, class V>
+concept TimestampExtractorOver =
+    std::copy_constructible<F> &&
+    (std::is_invocable_r_v<Timestamp, const F&, const V&> ||
+     std::is_invocable_r_v<Timestamp, const F&, const K&, const V&> ||
+     std::is_invocable_r_v<Timestamp, const F&, const K&, const V&, const SourceInfo&>);
+
+// Finds a record's time in the record itself; see TimestampExtractorOver, and timestamps.h for some that are ready. A negative
+// time drops the record and counts it. Without an extractor the time is Kafka's, and a record that has none goes to the
+// source's error policy.
 template <class K, class V>
 class TimestampExtractor {
  public:
-  using Function = std::function<Timestamp(const Record<K, V>&)>;
+  using Function = std::function<Timestamp(const K& key, const V& value, const SourceInfo& info)>;
 
   TimestampExtractor() = default;
   template <class F>
-    requires(!std::same_as<std::remove_cvref_t<F>, TimestampExtractor> && CallableOver<F, K, V> &&
-             std::convertible_to<ResultOver<F, K, V>, Timestamp>)
+    requires(!std::same_as<std::remove_cvref_t<F>, TimestampExtractor> && TimestampExtractorOver<F, K, V>)
   TimestampExtractor(F extract)  // NOLINT(google-explicit-constructor)
-      : function_([extract = std::move(extract)](const Record<K, V>& record) -> Timestamp {
-          return call_with(extract, record);
+      : function_([extract = std::move(extract)](const K& key, const V& value,
+                                                 const SourceInfo& info) -> Timestamp {
+          if constexpr (std::is_invocable_v<const F&, const V&>) {
+            return extract(value);
+          } else if constexpr (std::is_invocable_v<const F&, const K&, const V&>) {
+            return extract(key, value);
+          } else {
+            return extract(key, value, info);
+          }
         }) {}
 
   [[nodiscard]] const Function& function() const { return function_; }
@@ -63,31 +84,37 @@ class TypedSource final : public Emitter<K, V>, public SourceNode {
   }
 
   Timestamp timestamp_of(const RawRecord& raw, Timestamp partition_time, const Origin& origin) override {
-    if (!extract_) return raw.timestamp;
+    if (!extract_ && raw.timestamp >= 0) return raw.timestamp;
     decoded_offset_ = kNoOffset;
     // A record that cannot be read has some valid time, so that its turn comes and accept can tell what is wrong.
     const Timestamp fallback = std::max({raw.timestamp, partition_time, Timestamp{0}});
+    if (!extract_) {
+      refusals_.push_back({origin.topic, origin.partition, origin.offset, DropReason::kBadTimestamp,
+                           "Kafka gives it no time, and there is no timestamp extractor"});
+      return fallback;
+    }
     if (!decode(raw).ok()) return fallback;
     decoded_topic_ = origin.topic;
     decoded_partition_ = origin.partition;
     decoded_offset_ = origin.offset;
     Headers headers;
     raw.read_headers(headers);
-    const Record<K, V> record{key_, value_, raw.timestamp, headers, origin, key_bytes(raw)};
+    const SourceInfo info{{raw.timestamp, headers, origin}, partition_time, this->context().clock().wall()};
     try {
-      return extract_(record);
+      return extract_(key_, value_, info);
     } catch (const std::exception& error) {
-      refusals_.push_back({origin.topic, origin.partition, origin.offset, error.what()});
+      refusals_.push_back({origin.topic, origin.partition, origin.offset, DropReason::kFailed, error.what()});
       return fallback;
     }
   }
 
  private:
-  // A record for which the extractor threw; at most one per partition waits for its turn.
+  // A record for which no time was found; at most one per partition waits for its turn.
   struct Refusal {
     std::string_view topic;
     Partition partition;
     Offset offset;
+    DropReason reason;
     std::string what;
   };
 
@@ -122,14 +149,14 @@ class TypedSource final : public Emitter<K, V>, public SourceNode {
            decoded_partition_ == origin.partition && decoded_topic_.data() == origin.topic.data();
   }
 
-  // Reports what the extractor threw for this record, if it did. The policy said to go on when this returns.
+  // Reports why this record has no time, if it has none. The policy said to go on when this returns true.
   [[nodiscard]] bool refused(const Origin& origin) {
     for (auto refusal = refusals_.begin(); refusal != refusals_.end(); ++refusal) {
       if (refusal->topic != origin.topic || refusal->partition != origin.partition) continue;
       const Refusal found = std::move(*refusal);
       refusals_.erase(refusal);
       if (found.offset != origin.offset) return false;
-      this->context().failed(*this, DropReason::kFailed, found.what);
+      this->context().failed(*this, found.reason, found.what);
       return true;
     }
     return false;

@@ -39,6 +39,8 @@ template <class K, class V>
 class KGroupedStream;
 template <class K, class V, class... Predicates>
 class KSplitStream;
+template <class K, class T, class V>
+struct TryResult;
 
 template <class K, class V>
 class KStream : public GraphPoint {
@@ -77,6 +79,17 @@ class KStream : public GraphPoint {
     requires MapperOver<Mapper, K, V>
   KStream<K, ResultOver<Mapper, K, V>> map_values(VerbOptions options, Mapper mapper,
                                                   Location where = Location::current()) const;
+
+  template <class Mapper>
+    requires TryMapperOver<Mapper, K, V>
+  TryResult<K, TriedOver<Mapper, K, V>, V> try_map_values(Mapper mapper,
+                                                          Location where = Location::current()) const {
+    return try_map_values({}, std::move(mapper), where);
+  }
+  template <class Mapper>
+    requires TryMapperOver<Mapper, K, V>
+  TryResult<K, TriedOver<Mapper, K, V>, V> try_map_values(VerbOptions options, Mapper mapper,
+                                                          Location where = Location::current()) const;
 
   template <class Mapper>
     requires RangeMapperOver<Mapper, K, V>
@@ -222,9 +235,34 @@ class KStream : public GraphPoint {
     requires Transportable<K> && Transportable<V> && TopicChooserOver<Chooser, K, V>
   void to(VerbOptions options, Chooser choose_topic, Location where = Location::current()) const;
 
+  template <class Partitioner>
+    requires Transportable<K> && Transportable<V> && PartitionerOver<Partitioner, K, V>
+  void to(std::string topic, Partitioner choose_partition, Location where = Location::current()) const {
+    to(std::move(topic), {}, std::move(choose_partition), where);
+  }
+  template <class Partitioner>
+    requires Transportable<K> && Transportable<V> && PartitionerOver<Partitioner, K, V>
+  void to(std::string topic, VerbOptions options, Partitioner choose_partition,
+          Location where = Location::current()) const;
+  template <class Chooser, class Partitioner>
+    requires Transportable<K> && Transportable<V> && TopicChooserOver<Chooser, K, V> &&
+             PartitionerOver<Partitioner, K, V>
+  void to(VerbOptions options, Chooser choose_topic, Partitioner choose_partition,
+          Location where = Location::current()) const;
+
   [[nodiscard]] KStream<NonNull<K>, V> repartition(RepartitionOptions options,
                                                    Location where = Location::current()) const
     requires Transportable<K> && Transportable<V>;
+  template <class Partitioner>
+    requires Transportable<K> && Transportable<V> && PartitionerOver<Partitioner, NonNull<K>, V>
+  [[nodiscard]] KStream<NonNull<K>, V> repartition(RepartitionOptions options, Partitioner choose_partition,
+                                                   Location where = Location::current()) const;
+
+  // Prints each record as a line: "[label]: key, value", or "[label]: " and what the mapper says.
+  void print(PrintOptions options = {}, Location where = Location::current()) const;
+  template <class Mapper>
+    requires LineMapperOver<Mapper, K, V>
+  void print(PrintOptions options, Mapper show, Location where = Location::current()) const;
 
   // ----------------------------------------------------------------------------------------------- whatever you need
 

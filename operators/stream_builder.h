@@ -81,13 +81,22 @@ class StreamBuilder {
   template <class K, class V>
     requires Storable<K> && Storable<V>
   KTable<K, V> table(const std::string& topic, TableOptions options, Location where = Location::current()) {
+    return table<K, V>(topic, std::move(options), TimestampExtractor<std::optional<K>, std::optional<V>>(),
+                       where);
+  }
+  // The same with times that are found in the records.
+  template <class K, class V>
+    requires Storable<K> && Storable<V>
+  KTable<K, V> table(const std::string& topic, TableOptions options,
+                     TimestampExtractor<std::optional<K>, std::optional<V>> timestamp,
+                     Location where = Location::current()) {
     using NullableKey = std::optional<K>;
     using NullableValue = std::optional<V>;
     options.name = graph_->topology().name_for("table", options.name);
     const KStream<NullableKey, NullableValue> source(
         add_source(topic, "", options.name + "-source", options.on_error,
-                   node_factory<TypedSource<NullableKey, NullableValue>>(), typeid(NullableKey),
-                   typeid(NullableValue), where));
+                   node_factory<TypedSource<NullableKey, NullableValue>>(timestamp.function()),
+                   typeid(NullableKey), typeid(NullableValue), where));
     return add_table<Rows::kMayVanish>(source, "", options, where);
   }
 

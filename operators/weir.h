@@ -16,14 +16,17 @@
 #include <weir/operators/map_values.h>
 #include <weir/operators/merge.h>
 #include <weir/operators/peek.h>
+#include <weir/operators/print.h>
 #include <weir/operators/process.h>
 #include <weir/operators/reduce.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>
 #include <weir/operators/split.h>
 #include <weir/operators/stream_builder.h>
+#include <weir/operators/timestamps.h>
 #include <weir/operators/to.h>
 #include <weir/operators/to_stream.h>
 #include <weir/operators/to_table.h>
+#include <weir/operators/try_map_values.h>
 #include <weir/operators/windowed_by.h>
 #include <weir/operators/windowed_cogroup.h>

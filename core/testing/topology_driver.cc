@@ -139,6 +139,7 @@ absl::Status TopologyDriver::open_task() {
   environment.on_error = options_.on_error;
   environment.dead_letter_topic = options_.dead_letter_topic;
   environment.partitions = &partitions_;
+  environment.partitions_of_others = 1;
   std::vector<NodeIndex> nodes(topology_.nodes.size());
   std::iota(nodes.begin(), nodes.end(), NodeIndex{0});
   task_ = std::make_unique<Task>(kTaskId, topology_, nodes, environment, *std::move(store));

@@ -427,16 +427,18 @@ TEST_F(TaskTest, SendsABadRecordAsideWithItsBytesAndTheReason) {
   const auto sent = producer_.take();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(producer_.name_of(sent[0].topic), "aside");
-  EXPECT_EQ(sent[0].record, (OwnedRecord{.key = "a",
-                                         .value = "bad",
-                                         .timestamp = 2,
-                                         .headers = {{"h", "1"},
-                                                     {"__streams.errors.exception", "digest"},
-                                                     {"__streams.errors.message", "cannot digest this"},
-                                                     {"__streams.errors.topic", "in"},
-                                                     {"__streams.errors.partition", "2"},
-                                                     {"__streams.errors.offset", "0"}},
-                                         .offset = 0}));
+  EXPECT_EQ(sent[0].record,
+            (OwnedRecord{.key = "a",
+                         .value = "bad",
+                         .timestamp = 2,
+                         .headers = {{"h", "1"},
+                                     {"__streams.errors.exception", "failed"},
+                                     {"__streams.errors.message", "cannot digest this"},
+                                     {"__streams.errors.stacktrace", "at node 'digest' of task 0_2"},
+                                     {"__streams.errors.topic", "in"},
+                                     {"__streams.errors.partition", "2"},
+                                     {"__streams.errors.offset", "0"}},
+                         .offset = 0}));
   EXPECT_EQ(task_->counters().dead_letters, 1u);
   EXPECT_EQ(dropped(DropReason::kFailed), 1u);
 }
