@@ -28,14 +28,19 @@ namespace weir {
 template <class K, class V>
 class KeyFilterNode final : public UnaryNode<K, V, NonNull<K>, V> {
  public:
+  explicit KeyFilterNode(bool counts) : counts_(counts) {}
+
   void accept(const Record<K, V>& record) override {
     if (is_null(record.key)) {
-      this->context().drop(DropReason::kNullKey);
+      if (counts_) this->context().drop(DropReason::kNullKey);
       return;
     }
     this->emit({non_null(record.key), record.value, record.timestamp, record.headers, record.origin,
                 record.key_bytes});
   }
+
+ private:
+  const bool counts_;  // Kafka Streams does not before repartition topics
 };
 
 // Adds the sink, the topic and the source. `base` names them.
@@ -73,16 +78,17 @@ KStream<K, V> repartitioned_or_problem(const KStream<K, V>& stream, const std::s
 // stays as it is if the keys were not changed. `base` names what is added.
 template <class K, class V>
 KStream<NonNull<K>, V> keyed(const KStream<K, V>& stream, const std::string& base, const Location& where) {
-  const auto filtered = [&](const std::string& name) {
+  const auto filtered = [&](const std::string& name, bool counts) {
     if constexpr (kIsOptional<K>) {
       return KStream<NonNull<K>, V>(
-          stream.extend_named(name, ErrorPolicy::kInherit, node_factory<KeyFilterNode<K, V>>(), where));
+          stream.extend_named(name, ErrorPolicy::kInherit, node_factory<KeyFilterNode<K, V>>(counts), where));
     } else {
       return stream;
     }
   };
-  if (!stream.rekeyed()) return filtered(base + "-key-filter");
-  return repartitioned_or_problem(filtered(base + "-repartition-filter"), base, where);
+  if (!stream.rekeyed()) return filtered(base + "-key-filter", true);
+  const bool counts = !stream.graph()->like_kafka_streams();
+  return repartitioned_or_problem(filtered(base + "-repartition-filter", counts), base, where);
 }
 
 template <class K, class V>
@@ -91,8 +97,9 @@ KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Lo
 {
   const std::string& name = options.name.text();
   if constexpr (kIsOptional<K>) {
-    const KStream<NonNull<K>, V> filtered(extend_named(name + "-repartition-filter", ErrorPolicy::kInherit,
-                                                       node_factory<KeyFilterNode<K, V>>(), where));
+    const KStream<NonNull<K>, V> filtered(
+        extend_named(name + "-repartition-filter", ErrorPolicy::kInherit,
+                     node_factory<KeyFilterNode<K, V>>(!graph()->like_kafka_streams()), where));
     return repartitioned(filtered, name, options.partitions, where);
   } else {
     return repartitioned(*this, name, options.partitions, where);
