@@ -68,6 +68,10 @@ class ByteStore {
 
   [[nodiscard]] virtual std::unique_ptr<ByteCursor> range(ByteRange range) const = 0;
 
+  // Returns a cursor over all there is, for many short looks between two applies: the store owns it, whoever asks next gets
+  // the same one, and the next apply ends it.
+  [[nodiscard]] virtual ByteCursor& cursor() = 0;
+
   // Returns about how many entries there are, and about how many bytes they take.
   [[nodiscard]] virtual std::uint64_t approximate_size() const = 0;
   [[nodiscard]] virtual std::uint64_t approximate_bytes() const = 0;

@@ -26,6 +26,7 @@
 #include <weir/core/record.h>
 #include <weir/core/serde.h>
 #include <weir/core/task_store.h>
+#include <weir/state/key_encoder.h>
 #include <weir/state/store_options.h>
 #include <weir/state/typed_store.h>
 
@@ -40,12 +41,14 @@ class KeyValueCursor {
     const Timestamped<V>& row;
   };
 
-  explicit KeyValueCursor(RowCursor<V> rows) : rows_(std::move(rows)) {}
+  // `prefix`: how many bytes stand before the key in the byte store.
+  explicit KeyValueCursor(RowCursor<V> rows, std::size_t prefix = 0)
+      : rows_(std::move(rows)), prefix_(prefix) {}
 
   // Moves on, the first time to the first row. Returns whether there is one.
   [[nodiscard]] bool next() {
     if (!rows_.next()) return false;
-    if (absl::Status status = Serde<K>::decode(rows_.key_bytes(), key_); !status.ok()) {
+    if (absl::Status status = Serde<K>::decode(key_bytes(), key_); !status.ok()) {
       return rows_.end(with_context(status, "a stored key does not decode"));
     }
     return true;
@@ -55,7 +58,7 @@ class KeyValueCursor {
   [[nodiscard]] const K& key() const { return key_; }
   [[nodiscard]] const V& value() const { return rows_.row().value; }
   [[nodiscard]] Timestamp timestamp() const { return rows_.row().timestamp; }
-  [[nodiscard]] BytesView key_bytes() const { return rows_.key_bytes(); }
+  [[nodiscard]] BytesView key_bytes() const { return rows_.key_bytes().substr(prefix_); }
 
   // For `for`: a cursor can be walked once.
   class Iterator {
@@ -78,16 +81,12 @@ class KeyValueCursor {
 
  private:
   RowCursor<V> rows_;
+  std::size_t prefix_;
   K key_{};
 };
 
 template <class K, class V>
 class KeyValueStore final : public TypedStore<V> {
-  static_assert(
-      Serializable<K>,
-      "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
-  static_assert(Owning<K>, "a store keeps its keys: use a type that owns its memory, such as std::string");
-
  public:
   using Row = Timestamped<V>;
   using Cursor = KeyValueCursor<K, V>;
@@ -103,19 +102,19 @@ class KeyValueStore final : public TypedStore<V> {
   // Returns the row, or null. Valid until the next call on the store; a row that was changed since the last commit lies
   // still until it is changed again or the next commit ends.
   [[nodiscard]] const Row* find(const K& key, BytesView key_bytes = {}) {
-    return this->find_row(encoded(key, key_bytes));
+    return this->find_row(key_encoder_(key, key_bytes));
   }
 
   // Writes a row. `cause` is the record that made the caller do so; a listener hears of its headers and origin.
   void put(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
            const RecordInfo* cause = nullptr) {
-    this->put_row(encoded(key, key_bytes), std::move(value), timestamp, cause);
+    this->put_row(key_encoder_(key, key_bytes), std::move(value), timestamp, cause);
   }
 
   // Writes a row if there is none. Returns the one that is there already, or null if it wrote.
   const Row* put_if_absent(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
                            const RecordInfo* cause = nullptr) {
-    const BytesView bytes = encoded(key, key_bytes);
+    const BytesView bytes = key_encoder_(key, key_bytes);
     if (const Row* row = this->find_row(bytes)) return row;
     this->put_row(bytes, std::move(value), timestamp, cause);
     return nullptr;
@@ -134,12 +133,12 @@ class KeyValueStore final : public TypedStore<V> {
     requires std::invocable<F&, std::optional<Row>&>
   const Row* modify(const K& key, Timestamp timestamp, F&& change, BytesView key_bytes = {},
                     const RecordInfo* cause = nullptr) {
-    return this->modify_row(encoded(key, key_bytes), timestamp, std::forward<F>(change), cause);
+    return this->modify_row(key_encoder_(key, key_bytes), timestamp, std::forward<F>(change), cause);
   }
 
   // Erases a row; nothing happens if there is none. The timestamp is that of the tombstone.
   void erase(const K& key, Timestamp timestamp, BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
-    this->erase_row(encoded(key, key_bytes), timestamp, cause);
+    this->erase_row(key_encoder_(key, key_bytes), timestamp, cause);
   }
 
   // Rows in the order of their keys' bytes. Bounds are inclusive; a missing one is open; from > to is empty.
@@ -182,32 +181,15 @@ class KeyValueStore final : public TypedStore<V> {
   }
 
  private:
-  // Returns the key's bytes; those encoded here are valid until the next call.
-  BytesView encoded(const K& key, [[maybe_unused]] BytesView known) {
-    if constexpr (std::same_as<K, std::string>) {
-      return key;
-    } else {
-      if constexpr (Serde<K>::kCanonical) {
-        if (known.data() != nullptr) return known;
-      }
-      key_buffer_.clear();
-      Serde<K>::encode(key, key_buffer_);
-      return key_buffer_;
-    }
-  }
-
   Cursor walk(const std::optional<K>& from, const std::optional<K>& to, Direction direction) {
     ByteRange range;
-    if (from) Serde<K>::encode(*from, range.from);
-    if (to) {
-      Serde<K>::encode(*to, range.until.emplace());
-      range.until->push_back('\0');
-    }
+    if (from) range.from = *KeyEncoder<K>::bound(from);
+    if (to) range.until = successor(*KeyEncoder<K>::bound(to));
     return Cursor(this->cursor(range, nullptr, direction));
   }
 
   Listener listener_;
-  Bytes key_buffer_;
+  KeyEncoder<K> key_encoder_;
 };
 
 // Describes a key-value store to a topology.

@@ -30,6 +30,11 @@ absl::Status ManagedStore::encode(ChangelogWriter& changelog) {
     return absl::FailedPreconditionError(
         fmt::format("store '{}' is to be encoded while updates wait to be emitted", spec_.name));
   }
+  return stage(spec_.logged ? &changelog : nullptr);
+}
+
+absl::Status ManagedStore::stage(ChangelogWriter* changelog) {
+  ChangelogWriter* const log_of_rows = logs_rows() ? changelog : nullptr;
   for (Slot slot = overlay_.first_dirty(); slot != kNoSlot; slot = overlay_.next_dirty(slot)) {
     const BytesView key = overlay_.key(slot);
     if (overlay_.present(slot)) {
@@ -38,16 +43,17 @@ absl::Status ManagedStore::encode(ChangelogWriter& changelog) {
       encode_value(slot, row_buffer_);
       const BytesView value = BytesView(row_buffer_).substr(kRowHeader);
       bytes_->put(key, row_buffer_);
-      if (spec_.logged)
-        changelog.append(spec_, changelog_key(key, key_buffer_), value, overlay_.timestamp(slot));
+      if (log_of_rows != nullptr)
+        log_of_rows->append(spec_, changelog_key(key, key_buffer_), value, overlay_.timestamp(slot));
       overlay_.set_value_bytes(slot, value.size());
     } else if (!overlay_.known_absent(slot)) {
       bytes_->erase(key);
-      if (spec_.logged)
-        changelog.append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
+      if (log_of_rows != nullptr)
+        log_of_rows->append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
     }
   }
   overlay_.mark_encoded();
+  if (changelog != nullptr) encode_log(*changelog);
   encode_rest();
   return absl::OkStatus();
 }
@@ -168,6 +174,51 @@ MergedCursor ManagedStore::merge(const ByteRange& range, std::shared_ptr<const K
     });
   }
   return MergedCursor(bytes_->range(range), std::move(uncommitted), std::move(filter), direction);
+}
+
+// Two sorted sequences become one; where both have a key the uncommitted row counts, and hides the other if it is a
+// deletion.
+void ManagedStore::gather(GatheredRows& found, const KeyFilter& filter, std::size_t limit) {
+  found.rows.clear();
+  found.bytes.clear();
+  found.uncommitted.clear();
+  if (limit == 0) return;
+  if (overlay_.has_uncommitted()) {
+    overlay_.visit_uncommitted(found.range, &filter, [&](Slot slot) { found.uncommitted.push_back(slot); });
+  }
+  std::size_t taken = 0;
+  const auto take_uncommitted = [&] {
+    const Slot slot = found.uncommitted[taken++];
+    if (overlay_.present(slot)) found.rows.push_back({slot});
+  };
+  ByteCursor& committed = bytes_->cursor();
+  committed.seek(found.range.from);
+  while (found.rows.size() < limit && committed.valid()) {
+    const BytesView key = committed.key();
+    if (found.range.until && key >= *found.range.until) break;
+    const KeyFilter::Verdict verdict = filter.judge(key, Direction::kForward, found.target);
+    if (verdict == KeyFilter::Verdict::kStop) break;
+    if (verdict == KeyFilter::Verdict::kLeap) {
+      committed.seek(found.target);
+      continue;
+    }
+    if (verdict == KeyFilter::Verdict::kTake) {
+      int order = 1;  // of the committed key and the uncommitted one before it
+      while (taken < found.uncommitted.size() && found.rows.size() < limit && order > 0) {
+        order = key.compare(overlay_.key(found.uncommitted[taken]));
+        if (order >= 0) take_uncommitted();
+      }
+      if (found.rows.size() == limit) return;
+      if (order != 0) {
+        const BytesView value = committed.value();
+        found.rows.push_back({kNoSlot, found.bytes.size(), key.size(), value.size()});
+        found.bytes.append(key).append(value);
+      }
+    }
+    committed.next();
+  }
+  if (absl::Status status = committed.status(); !status.ok()) fail(status);
+  while (taken < found.uncommitted.size() && found.rows.size() < limit) take_uncommitted();
 }
 
 }  // namespace weir

@@ -25,6 +25,7 @@
 #include <weir/core/task_store.h>
 #include <weir/state/byte_queryable.h>
 #include <weir/state/byte_store.h>
+#include <weir/state/gathered_rows.h>
 #include <weir/state/merged_cursor.h>
 #include <weir/state/overlay.h>
 #include <weir/state/resources.h>
@@ -59,8 +60,8 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   virtual void drop();
 
   // Stages changelog records; `restored` once they are applied, or drop.
-  [[nodiscard]] absl::Status stage_restore(std::span<const RawRecord> records);
-  void restored();
+  [[nodiscard]] virtual absl::Status stage_restore(std::span<const RawRecord> records);
+  virtual void restored();
 
   // Everything the store had is gone.
   virtual void cleared();
@@ -69,7 +70,7 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   [[nodiscard]] virtual std::optional<Bytes> memo() const { return std::nullopt; }
   [[nodiscard]] virtual absl::Status load_memo(BytesView bytes);
 
-  [[nodiscard]] std::size_t uncommitted_bytes() const { return overlay_.uncommitted_bytes(); }
+  [[nodiscard]] virtual std::size_t uncommitted_bytes() const { return overlay_.uncommitted_bytes(); }
   [[nodiscard]] std::size_t cached_bytes() const { return overlay_.clean_bytes(); }
   [[nodiscard]] std::uint64_t stored_bytes() const { return bytes_->approximate_bytes(); }
 
@@ -99,6 +100,9 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   // records of a batch with `look` true, so that a kind can find out what time it is.
   [[nodiscard]] virtual absl::StatusOr<NullableBytes> store_key(BytesView changelog_key, bool look,
                                                                 Bytes& buffer);
+  // Whether each changed row is a record of the changelog; otherwise encode_log supplies the records.
+  [[nodiscard]] virtual bool logs_rows() const { return true; }
+  virtual void encode_log(ChangelogWriter& /*changelog*/) {}
   // Stages what follows from a commit beside its entries.
   virtual void encode_rest() {}
   // The staged batch was applied.
@@ -126,6 +130,12 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   // Returns a cursor over both parts; `snapshot` is called for each uncommitted row with a value and returns its index.
   [[nodiscard]] MergedCursor merge(const ByteRange& range, std::shared_ptr<const KeyFilter> filter,
                                    Direction direction, const std::function<std::uint32_t(Slot)>& snapshot);
+
+  // Finds the first rows of rows.range that the filter takes, at most `limit`, in ascending order of keys.
+  void gather(GatheredRows& rows, const KeyFilter& filter, std::size_t limit);
+
+  // Stages what is dirty; for a changelog too, unless it is null.
+  [[nodiscard]] absl::Status stage(ChangelogWriter* changelog);
 
   Overlay& overlay() { return overlay_; }
   const Overlay& overlay() const { return overlay_; }

@@ -91,6 +91,11 @@ class BtreeStore final : public MemoryStore {
     return std::make_unique<MemoryCursor>(entries_, range);
   }
 
+  ByteCursor& cursor() override {
+    if (cursor_ == nullptr) cursor_ = std::make_unique<MemoryCursor>(entries_, ByteRange());
+    return *cursor_;
+  }
+
   std::uint64_t approximate_size() const override { return entries_->size(); }
   std::uint64_t approximate_bytes() const override { return bytes_; }
 
@@ -104,6 +109,7 @@ class BtreeStore final : public MemoryStore {
 
   void apply() override {
     if (staged_.empty()) return;
+    cursor_.reset();
     Entries& entries = writable();
     for (Write& write : staged_) {
       switch (write.deed) {
@@ -132,6 +138,7 @@ class BtreeStore final : public MemoryStore {
   bool has_staged() const override { return !staged_.empty(); }
 
   void clear() override {
+    cursor_.reset();
     entries_ = std::make_shared<Entries>();
     bytes_ = 0;
     staged_.clear();
@@ -157,6 +164,7 @@ class BtreeStore final : public MemoryStore {
 
   // Shared with the cursors that are still open.
   std::shared_ptr<Entries> entries_ = std::make_shared<Entries>();
+  std::unique_ptr<MemoryCursor> cursor_;  // null until somebody asks, between two applies
   std::vector<Write> staged_;
   std::uint64_t bytes_ = 0;
 };

@@ -171,6 +171,13 @@ class RocksStore final : public ByteStore {
     return std::make_unique<RocksCursor>(handle_, family_, std::move(range));
   }
 
+  // Making an iterator costs more than a look with it.
+  ByteCursor& cursor() override {
+    if (cursor_ == nullptr) cursor_ = std::make_unique<RocksCursor>(handle_, family_, ByteRange());
+    return *cursor_;
+  }
+  void forget_cursor() { cursor_.reset(); }
+
   std::uint64_t approximate_size() const override {
     return property(rocksdb::DB::Properties::kEstimateNumKeys);
   }
@@ -209,6 +216,7 @@ class RocksStore final : public ByteStore {
   const std::shared_ptr<const Handle> handle_;
   rocksdb::ColumnFamilyHandle* const family_;
   rocksdb::WriteBatch* const batch_;  // of the database
+  std::unique_ptr<RocksCursor> cursor_;
 };
 
 class RocksDatabase final : public Database {
@@ -262,6 +270,7 @@ class RocksDatabase final : public Database {
   }
 
   absl::Status apply() override {
+    for (const auto& [name, store] : stores_) store->forget_cursor();
     const rocksdb::Status status = handle_->db->Write({}, &batch_);
     if (!status.ok()) return failed(status, "writing a commit");
     clear();

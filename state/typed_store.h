@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -114,6 +115,28 @@ class TypedStore : public ManagedStore {
     return RowCursor<V>(std::move(walk), std::move(rows), shared_failure());
   }
 
+  // Calls visit(key, row) for the first rows that the filter takes, at most `limit`, by ascending key. Unlike a cursor it
+  // copies nothing that is uncommitted and makes no snapshot; `set_range` fills a ByteRange whose buffers are used again.
+  // The rows are those there were before the first call, and `visit` may use the store.
+  template <class SetRange, class F>
+  void visit_rows(SetRange&& set_range, const KeyFilter& filter, F&& visit,
+                  std::size_t limit = std::numeric_limits<std::size_t>::max()) {
+    if (visits_ == visitors_.size()) visitors_.push_back(std::make_unique<Visitor>());
+    Visitor& visitor = *visitors_[visits_];
+    const VisitScope scope(visits_);
+    set_range(visitor.found.range);
+    this->gather(visitor.found, filter, limit);
+    for (const GatheredRows::Row& found : visitor.found.rows) {
+      if (found.slot != kNoSlot) {
+        // Changed rows stay where they are till the commit, unless the visitor erased this one.
+        if (const std::optional<Row>& row = rows_[found.slot]) visit(overlay().key(found.slot), *row);
+        continue;
+      }
+      if (!decode_row(visitor.found.value(found), visitor.row)) return;
+      visit(visitor.found.key(found), std::as_const(visitor.row));
+    }
+  }
+
   void encode_value(Slot slot, Bytes& out) const override { Serde<V>::encode(rows_[slot]->value, out); }
   bool has_pending() const override { return emission_ != nullptr && emission_->waiting > 0; }
   void release_slot(Slot slot) noexcept override { rows_[slot].reset(); }
@@ -177,6 +200,36 @@ class TypedStore : public ManagedStore {
     }
   };
 
+  // What a visit works with; a visitor that visits again gets the next one.
+  struct Visitor {
+    GatheredRows found;
+    Row row;
+  };
+  class VisitScope {
+   public:
+    explicit VisitScope(std::size_t& visits) : visits_(visits) { ++visits_; }
+    VisitScope(const VisitScope&) = delete;
+    VisitScope& operator=(const VisitScope&) = delete;
+    ~VisitScope() { --visits_; }
+
+   private:
+    std::size_t& visits_;
+  };
+
+  bool decode_row(BytesView bytes, Row& row) {
+    const auto stored = split_row(bytes);
+    if (!stored.ok()) {
+      fail(stored.status());
+      return false;
+    }
+    row.timestamp = stored->timestamp;
+    if (absl::Status decoded = Serde<V>::decode(stored->value, row.value); !decoded.ok()) {
+      fail(with_context(decoded, "a stored value does not decode"));
+      return false;
+    }
+    return true;
+  }
+
   // Returns the slot of a key; reads its row if need be.
   Slot slot_of(BytesView key) {
     const Slot slot = overlay().find(key);
@@ -205,17 +258,12 @@ class TypedStore : public ManagedStore {
     const Slot slot = overlay().insert(key, !found);
     rows_.reach(slot);
     if (found) {
-      if (const auto stored = split_row(row_bytes_); !stored.ok()) {
-        fail(stored.status());
+      std::optional<Row>& row = rows_[slot];
+      row.emplace();
+      if (decode_row(row_bytes_, *row)) {
+        overlay().set_value_bytes(slot, row_bytes_.size() - kRowHeader);
       } else {
-        std::optional<Row>& row = rows_[slot];
-        row.emplace();
-        row->timestamp = stored->timestamp;
-        if (absl::Status decoded = Serde<V>::decode(stored->value, row->value); !decoded.ok()) {
-          row.reset();
-          fail(with_context(decoded, "a stored value does not decode"));
-        }
-        overlay().set_value_bytes(slot, stored->value.size());
+        row.reset();
       }
     }
     make_room(slot);
@@ -256,6 +304,8 @@ class TypedStore : public ManagedStore {
   }
 
   Rows rows_;
+  std::vector<std::unique_ptr<Visitor>> visitors_;
+  std::size_t visits_ = 0;              // under way
   std::unique_ptr<Emission> emission_;  // null: nobody listens
   Bytes row_bytes_;
 };

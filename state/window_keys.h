@@ -1,12 +1,18 @@
-// How the keys of windows lie in a byte store.
+// How the keys of rows that expire lie in a byte store.
 //
-//   byte store:  bucket(8) · key · start(8)         bucket = start / segment
-//   changelog:   key · start(8) · sequence(4) = 0   as Kafka Streams writes it
+//   byte store:  bucket(8) · key · time(8) · tail         bucket = time / segment
 //
-// Integers are big-endian, and a start is never negative, so that byte order is: bucket, then key, then start. A bucket
-// of windows expires as one range of keys.
+//                time          tail           changelog, as Kafka Streams writes it
+//     window     start         -              key · start(8) · sequence(4) = 0
+//     session    end           start(8)       key · end(8) · start(8)
+//     join       time          sequence(4)    key · time(8) · sequence(4)
+//     version    end of life   -              key
+//
+// Integers are big-endian, and a time is never negative, so that byte order is: bucket, then key, then time. A bucket of
+// rows expires as one range of keys.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -27,7 +33,24 @@ struct WindowKey {
   Timestamp start = 0;
 };
 
-// Which windows a store still has. The clock of a window store is the largest start it ever saw.
+struct SessionKey {
+  BytesView key;
+  Timestamp start = 0;
+  Timestamp end = 0;
+};
+
+struct JoinKey {
+  BytesView key;
+  Timestamp time = 0;
+  std::uint32_t sequence = 0;
+};
+
+inline constexpr std::size_t kWindowTail = 0;
+inline constexpr std::size_t kSessionTail = 8;
+inline constexpr std::size_t kJoinTail = 4;
+
+// Which rows a store still has. The clock of such a store is the largest time it ever saw: start of a window, end of a
+// session.
 class WindowClock {
  public:
   WindowClock(Duration retention, Duration segment);
@@ -60,14 +83,49 @@ class WindowClock {
 // minute, as in Kafka Streams; one bucket if windows are kept for ever.
 [[nodiscard]] Duration default_segment(Duration retention);
 
-// Overwrites `out`.
+// Overwrite `out`.
 void encode_window_key(Timestamp bucket, BytesView key, Timestamp start, Bytes& out);
-// Fails on bytes that are too short.
+void encode_session_key(Timestamp bucket, BytesView key, Timestamp start, Timestamp end, Bytes& out);
+void encode_join_key(Timestamp bucket, BytesView key, Timestamp time, std::uint32_t sequence, Bytes& out);
+
+// Take apart a byte store's key. Fail on bytes that are too short.
 [[nodiscard]] absl::StatusOr<WindowKey> split_window_key(BytesView bytes);
+[[nodiscard]] absl::StatusOr<SessionKey> split_session_key(BytesView bytes);
+[[nodiscard]] absl::StatusOr<JoinKey> split_join_key(BytesView bytes);
+
+// Take apart a changelog's key.
 [[nodiscard]] absl::StatusOr<WindowKey> split_window_changelog_key(BytesView bytes);
+[[nodiscard]] absl::StatusOr<SessionKey> split_session_changelog_key(BytesView bytes);
+[[nodiscard]] absl::StatusOr<JoinKey> split_join_changelog_key(BytesView bytes);
 
 // Returns the keys of the buckets from <= b < until.
 [[nodiscard]] ByteRange bucket_range(Timestamp from, Timestamp until);
+
+// Which rows of one key a walk wants.
+struct TimeSpan {
+  Timestamp from = 0;
+  Timestamp to = kLastTimestamp;
+  // Sessions only: the largest start.
+  Timestamp latest_start = kLastTimestamp;
+};
+
+// Takes the rows of one key. Other keys' rows lie between those of two buckets, and longer keys between two times. Borrows
+// the key; allocates nothing.
+class OneKeyFilter final : public KeyFilter {
+ public:
+  OneKeyFilter(BytesView key, std::size_t tail, const TimeSpan& span);
+
+  Verdict judge(BytesView key, Direction direction, Bytes& target) const override;
+
+ private:
+  // Where a key without its bucket lies: before the rows wanted, among them, or after them.
+  [[nodiscard]] int place(BytesView rest) const;
+  Verdict leap(Timestamp bucket, Timestamp time, bool after_tail, Bytes& target) const;
+
+  const BytesView key_;
+  const std::size_t tail_;
+  const TimeSpan span_;
+};
 
 // A walk: a range of keys and which of them count.
 struct WindowWalk {
@@ -75,8 +133,14 @@ struct WindowWalk {
   std::shared_ptr<const KeyFilter> filter;
 };
 
-// Windows of one key with from <= start <= to; of all keys. Bounds must not be negative.
-[[nodiscard]] WindowWalk walk_key(const WindowClock& clock, BytesView key, Timestamp from, Timestamp to);
-[[nodiscard]] WindowWalk walk_all(const WindowClock& clock, Timestamp from, Timestamp to);
+// Overwrites `range` with the keys that a OneKeyFilter may take.
+void range_of_key(const WindowClock& clock, BytesView key, std::size_t tail, const TimeSpan& span,
+                  ByteRange& range);
+
+// Rows of one key; of all keys between two (null: open), both taken, within `span`. Bounds must not be negative.
+[[nodiscard]] WindowWalk walk_key(const WindowClock& clock, BytesView key, std::size_t tail,
+                                  const TimeSpan& span);
+[[nodiscard]] WindowWalk walk_keys(const WindowClock& clock, NullableBytes from_key, NullableBytes to_key,
+                                   std::size_t tail, const TimeSpan& span);
 
 }  // namespace weir

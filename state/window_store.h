@@ -15,7 +15,6 @@
 // Thread safety: none; a store belongs to the worker that owns its task.
 #pragma once
 
-#include <algorithm>
 #include <any>
 #include <concepts>
 #include <functional>
@@ -30,8 +29,9 @@
 #include <weir/core/serde.h>
 #include <weir/core/task_store.h>
 #include <weir/core/time.h>
+#include <weir/state/expiring_store.h>
+#include <weir/state/key_encoder.h>
 #include <weir/state/store_options.h>
-#include <weir/state/typed_store.h>
 #include <weir/state/window_keys.h>
 
 namespace weir {
@@ -96,12 +96,7 @@ class WindowCursor {
 };
 
 template <class K, class V>
-class WindowStore final : public TypedStore<V> {
-  static_assert(
-      Serializable<K>,
-      "a store needs to turn its keys into bytes: specialise weir::Serde<K> (see weir/core/serde.h)");
-  static_assert(Owning<K>, "a store keeps its keys: use a type that owns its memory, such as std::string");
-
+class WindowStore final : public ExpiringStore<V> {
  public:
   using Row = Timestamped<V>;
   using Cursor = WindowCursor<K, V>;
@@ -111,28 +106,21 @@ class WindowStore final : public TypedStore<V> {
                                       Timestamp timestamp, const Headers& headers, const Origin& origin)>;
 
   WindowStore(StoreContext context, const StoreOptions& options)
-      : TypedStore<V>(std::move(context), options.cache_bytes),
-        clock_(this->spec().retention, this->spec().segment) {}
-
-  // Returns the clock; kNoTimestamp before the first write.
-  [[nodiscard]] Timestamp observed_time() const { return clock_.observed(); }
-
-  // Lets the clock see a time without a write.
-  void advance(Timestamp time) { clock_.observe(time); }
+      : ExpiringStore<V>(std::move(context), options, kWindowTail) {}
 
   // Returns whether a write to such a window would be taken.
-  [[nodiscard]] bool accepts(Timestamp start) const { return clock_.accepts(start); }
+  [[nodiscard]] bool accepts(Timestamp start) const { return this->clock().accepts(start); }
 
   // Returns the row, or null. Valid as long as that of KeyValueStore::find.
   [[nodiscard]] const Row* find(const K& key, Timestamp start, BytesView key_bytes = {}) {
-    if (start < clock_.first_live()) return nullptr;
+    if (start < this->clock().first_live()) return nullptr;
     return this->find_row(located(key, start, key_bytes));
   }
 
   // Writes a row. Returns false, and writes nothing, if the window is expired (or starts before the epoch).
   [[nodiscard]] bool put(const K& key, Timestamp start, V value, Timestamp timestamp,
                          BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
-    if (!observe(start)) return false;
+    if (!this->observe(start)) return false;
     this->put_row(located(key, start, key_bytes), std::move(value), timestamp, cause);
     return true;
   }
@@ -143,70 +131,62 @@ class WindowStore final : public TypedStore<V> {
     requires std::invocable<F&, std::optional<Row>&>
   const Row* modify(const K& key, Timestamp start, Timestamp timestamp, F&& change, BytesView key_bytes = {},
                     const RecordInfo* cause = nullptr) {
-    if (!observe(start)) return nullptr;
+    if (!this->observe(start)) return nullptr;
     return this->modify_row(located(key, start, key_bytes), timestamp, std::forward<F>(change), cause);
   }
 
   // Erases a row. Returns false if the window is expired.
   bool erase(const K& key, Timestamp start, Timestamp timestamp, BytesView key_bytes = {},
              const RecordInfo* cause = nullptr) {
-    if (!observe(start)) return false;
+    if (!this->observe(start)) return false;
     this->erase_row(located(key, start, key_bytes), timestamp, cause);
     return true;
   }
 
   // The windows of one key with from <= start <= to, by ascending or descending start.
   [[nodiscard]] Cursor fetch(const K& key, Timestamp from, Timestamp to, BytesView key_bytes = {}) {
-    return walk(&key, from, to, key_bytes, Direction::kForward);
+    return walk(key, {from, to}, key_bytes, Direction::kForward);
   }
   [[nodiscard]] Cursor reverse_fetch(const K& key, Timestamp from, Timestamp to, BytesView key_bytes = {}) {
-    return walk(&key, from, to, key_bytes, Direction::kBackward);
+    return walk(key, {from, to}, key_bytes, Direction::kBackward);
   }
 
-  // The windows of all keys with from <= start <= to, ordered by bucket (start / segment), then by the key's bytes, then
-  // by start; or the other way round. With a segment as wide as the distance of two windows that is: by start, then by key.
-  [[nodiscard]] Cursor fetch_all(Timestamp from, Timestamp to) {
-    return walk(nullptr, from, to, {}, Direction::kForward);
+  // Calls visit(start, row) for what fetch would yield, without a cursor and its snapshot: for a look per record. The row is
+  // valid until the visitor returns or writes it; the visitor may use the store, and the visit will not notice.
+  template <class F>
+    requires std::invocable<F&, Timestamp, const Row&>
+  void visit(const K& key, Timestamp from, Timestamp to, F&& visit, BytesView key_bytes = {}) {
+    TimeSpan span{from, to};
+    if (!this->clip(span)) return;
+    this->visit_one(key_encoder_(key, key_bytes), span,
+                    [&](BytesView bytes, const Row& row) { visit(split_window_key(bytes)->start, row); });
   }
+
+  // The windows of the keys from <= k <= to (nothing: open) with from_start <= start <= to_start, ordered by bucket
+  // (start / segment), then by the key's bytes, then by start; or the other way round. With a segment as wide as the
+  // distance of two windows that is: by start, then by key.
+  [[nodiscard]] Cursor fetch_range(const std::optional<K>& from, const std::optional<K>& to,
+                                   Timestamp from_start, Timestamp to_start) {
+    return walk(from, to, {from_start, to_start}, Direction::kForward);
+  }
+  [[nodiscard]] Cursor reverse_fetch_range(const std::optional<K>& from, const std::optional<K>& to,
+                                           Timestamp from_start, Timestamp to_start) {
+    return walk(from, to, {from_start, to_start}, Direction::kBackward);
+  }
+
+  // The windows of all keys, in that order.
+  [[nodiscard]] Cursor fetch_all(Timestamp from, Timestamp to) { return fetch_range({}, {}, from, to); }
   [[nodiscard]] Cursor reverse_fetch_all(Timestamp from, Timestamp to) {
-    return walk(nullptr, from, to, {}, Direction::kBackward);
+    return reverse_fetch_range({}, {}, from, to);
   }
   [[nodiscard]] Cursor all() { return fetch_all(0, kLastTimestamp); }
+  [[nodiscard]] Cursor reverse_all() { return reverse_fetch_all(0, kLastTimestamp); }
 
   // Registers who is told at the commit which windows changed, as KeyValueStore::on_commit. Windows that expired after they
   // changed are told as well.
   void on_commit(EmitOptions options, Listener listener) {
     this->enable_emission(options);
     listener_ = std::move(listener);
-  }
-
-  // -------------------------------------------------------------------------------------- what the task store calls
-
-  void drop() override {
-    TypedStore<V>::drop();
-    clock_.reset(applied_.observed);
-  }
-
-  void cleared() override {
-    applied_ = {};
-    encoded_ = {};
-    TypedStore<V>::cleared();
-  }
-
-  [[nodiscard]] std::optional<Bytes> memo() const override {
-    Bytes bytes;
-    put_big_endian(encoded_.observed, bytes);
-    return bytes;
-  }
-
-  [[nodiscard]] absl::Status load_memo(BytesView bytes) override {
-    Timestamp observed = kNoTimestamp;
-    if (absl::Status status = Serde<Timestamp>::decode(bytes, observed); !status.ok()) {
-      return with_context(status, "the clock of store '" + this->spec().name + "'");
-    }
-    clock_.reset(observed);
-    applied_ = encoded_ = {observed, clock_.first_live_bucket()};
-    return absl::OkStatus();
   }
 
  protected:
@@ -232,80 +212,32 @@ class WindowStore final : public TypedStore<V> {
     const auto window = split_window_changelog_key(changelog_key);
     if (!window.ok()) return window.status();
     if (look) {
-      clock_.observe(window->start);
+      this->clock().observe(window->start);
       return NullableBytes();
     }
-    if (window->start < clock_.first_live()) return NullableBytes();
-    encode_window_key(clock_.bucket_of(window->start), window->key, window->start, buffer);
+    if (window->start < this->clock().first_live()) return NullableBytes();
+    encode_window_key(this->clock().bucket_of(window->start), window->key, window->start, buffer);
     return NullableBytes(buffer);
   }
 
-  void encode_rest() override {
-    encoded_ = {clock_.observed(), clock_.first_live_bucket()};
-    if (encoded_.first_bucket > applied_.first_bucket) {
-      this->bytes().erase_range(bucket_range(applied_.first_bucket, encoded_.first_bucket));
-    }
-  }
-
-  void applied_rest() override { applied_ = encoded_; }
-
-  ByteRange live_range() const override {
-    return walk_all(clock_, clock_.first_live(), kLastTimestamp).range;
-  }
-  std::shared_ptr<const KeyFilter> live_filter() const override {
-    return walk_all(clock_, clock_.first_live(), kLastTimestamp).filter;
-  }
-  BytesView query_key(BytesView key) const override {
-    return key.substr(std::min(key.size(), sizeof(Timestamp)));
-  }
-  bool keys_are_in_query_order() const override { return false; }
-
  private:
-  // What a commit remembers.
-  struct Horizon {
-    Timestamp observed = kNoTimestamp;
-    Timestamp first_bucket = 0;  // all before it are erased
-  };
-
-  // Lets the clock see the start of a window that is to be written. Returns whether it may be.
-  bool observe(Timestamp start) {
-    clock_.observe(start);
-    return clock_.accepts(start);
-  }
-
-  BytesView encoded(const K& key, [[maybe_unused]] BytesView known) {
-    if constexpr (std::same_as<K, std::string>) {
-      return key;
-    } else {
-      if constexpr (Serde<K>::kCanonical) {
-        if (known.data() != nullptr) return known;
-      }
-      key_buffer_.clear();
-      Serde<K>::encode(key, key_buffer_);
-      return key_buffer_;
-    }
-  }
-
   // Returns the byte store's key, valid until the next call.
   BytesView located(const K& key, Timestamp start, BytesView key_bytes) {
-    encode_window_key(clock_.bucket_of(start), encoded(key, key_bytes), start, located_buffer_);
+    encode_window_key(this->clock().bucket_of(start), key_encoder_(key, key_bytes), start, located_buffer_);
     return located_buffer_;
   }
 
-  Cursor walk(const K* key, Timestamp from, Timestamp to, BytesView key_bytes, Direction direction) {
-    from = std::max(from, clock_.first_live());
-    to = std::min(to, clock_.observed());
-    if (from > to) return Cursor();
-    WindowWalk walk =
-        key == nullptr ? walk_all(clock_, from, to) : walk_key(clock_, encoded(*key, key_bytes), from, to);
-    return Cursor(this->cursor(walk.range, std::move(walk.filter), direction));
+  Cursor walk(const K& key, TimeSpan span, BytesView key_bytes, Direction direction) {
+    if (!this->clip(span)) return Cursor();
+    return Cursor(this->walk_one(key_encoder_(key, key_bytes), span, direction));
+  }
+  Cursor walk(const std::optional<K>& from, const std::optional<K>& to, TimeSpan span, Direction direction) {
+    if (!this->clip(span)) return Cursor();
+    return Cursor(this->walk_many(KeyEncoder<K>::bound(from), KeyEncoder<K>::bound(to), span, direction));
   }
 
-  WindowClock clock_;
-  Horizon applied_;
-  Horizon encoded_;
   Listener listener_;
-  Bytes key_buffer_;
+  KeyEncoder<K> key_encoder_;
   Bytes located_buffer_;
 };
 
