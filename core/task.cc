@@ -62,6 +62,8 @@ std::string_view name_of(DropReason reason) {
       return "failed";
     case DropReason::kNoPartition:
       return "no partition";
+    case DropReason::kDuplicate:
+      return "duplicate";
   }
   return "";
 }

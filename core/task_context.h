@@ -29,8 +29,9 @@ enum class DropReason {
   kUndecodable,   // the source could not read it, and the policy is to go on
   kFailed,        // user code threw, and the policy is to go on
   kNoPartition,   // a partitioner sent it nowhere
+  kDuplicate,     // one of the same id came before
 };
-inline constexpr std::size_t kDropReasons = 8;
+inline constexpr std::size_t kDropReasons = 9;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 enum class TimerClock {

@@ -155,7 +155,7 @@ KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> KStream<K, V>::left_join(
     Location where) const {
   const std::string name = name_for_join(*this, table, "left-join", options, where);
   // Records without a key have a result too, so they travel through the repartition topic with the others.
-  const KStream<K, V> left = rekeyed() ? repartitioned_or_problem(*this, name, where) : *this;
+  const KStream<K, V> left = keyed_or_null(*this, name, where);
   return KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>>(add_join(
       left, table, name, options, table.access().stores,
       node_factory<LeftJoinTableNode<K, V, Right, Joiner>>(table.access(), std::move(join_values)), where));

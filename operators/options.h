@@ -12,6 +12,7 @@
 #include <weir/core/error_policy.h>
 #include <weir/core/time.h>
 #include <weir/core/topology_builder.h>
+#include <weir/operators/time_windows.h>
 
 namespace weir {
 
@@ -107,6 +108,17 @@ struct PrintOptions {
   std::string label = {};
   // Lines are appended to this file. Default: standard output.
   std::string file = {};
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
+// For KStream::distinct.
+struct DistinctOptions {
+  StoreName store;
+  std::string name = {};    // of the node
+  RequiredDuration window;  // > 0: how long after a record others of its id are dropped
+  RequiredDuration grace;   // >= 0: how late a record may be
+  bool persistent = true;
+  bool logged = true;
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 

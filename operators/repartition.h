@@ -91,6 +91,12 @@ KStream<NonNull<K>, V> keyed(const KStream<K, V>& stream, const std::string& bas
   return repartitioned_or_problem(filtered(base + "-repartition-filter", counts), base, where);
 }
 
+// The same for verbs to which a record without a key has a meaning: those stay.
+template <class K, class V>
+KStream<K, V> keyed_or_null(const KStream<K, V>& stream, const std::string& base, const Location& where) {
+  return stream.rekeyed() ? repartitioned_or_problem(stream, base, where) : stream;
+}
+
 template <class K, class V>
 KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Location where) const
   requires Transportable<K> && Transportable<V>

@@ -120,6 +120,14 @@ class KStream : public GraphPoint {
     requires ActionOver<Action, K, V>
   void for_each(VerbOptions options, Action act, Location where = Location::current()) const;
 
+  // Without a selector the key is the id.
+  KStream<NonNull<K>, V> distinct(DistinctOptions options, Location where = Location::current()) const
+    requires Storable<NonNull<K>>;
+
+  template <class Select>
+    requires MapperOver<Select, K, V> && Storable<NonNull<ResultOver<Select, K, V>>>
+  KStream distinct(DistinctOptions options, Select select_id, Location where = Location::current()) const;
+
   // ------------------------------------------------------------------------------------------------------ a new key
 
   template <class Mapper>

@@ -5,6 +5,7 @@
 #include <weir/operators/aggregate.h>
 #include <weir/operators/cogroup.h>
 #include <weir/operators/count.h>
+#include <weir/operators/distinct.h>
 #include <weir/operators/filter.h>
 #include <weir/operators/flat_map.h>
 #include <weir/operators/flat_map_values.h>
