@@ -5,6 +5,7 @@
 // A name that owns something on the broker or on disk (a store, a topic) must be given; the rest may be.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,9 @@ struct TableOptions {
   bool persistent = true;
   // Backed by a changelog topic. Without one the rows are lost when the task moves to another machine.
   bool logged = true;
+  // The most rows kept; 0: all. Beyond it the row that was used least lately is forgotten, and nobody downstream hears of
+  // it: for tables whose old rows do not matter.
+  std::size_t max_rows = 0;
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 

@@ -17,6 +17,7 @@ StoreOptions store_options(const TableOptions& options) {
   StoreOptions result;
   result.persistent = options.persistent;
   result.logged = options.logged;
+  result.max_rows = options.max_rows;
   return result;
 }
 

@@ -14,6 +14,7 @@
 // Thread safety: none; a store belongs to the worker that owns its task.
 #pragma once
 
+#include <algorithm>
 #include <any>
 #include <concepts>
 #include <functional>
@@ -21,12 +22,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <weir/core/bytes.h>
 #include <weir/core/record.h>
 #include <weir/core/serde.h>
 #include <weir/core/task_store.h>
 #include <weir/state/key_encoder.h>
+#include <weir/state/recency.h>
 #include <weir/state/store_options.h>
 #include <weir/state/typed_store.h>
 
@@ -97,26 +100,43 @@ class KeyValueStore final : public TypedStore<V> {
                                       const Headers& headers, const Origin& origin)>;
 
   KeyValueStore(StoreContext context, const StoreOptions& options)
-      : TypedStore<V>(std::move(context), options.cache_bytes) {}
+      : TypedStore<V>(std::move(context), options.cache_bytes) {
+    if (options.max_rows > 0) recency_ = std::make_unique<Recency>(options.max_rows);
+  }
 
   // Returns the row, or null. Valid until the next call on the store; a row that was changed since the last commit lies
   // still until it is changed again or the next commit ends.
   [[nodiscard]] const Row* find(const K& key, BytesView key_bytes = {}) {
-    return this->find_row(key_encoder_(key, key_bytes));
+    const BytesView bytes = key_encoder_(key, key_bytes);
+    const Row* row = this->find_row(bytes);
+    if (recency_ != nullptr && row != nullptr) note_use(bytes);
+    return row;
   }
 
   // Writes a row. `cause` is the record that made the caller do so; a listener hears of its headers and origin.
   void put(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
            const RecordInfo* cause = nullptr) {
-    this->put_row(key_encoder_(key, key_bytes), std::move(value), timestamp, cause);
+    const BytesView bytes = key_encoder_(key, key_bytes);
+    this->put_row(bytes, std::move(value), timestamp, cause);
+    if (recency_ != nullptr) keep_to_limit(bytes, timestamp);
+  }
+
+  // Writes rows, in their order.
+  template <class Rows>
+  void put_all(const Rows& rows, Timestamp timestamp) {
+    for (const auto& [key, value] : rows) put(key, value, timestamp);
   }
 
   // Writes a row if there is none. Returns the one that is there already, or null if it wrote.
   const Row* put_if_absent(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
                            const RecordInfo* cause = nullptr) {
     const BytesView bytes = key_encoder_(key, key_bytes);
-    if (const Row* row = this->find_row(bytes)) return row;
+    if (const Row* row = this->find_row(bytes)) {
+      if (recency_ != nullptr) note_use(bytes);
+      return row;
+    }
     this->put_row(bytes, std::move(value), timestamp, cause);
+    if (recency_ != nullptr) keep_to_limit(bytes, timestamp);
     return nullptr;
   }
 
@@ -133,12 +153,23 @@ class KeyValueStore final : public TypedStore<V> {
     requires std::invocable<F&, std::optional<Row>&>
   const Row* modify(const K& key, Timestamp timestamp, F&& change, BytesView key_bytes = {},
                     const RecordInfo* cause = nullptr) {
-    return this->modify_row(key_encoder_(key, key_bytes), timestamp, std::forward<F>(change), cause);
+    const BytesView bytes = key_encoder_(key, key_bytes);
+    const Row* row = this->modify_row(bytes, timestamp, std::forward<F>(change), cause);
+    if (recency_ != nullptr) {
+      if (row != nullptr) {
+        keep_to_limit(bytes, row->timestamp);
+      } else {
+        recency_->forget(bytes);
+      }
+    }
+    return row;
   }
 
   // Erases a row; nothing happens if there is none. The timestamp is that of the tombstone.
   void erase(const K& key, Timestamp timestamp, BytesView key_bytes = {}, const RecordInfo* cause = nullptr) {
-    this->erase_row(key_encoder_(key, key_bytes), timestamp, cause);
+    const BytesView bytes = key_encoder_(key, key_bytes);
+    this->erase_row(bytes, timestamp, cause);
+    if (recency_ != nullptr) recency_->forget(bytes);
   }
 
   // Rows in the order of their keys' bytes. Bounds are inclusive; a missing one is open; from > to is empty.
@@ -169,6 +200,17 @@ class KeyValueStore final : public TypedStore<V> {
     listener_ = std::move(listener);
   }
 
+  // -------------------------------------------------------------------------------------- what the task store calls
+
+  void drop() override {
+    TypedStore<V>::drop();
+    if (recency_ != nullptr) recency_->forget_all();
+  }
+  void restored() override {
+    TypedStore<V>::restored();
+    if (recency_ != nullptr) recency_->forget_all();
+  }
+
  protected:
   void emit(BytesView key_bytes, const Row* now, const Row* before, Timestamp timestamp,
             const Headers& headers, const Origin& origin) override {
@@ -188,7 +230,31 @@ class KeyValueStore final : public TypedStore<V> {
     return Cursor(this->cursor(range, nullptr, direction));
   }
 
+  void note_use(BytesView key) {
+    load_recency();
+    recency_->use(key);
+  }
+
+  void keep_to_limit(BytesView key, Timestamp timestamp) {
+    note_use(key);
+    while (const auto surplus = recency_->surplus()) {
+      this->erase_row_quietly(*surplus, timestamp);
+      recency_->forget(*surplus);
+    }
+  }
+
+  void load_recency() {
+    if (recency_->loaded()) return;
+    recency_->set_loaded();
+    std::vector<std::pair<Timestamp, Bytes>> rows;
+    for (Cursor cursor = all(); cursor.next();) rows.emplace_back(cursor.timestamp(), cursor.key_bytes());
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& left, const auto& right) { return left.first < right.first; });
+    for (const auto& [timestamp, key] : rows) recency_->use(key);
+  }
+
   Listener listener_;
+  std::unique_ptr<Recency> recency_;  // null: all rows are kept
   KeyEncoder<K> key_encoder_;
 };
 

@@ -93,6 +93,20 @@ class TypedStore : public ManagedStore {
     written(slot, timestamp, cause);
   }
 
+  // Erases a row without a word to the listener, also of changes that it has not heard of yet.
+  void erase_row_quietly(BytesView key, Timestamp timestamp) {
+    Slot slot = overlay().find(key);
+    if (slot == kNoSlot) {
+      slot = overlay().insert(key, /*known_absent=*/false);
+      rows_.reach(slot);
+    }
+    rows_[slot].reset();
+    overlay().write(slot, /*present=*/false, timestamp);
+    overlay().set_value_bytes(slot, 0);
+    if (emission_ != nullptr && slot < emission_->updates.size() && emission_->updates[slot].waits)
+      emission_->unlink(slot);
+  }
+
   template <class F>
   const Row* modify_row(BytesView key, Timestamp timestamp, F&& change, const RecordInfo* cause) {
     const Slot slot = slot_of(key);

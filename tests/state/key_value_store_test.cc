@@ -488,5 +488,85 @@ TEST_P(KeyValueStoreTest, AnUnloggedStoreSendsNothing) {
   ASSERT_NE(unlogged.find("a"), nullptr);
 }
 
+class BoundedStoreTest : public testing::StateTest {
+ protected:
+  void SetUp() override {
+    open({key_value_store_spec<std::string, std::string>("s", {.persistent = persistent(), .max_rows = 2})});
+  }
+  Store& s() { return store<Store>("s"); }
+  std::string keys() {
+    std::string out;
+    for (auto cursor = s().all(); cursor.next();) out += cursor.key();
+    return out;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Storage, BoundedStoreTest, ::testing::Bool(), testing::storage_name);
+
+TEST_P(BoundedStoreTest, ErasesTheRowUsedLeastLately) {
+  s().put("a", "1", 1);
+  s().put("b", "2", 2);
+  EXPECT_EQ(keys(), "ab");
+  EXPECT_NE(s().find("a"), nullptr);
+  s().put("c", "3", 3);
+  EXPECT_EQ(keys(), "ac");
+  s().modify("a", 4, [](auto& row) { row->value = "4"; });
+  EXPECT_EQ(s().put_if_absent("d", "5", 5), nullptr);
+  EXPECT_EQ(keys(), "ad");
+  EXPECT_EQ(s().find("c"), nullptr);
+  s().erase("a", 6);
+  s().put("e", "6", 6);
+  EXPECT_EQ(keys(), "de");
+}
+
+TEST_P(BoundedStoreTest, LogsWhatItErases) {
+  s().put("a", "1", 1);
+  s().put("b", "2", 2);
+  commit();
+  s().put("c", "3", 3);
+  commit();
+  EXPECT_EQ(changelog_.text(), "c=3@3 a=-@3");
+  s().put("d", "4", 4);
+  s().put("e", "5", 5);
+  s().put("f", "6", 6);
+  commit();
+  EXPECT_EQ(changelog_.text(), "b=-@4 e=5@5 c=-@5 f=6@6 d=-@6");
+}
+
+TEST_P(BoundedStoreTest, SaysNothingOfWhatItErases) {
+  std::string told;
+  s().on_commit({}, [&](const std::string& key, const Store::Row* now, const Store::Row*, Timestamp,
+                        const Headers&, const Origin&) { told += key + (now == nullptr ? "- " : "+ "); });
+  s().put("a", "1", 1);
+  s().put("b", "2", 2);
+  commit();
+  s().put("a", "3", 3);
+  s().put("c", "4", 4);
+  s().put("d", "5", 5);
+  commit();
+  EXPECT_EQ(told, "a+ b+ c+ d+ ");
+}
+
+TEST_P(BoundedStoreTest, ADropBringsBackWhatItErased) {
+  s().put("a", "1", 1);
+  s().put("b", "2", 2);
+  commit();
+  s().put("c", "3", 3);
+  s().put("d", "3", 3);
+  task_->drop();
+  EXPECT_EQ(keys(), "ab");
+  s().put("c", "3", 3);
+  EXPECT_EQ(keys(), "bc");
+}
+
+TEST_P(BoundedStoreTest, GoesByTimestampsAfterARestart) {
+  s().put("a", "1", 5);
+  s().put("b", "2", 3);
+  commit();
+  reopen();
+  s().put("c", "3", 6);
+  EXPECT_EQ(keys(), "ac");
+}
+
 }  // namespace
 }  // namespace weir
