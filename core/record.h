@@ -31,6 +31,13 @@ struct Record {
   [[nodiscard]] Record<J, V> with_key(const J& other) const {
     return {other, value, timestamp, headers, origin, {}};
   }
+  [[nodiscard]] Record with_timestamp(Timestamp other) const {
+    return {key, value, other, headers, origin, key_bytes};
+  }
+  [[nodiscard]] Record with_headers(const Headers& other) const {
+    return {key, value, timestamp, other, origin, key_bytes};
+  }
+  void with_headers(Headers&& other) const = delete;
   template <class J, class U>
   [[nodiscard]] Record<J, U> with(const J& other_key, const U& other_value) const {
     return {other_key, other_value, timestamp, headers, origin, {}};

@@ -119,6 +119,8 @@ Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& no
            const TaskEnvironment& environment, std::unique_ptr<TaskStore> store)
     : id_(id),
       name_(id.name()),
+      state_directory_(environment.state_directory.empty() ? ""
+                                                           : environment.state_directory + "/" + id.name()),
       topology_(topology),
       node_indexes_(nodes),
       environment_(environment),
@@ -519,13 +521,27 @@ void Task::send_dead_letter(const Node& node, DropReason reason, const std::stri
 }
 
 Cancellable Task::schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) {
+  const Timestamp first =
+      clock == TimerClock::kStreamTime ? 0 : added(environment_.clock->wall(), interval.count());
+  return add_timer(first, interval, clock, std::move(fire));
+}
+
+Cancellable Task::schedule_from(Timestamp start, Duration interval, TimerClock clock,
+                                std::function<void(Timestamp)> fire) {
+  const Timestamp now = clock == TimerClock::kStreamTime ? stream_time_ : environment_.clock->wall();
+  if (start < now && interval.count() >= 1) {
+    start = added(now, interval.count() - (now - start) % interval.count());
+  }
+  return add_timer(start, interval, clock, std::move(fire));
+}
+
+Cancellable Task::add_timer(Timestamp first, Duration interval, TimerClock clock,
+                            std::function<void(Timestamp)> fire) {
   if (interval.count() < 1) {
     throw ProcessingFailure{
         fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
   }
   auto cancelled = std::make_shared<bool>(false);
-  const Timestamp first =
-      clock == TimerClock::kStreamTime ? 0 : added(environment_.clock->wall(), interval.count());
   timers_.push_back({interval, clock, first, std::move(fire), cancelled});
   return Cancellable(std::move(cancelled));
 }

@@ -34,6 +34,7 @@ namespace weir {
 // What a task shares with others of its worker. Everything pointed to outlives the task.
 struct TaskEnvironment {
   std::string application_id = {};
+  std::string state_directory = {};  // tasks have folders below it; empty: nothing is on disk
   const Clock* clock = nullptr;
   Producer* producer = nullptr;
   Logger log = {};
@@ -146,6 +147,7 @@ class Task final : private TaskContext {
   [[nodiscard]] Partition partition() const override { return id_.partition; }
   [[nodiscard]] const std::string& application_id() const override { return environment_.application_id; }
   [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
+  [[nodiscard]] const std::string& state_directory() const override { return state_directory_; }
   [[nodiscard]] StateStore& store(const Node& node, std::string_view name) override;
   [[nodiscard]] Timestamp* persistent_time(const std::string& name) override;
   [[nodiscard]] OutputTopic output(const std::string& topic) override;
@@ -153,6 +155,8 @@ class Task final : private TaskContext {
   void drop(DropReason reason) override;
   void failed(const Node& node, DropReason reason, const std::string& what) override;
   Cancellable schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) override;
+  Cancellable schedule_from(Timestamp start, Duration interval, TimerClock clock,
+                            std::function<void(Timestamp)> fire) override;
   void request_commit() override { commit_requested_ = true; }
   [[nodiscard]] const Origin& origin() const override { return *origin_; }
 
@@ -162,6 +166,8 @@ class Task final : private TaskContext {
   [[nodiscard]] Source* choose();
   bool prepare_head(Source& source);
   bool worth_waiting(Source& source);
+  Cancellable add_timer(Timestamp first, Duration interval, TimerClock clock,
+                        std::function<void(Timestamp)> fire);
   void fire_timers(TimerClock clock, Timestamp now);
   void send_dead_letter(const Node& node, DropReason reason, const std::string& what);
   template <class F>
@@ -169,6 +175,7 @@ class Task final : private TaskContext {
 
   const TaskId id_;
   const std::string name_;
+  const std::string state_directory_;
   const Topology& topology_;
   const std::vector<NodeIndex> node_indexes_;
   TaskEnvironment environment_;

@@ -64,6 +64,8 @@ class TaskContext {
   [[nodiscard]] virtual Partition partition() const = 0;
   [[nodiscard]] virtual const std::string& application_id() const = 0;
   [[nodiscard]] virtual const Clock& clock() const = 0;
+  // Where the task keeps its stores; empty if nothing is on disk.
+  [[nodiscard]] virtual const std::string& state_directory() const = 0;
 
   // The largest timestamp of any record the task has processed, the current one included; kNoTimestamp before the first.
   [[nodiscard]] virtual Timestamp stream_time() const = 0;
@@ -88,6 +90,10 @@ class TaskContext {
   // Calls `fire` with the clock's time at every multiple of `interval` (>= 1 ms): of stream time since 0, or of wall time
   // since now. A jump over several multiples fires once. What it emits has no origin.
   virtual Cancellable schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) = 0;
+
+  // The same from `start` on: at start, start + interval, and so on. What of that has passed already is left out.
+  virtual Cancellable schedule_from(Timestamp start, Duration interval, TimerClock clock,
+                                    std::function<void(Timestamp)> fire) = 0;
 
   // Asks for a commit after the current record.
   virtual void request_commit() = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -129,6 +130,21 @@ void TopologyBuilder::add_store(StoreSpec spec, const std::shared_ptr<const Stat
   engine_ = engine;
   stores_.push_back(std::move(spec));
   store_places_.push_back(where);
+}
+
+void TopologyBuilder::provide_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine,
+                                    const Location& where) {
+  const auto described = [](const StoreSpec& store) {
+    return std::tie(store.name, store.kind, store.key_format, store.value_format, store.persistent,
+                    store.logged, store.retention, store.segment);
+  };
+  const bool there = std::any_of(stores_.begin(), stores_.end(),
+                                 [&](const StoreSpec& known) { return described(known) == described(spec); });
+  if (!there) add_store(std::move(spec), engine, where);
+}
+
+void TopologyBuilder::connect_stores(NodeIndex node, const std::vector<std::string>& stores) {
+  nodes_[node].stores.insert(stores.begin(), stores.end());
 }
 
 void TopologyBuilder::add_repartition(RepartitionTopic topic) { repartitions_.push_back(std::move(topic)); }

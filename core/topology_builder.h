@@ -42,6 +42,12 @@ class TopologyBuilder {
   // Adds a store; the engine runs it. The same name twice is a problem.
   void add_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine, const Location& where);
 
+  // The same for a store that a node brings along: one that is there already and is described alike is shared.
+  void provide_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine, const Location& where);
+
+  // Lets a node use further stores.
+  void connect_stores(NodeIndex node, const std::vector<std::string>& stores);
+
   // Adds a repartition topic that `sink` writes.
   void add_repartition(RepartitionTopic topic);
 

@@ -46,6 +46,7 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
                WorkerOptions options)
     : topology_(topology), plan_(plan), transport_(transport), clock_(clock), options_(std::move(options)) {
   environment_.application_id = options_.application_id;
+  environment_.state_directory = options_.state_directory;
   environment_.clock = &clock_;
   environment_.log = options_.log;
   environment_.on_error = options_.on_error;

@@ -10,11 +10,13 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
 #include <weir/core/callable.h>
 #include <weir/core/serde.h>
+#include <weir/core/task_store.h>
 #include <weir/operators/processor.h>
 
 namespace weir {
@@ -222,6 +224,12 @@ concept ProcessorFactoryFor = std::copy_constructible<F> && std::invocable<const
   typename OutKeyOf<F>;
   typename OutValueOf<F>;
 } && std::derived_from<ProcessorOf<F>, Processor<K, V, OutKeyOf<F>, OutValueOf<F>>>;
+
+// A factory that says which stores its processors need: they are added to the topology with it.
+template <class F>
+concept BringsStores = requires(const F& factory) {
+  { factory.stores() } -> std::convertible_to<std::vector<StoreSpec>>;
+};
 
 // The same for a ValueProcessor<K, V, OutValue>.
 template <class F, class K, class V>

@@ -11,6 +11,13 @@ void Graph::remember_source(const SourceTopics& topics, const Source& source) {
   sources_.insert_or_assign(topics.names(), source);
 }
 
+const Graph::Output* Graph::output_of(const std::string& name) const {
+  const auto found = outputs_.find(name);
+  return found == outputs_.end() ? nullptr : &found->second;
+}
+
+void Graph::remember_output(const std::string& name, const Output& output) { outputs_.emplace(name, output); }
+
 GraphPoint GraphPoint::extend(const std::string& verb, const VerbOptions& options, NodeFactory make,
                               const Location& where, std::vector<std::string> stores) const {
   return extend_named(name_for(verb, options.name), options.on_error, std::move(make), where,

@@ -82,10 +82,21 @@ class Graph {
   [[nodiscard]] const Source* source_of(const SourceTopics& topics) const;
   void remember_source(const SourceTopics& topics, const Source& source);
 
+  // What a node emits that others may refer to by its name, see processor_topology.h.
+  struct Output {
+    NodeIndex node = 0;
+    std::type_index key;
+    std::type_index value;
+  };
+  // Returns null if there is no such node.
+  [[nodiscard]] const Output* output_of(const std::string& name) const;
+  void remember_output(const std::string& name, const Output& output);
+
  private:
   const Likeness likeness_;
   TopologyBuilder topology_;
   std::map<std::set<TopicName>, Source> sources_;
+  std::map<std::string, Output> outputs_;
 };
 
 using GraphPtr = std::shared_ptr<Graph>;  // shared by the handles

@@ -127,8 +127,10 @@ class ProcessValuesNode final : public UnaryNode<K, V, K, OutValueOf<Factory>>,
   void push(const OutValue& value, Timestamp timestamp, const Headers& headers) override {
     this->emit({record_->key, value, timestamp, headers, record_->origin, record_->key_bytes});
   }
-  bool push_to(std::string_view child, const OutValue& value) override {
-    return this->emit_to(child, record_->with_value(value));
+  bool push_to(std::string_view child, const OutValue& value, Timestamp timestamp,
+               const Headers& headers) override {
+    return this->emit_to(child,
+                         {record_->key, value, timestamp, headers, record_->origin, record_->key_bytes});
   }
   bool in_record() const override { return running_.headers != nullptr; }
   Timestamp running_time() const override { return running_.timestamp; }
@@ -142,16 +144,31 @@ class ProcessValuesNode final : public UnaryNode<K, V, K, OutValueOf<Factory>>,
 
 [[nodiscard]] std::vector<std::string> names_of(const std::vector<StoreReference>& stores);
 
+// Adds the stores to the topology, and their names to `names`.
+void bring_stores(const GraphPtr& graph, std::vector<StoreSpec> stores, std::vector<std::string>& names,
+                  const Location& where);
+
+// Returns the names of the stores that a processor uses: those it was told and those its factory brings.
+template <class Factory>
+[[nodiscard]] std::vector<std::string> stores_of(const GraphPtr& graph,
+                                                 const std::vector<StoreReference>& stores,
+                                                 const Factory& factory, const Location& where) {
+  std::vector<std::string> names = names_of(stores);
+  if constexpr (BringsStores<Factory>) bring_stores(graph, factory.stores(), names, where);
+  return names;
+}
+
 template <class K, class V>
 template <class Factory>
   requires ProcessorFactoryFor<Factory, K, V>
 KStream<OutKeyOf<Factory>, OutValueOf<Factory>> KStream<K, V>::process(ProcessOptions options,
                                                                        Factory make_processor,
                                                                        Location where) const {
+  std::vector<std::string> stores = stores_of(graph(), options.stores, make_processor, where);
   return KStream<OutKeyOf<Factory>, OutValueOf<Factory>>(
       extend_named(name_for("process", options.name), options.on_error,
                    node_factory<ProcessNode<K, V, Factory>>(std::move(make_processor)), where,
-                   names_of(options.stores))
+                   std::move(stores))
           .with_rekeyed(true));
 }
 
@@ -160,10 +177,10 @@ template <class Factory>
   requires ValueProcessorFactoryFor<Factory, K, V>
 KStream<K, OutValueOf<Factory>> KStream<K, V>::process_values(ProcessOptions options, Factory make_processor,
                                                               Location where) const {
-  return KStream<K, OutValueOf<Factory>>(
-      extend_named(name_for("process-values", options.name), options.on_error,
-                   node_factory<ProcessValuesNode<K, V, Factory>>(std::move(make_processor)), where,
-                   names_of(options.stores)));
+  std::vector<std::string> stores = stores_of(graph(), options.stores, make_processor, where);
+  return KStream<K, OutValueOf<Factory>>(extend_named(
+      name_for("process-values", options.name), options.on_error,
+      node_factory<ProcessValuesNode<K, V, Factory>>(std::move(make_processor)), where, std::move(stores)));
 }
 
 }  // namespace weir

@@ -8,6 +8,7 @@
 #include <weir/core/status.h>
 #include <weir/operators/process.h>
 #include <weir/operators/store_access.h>
+#include <weir/state/engine.h>
 
 namespace weir {
 
@@ -15,6 +16,12 @@ Cancellable ProcessorScope::schedule(Duration interval, TimerClock clock,
                                      std::function<void(Timestamp now)> fire) {
   return task().schedule(interval, clock,
                          [this, fire = std::move(fire)](Timestamp now) { run([&] { fire(now); }); });
+}
+
+Cancellable ProcessorScope::schedule(Timestamp start, Duration interval, TimerClock clock,
+                                     std::function<void(Timestamp now)> fire) {
+  return task().schedule_from(start, interval, clock,
+                              [this, fire = std::move(fire)](Timestamp now) { run([&] { fire(now); }); });
 }
 
 void ProcessorScope::check_timestamp(Timestamp timestamp) {
@@ -37,6 +44,14 @@ void ProcessorScope::wrong_store_type(std::string_view name) const {
 void processor_did_not_open(const Node& node, const char* what) {
   throw ProcessingFailure{
       fatal_error(fmt::format("the processor of node '{}' did not open: {}", node.name(), what))};
+}
+
+void bring_stores(const GraphPtr& graph, std::vector<StoreSpec> stores, std::vector<std::string>& names,
+                  const Location& where) {
+  for (StoreSpec& store : stores) {
+    names.push_back(store.name);
+    graph->topology().provide_store(std::move(store), state_engine(), where);
+  }
 }
 
 std::vector<std::string> names_of(const std::vector<StoreReference>& stores) {

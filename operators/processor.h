@@ -21,6 +21,9 @@
 //   builder.key_value_store<std::string, bool>("seen");
 //   orders.process({.stores = {"seen"}}, [] { return std::make_unique<FirstOnly>(); }).to("first-orders");
 //
+// A factory that is a class may bring the stores: `std::vector<StoreSpec> stores() const` says which, and they need not be
+// added or named. Two that bring a store of the same name and description share it.
+//
 // A processor is made once per task and opened when the task's stores are restored; after an aborted transaction a new one
 // is made. So whatever it remembers between records belongs in a store.
 //
@@ -84,10 +87,18 @@ class ProcessorScope {
     return store<Store>(handle.name);
   }
 
-  // Calls `fire` at every multiple of `interval` (>= 1 ms), see TaskContext::schedule. What it forwards needs a timestamp.
+  // Calls `fire` again and again, `interval` (>= 1 ms) apart: in stream time at its multiples from 0 on, so with the first
+  // record, after it was processed; by the wall clock from now on, or with `start` at start, start + interval and so on. A
+  // jump over several of these times fires once, with the time it is then, and the next is the first that lies ahead. May be
+  // called at any time, also by `fire`; what is scheduled there fires the next time at the earliest. What `fire` forwards
+  // needs a timestamp. An exception from it is handled as the node's error policy says. Timers start anew with the task.
   Cancellable schedule(Duration interval, TimerClock clock, std::function<void(Timestamp now)> fire);
+  Cancellable schedule(Timestamp start, Duration interval, TimerClock clock,
+                       std::function<void(Timestamp now)> fire);
 
   [[nodiscard]] const std::string& task_name() const { return task().task_name(); }
+  // A folder for the task's own files; empty if the application keeps nothing on disk.
+  [[nodiscard]] const std::string& state_directory() const { return task().state_directory(); }
   [[nodiscard]] const std::string& application_id() const { return task().application_id(); }
   [[nodiscard]] Partition partition() const { return task().partition(); }
 
@@ -162,6 +173,8 @@ class ProcessorContext : public ProcessorScope {
 template <class KIn, class VIn, class KOut, class VOut>
 class Processor {
  public:
+  using InKey = KIn;
+  using InValue = VIn;
   using OutKey = KOut;
   using OutValue = VOut;
   using Context = ProcessorContext<KOut, VOut>;
@@ -197,7 +210,12 @@ class ValueContext : public ProcessorScope {
   // Pushes to the child of that name alone. Throws std::invalid_argument if there is none.
   void forward_to(std::string_view child, const V& value) {
     if (!in_record()) outside_record();
-    if (!push_to(child, value)) no_such_child(child);
+    if (!push_to(child, value, running_time(), running_headers())) no_such_child(child);
+  }
+  void forward_to(std::string_view child, const V& value, Timestamp timestamp, const Headers& headers) {
+    if (!in_record()) outside_record();
+    check_timestamp(timestamp);
+    if (!push_to(child, value, timestamp, headers)) no_such_child(child);
   }
 
  protected:
@@ -205,7 +223,8 @@ class ValueContext : public ProcessorScope {
 
  private:
   virtual void push(const V& value, Timestamp timestamp, const Headers& headers) = 0;
-  [[nodiscard]] virtual bool push_to(std::string_view child, const V& value) = 0;
+  [[nodiscard]] virtual bool push_to(std::string_view child, const V& value, Timestamp timestamp,
+                                     const Headers& headers) = 0;
   [[nodiscard]] virtual bool in_record() const = 0;
   [[nodiscard]] virtual Timestamp running_time() const = 0;
   [[nodiscard]] virtual const Headers& running_headers() const = 0;
@@ -215,6 +234,8 @@ class ValueContext : public ProcessorScope {
 template <class K, class VIn, class VOut>
 class ValueProcessor {
  public:
+  using InKey = K;
+  using InValue = VIn;
   using OutValue = VOut;
   using Context = ValueContext<VOut>;
 

@@ -127,9 +127,10 @@ KStream<NonNull<K>, V> KStream<K, V>::repartition(RepartitionOptions options, Pa
   GraphPoint stream = *this;
   if constexpr (kIsOptional<K>) {
     stream = extend_named(name + "-repartition-filter", ErrorPolicy::kInherit,
-                          node_factory<KeyFilterNode<K, V>>(), where);
+                          node_factory<KeyFilterNode<K, V>>(!graph()->like_kafka_streams()), where);
   }
-  return KStream<Grouped, V>(through_repartition_topic(stream, name, options.partitions, sink, source, where));
+  return KStream<Grouped, V>(
+      through_repartition_topic(stream, name, options.partitions, sink, source, where));
 }
 
 }  // namespace weir

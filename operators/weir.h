@@ -19,6 +19,7 @@
 #include <weir/operators/peek.h>
 #include <weir/operators/print.h>
 #include <weir/operators/process.h>
+#include <weir/operators/processor_topology.h>
 #include <weir/operators/reduce.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>

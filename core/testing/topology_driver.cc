@@ -133,6 +133,7 @@ absl::Status TopologyDriver::open_task() {
 
   TaskEnvironment environment;
   environment.application_id = options_.application_id;
+  environment.state_directory = options_.state_directory;
   environment.clock = &clock_;
   environment.producer = &producer_;
   environment.log = options_.log;

@@ -79,6 +79,10 @@ class Outbox final : public TaskContext {
   void drop(DropReason) override {}
   void failed(const Node&, DropReason, const std::string&) override {}
   Cancellable schedule(Duration, TimerClock, std::function<void(Timestamp)>) override { std::abort(); }
+  Cancellable schedule_from(Timestamp, Duration, TimerClock, std::function<void(Timestamp)>) override {
+    std::abort();
+  }
+  const std::string& state_directory() const override { return name_; }
   void request_commit() override {}
   const Origin& origin() const override { return origin_; }
 
