@@ -362,7 +362,10 @@ absl::Status Task::prepare_commit() {
     while (store_->emit_pending()) {
     }
   }));
-  return store_->encode(*changelog_);
+  absl::Status encoded;
+  // Serdes are the user's.
+  WEIR_RETURN_IF_ERROR(guarded([&] { encoded = store_->encode(*changelog_); }));
+  return encoded;
 }
 
 std::vector<PartitionOffset> Task::positions() const {

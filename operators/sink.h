@@ -23,8 +23,12 @@ class SinkBase : public LeafNode<K, V> {
     OutgoingRecord outgoing;
     outgoing.topic = topic.id;
     outgoing.partition = partition;
-    outgoing.key = encoded_key(record);
-    outgoing.value = encode_nullable(record.value, value_buffer_);
+    // A serde of the user's may refuse a value; the policy has dealt with it then.
+    const bool encoded = this->guarded([&] {
+      outgoing.key = encoded_key(record);
+      outgoing.value = encode_nullable(record.value, value_buffer_);
+    });
+    if (!encoded) return;
     outgoing.timestamp = record.timestamp;
     outgoing.headers = &record.headers;
     if constexpr (!KeyFormat::kHashesAllBytes) {

@@ -29,6 +29,11 @@ static_assert(CanBeSent<KStream<Windowed<std::string>, std::int64_t>>);
 static_assert(!CanBeSent<KStream<std::string, Opaque>>);
 static_assert(!CanBeSent<KStream<Opaque, std::string>>);
 
+// Not every value can be written.
+struct Brittle {
+  std::string text;
+};
+
 // A format in which one value has many spellings: the key must be written in the writer's own.
 struct Caseless {
   std::string text;
@@ -48,7 +53,40 @@ struct Serde<Caseless> {
   }
 };
 
+template <>
+struct Serde<Brittle> {
+  static constexpr std::string_view kFormat = "brittle";
+  static constexpr bool kCanonical = false;
+  static void encode(const Brittle& value, Bytes& out) {
+    if (value.text == "bad") throw std::runtime_error("too brittle");
+    out += value.text;
+  }
+  static absl::Status decode(BytesView bytes, Brittle& out) {
+    out.text = std::string(bytes);
+    return absl::OkStatus();
+  }
+};
+
 namespace {
+
+TEST(To, GoesOnAfterAValueThatItsSerdeRefuses) {
+  const auto describe = [](ErrorPolicy policy) {
+    return [policy](StreamBuilder& builder) {
+      builder.stream<std::string, std::string>("in")
+          .map_values([](const std::string& text) { return Brittle{text}; })
+          .to("out", {.on_error = policy});
+    };
+  };
+  TextDriver driver(describe(ErrorPolicy::kSkip));
+  driver.feed<std::string, std::string>("in", "a:good@1 a:bad@2 a:fine@3");
+  EXPECT_EQ((driver.take<std::string, std::string>("out")), "a:good@1 a:fine@3");
+  EXPECT_EQ(driver.driver().counters().dropped_total(), 1U);
+
+  TextDriver strict(describe(ErrorPolicy::kFail));
+  const absl::Status failed = strict.driver().pipe<std::string, std::string>("in", "a", "bad", 1);
+  EXPECT_EQ(class_of(failed), ErrorClass::kFatal);
+  EXPECT_NE(failed.message().find("too brittle"), std::string_view::npos) << failed;
+}
 
 TEST(To, CarriesTimeHeadersAndNulls) {
   TextDriver driver([](StreamBuilder& builder) {
