@@ -44,6 +44,9 @@
 
 namespace weir {
 
+template <class Store>
+class ReadOnly;
+
 // A store by name, with its type. Made by StreamBuilder::key_value_store and its like.
 template <class Store>
 struct StoreHandle {
@@ -86,6 +89,12 @@ class ProcessorScope {
   [[nodiscard]] Store& store(const StoreHandle<Store>& handle) {
     return store<Store>(handle.name);
   }
+
+  // The same for one that only reads; needs <weir/operators/stores.h>.
+  template <class Store>
+  [[nodiscard]] ReadOnly<Store> read_only_store(std::string_view name);
+  template <class Store>
+  [[nodiscard]] ReadOnly<Store> read_only_store(const StoreHandle<Store>& handle);
 
   // Calls `fire` again and again, `interval` (>= 1 ms) apart: in stream time at its multiples from 0 on, so with the first
   // record, after it was processed; by the wall clock from now on, or with `start` at start, start + interval and so on. A

@@ -36,6 +36,13 @@
 namespace weir {
 
 template <class K, class V>
+class SessionStore;
+template <class K, class V>
+class JoinStore;
+template <class K, class V>
+class VersionedStore;
+
+template <class K, class V>
 struct StreamOptions {
   std::string name = {};
   // What happens to a record that does not decode. Default: as the application says.
@@ -100,7 +107,7 @@ class StreamBuilder {
     return add_table<Rows::kMayVanish>(source, "", options, where);
   }
 
-  // Adds a store for processors. The handle knows its type. For windows see <weir/state/window_store.h>.
+  // Adds a store for processors. The handle knows its type.
   template <Storable K, Storable V>
   StoreHandle<KeyValueStore<K, V>> key_value_store(const std::string& name, const StoreOptions& options = {},
                                                    Location where = Location::current()) {
@@ -115,6 +122,22 @@ class StreamBuilder {
     add_store(window_store_spec<K, V>(name, retention, Duration(-1), options), where);
     return {name};
   }
+
+  // The same for rows with a time, see <weir/operators/stores.h>. `retention` counts back from the largest time the store
+  // was asked to write: starts of windows, ends of sessions, times of rows that wait for a join. `history` is how long a
+  // version can be found after the next one came. Negative: for ever.
+  template <Storable K, Storable V>
+  StoreHandle<SessionStore<K, V>> session_store(const std::string& name, Duration retention,
+                                                const StoreOptions& options = {},
+                                                Location where = Location::current());
+  template <Storable K, Storable V>
+  StoreHandle<JoinStore<K, V>> join_store(const std::string& name, Duration retention,
+                                          const StoreOptions& options = {},
+                                          Location where = Location::current());
+  template <Storable K, Storable V>
+  StoreHandle<VersionedStore<K, V>> versioned_store(const std::string& name, Duration history,
+                                                    const StoreOptions& options = {},
+                                                    Location where = Location::current());
 
   // Returns the topology, or InvalidArgument with a line per problem.
   [[nodiscard]] absl::StatusOr<Topology> build() const;

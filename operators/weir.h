@@ -24,6 +24,7 @@
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>
 #include <weir/operators/split.h>
+#include <weir/operators/stores.h>
 #include <weir/operators/stream_builder.h>
 #include <weir/operators/timestamps.h>
 #include <weir/operators/to.h>
