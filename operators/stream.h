@@ -28,6 +28,7 @@
 #include <weir/core/serde.h>
 #include <weir/operators/concepts.h>
 #include <weir/operators/graph.h>
+#include <weir/operators/join_windows.h>
 #include <weir/operators/options.h>
 #include <weir/operators/rows.h>
 
@@ -223,6 +224,28 @@ class KStream : public GraphPoint {
   KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
       VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
       Location where = Location::current()) const;
+
+  // ------------------------------------------------------------------------------------------- with another stream
+
+  template <class RightK, class RightV, class Joiner>
+    requires JoinableStreams<K, V, RightK, RightV> &&
+             JoinerOver<Joiner, NonNull<K>, NonNull<V>, NonNull<RightV>>
+  KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, NonNull<RightV>>> join(
+      const KStream<RightK, RightV>& other, StreamJoinOptions options, Joiner join_values,
+      Location where = Location::current()) const;
+
+  template <class RightK, class RightV, class Joiner>
+    requires JoinableStreams<K, V, RightK, RightV> && LeftJoinerOver<Joiner, K, NonNull<V>, NonNull<RightV>>
+  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, NonNull<RightV>>> left_join(
+      const KStream<RightK, RightV>& other, StreamJoinOptions options, Joiner join_values,
+      Location where = Location::current()) const;
+
+  template <class RightK, class RightV, class Joiner>
+    requires JoinableStreams<K, V, RightK, RightV> &&
+             OuterJoinerOver<Joiner, OuterKey<K, RightK>, NonNull<V>, NonNull<RightV>>
+  KStream<OuterKey<K, RightK>, OuterJoinedBy<Joiner, OuterKey<K, RightK>, NonNull<V>, NonNull<RightV>>>
+  outer_join(const KStream<RightK, RightV>& other, StreamJoinOptions options, Joiner join_values,
+             Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------------------ through a topic
 
