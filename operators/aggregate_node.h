@@ -31,12 +31,12 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
   void open() override {
     store_ = &typed_store<KeyValueStore<K, Value>>(this->context(), *this, store_name_);
     if (emit_ == Emit::kEveryUpdate) return;
-    store_->on_commit({.before = before_wanted_},
-                      [this](const K& key, const Row* now, const Row* before, Timestamp timestamp,
-                             const Headers& headers, const Origin& origin) {
-                        const Change<Value> change{value_of(now), value_of(before), true};
-                        this->emit({key, change, timestamp, headers, origin, {}});
-                      });
+    store_->on_commit({.before = before_wanted_}, [this](const K& key, const Row* now, const Row* before,
+                                                         Timestamp timestamp, const Headers& headers,
+                                                         const Origin& origin) {
+      const Change<Value> change{value_of(now), value_of(before), true, EmitReason::kCommit};
+      this->emit({key, change, timestamp, headers, origin, {}});
+    });
   }
 
   void accept(const Record<K, V>& record) override {

@@ -9,7 +9,7 @@
 #include <weir/core/node.h>
 #include <weir/operators/options.h>
 #include <weir/operators/store_access.h>
-#include <weir/operators/table.h>
+#include <weir/operators/table_access.h>
 #include <weir/state/key_value_store.h>
 
 namespace weir {
@@ -48,7 +48,7 @@ class KeepNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
       store_->put(record.key, *now, record.timestamp, record.key_bytes, told);
     }
     if (emit_ == Emit::kOnCommit) return;
-    const Change<V> change{now, before ? &*before : nullptr, true};
+    const Change<V> change{now, before ? &*before : nullptr, true, record.value.reason};
     this->emit(record.with_value(change));
   }
 

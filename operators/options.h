@@ -69,6 +69,19 @@ struct TableOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// For tables that are read from a topic. Without a store such a table keeps no rows: changes pass, but it cannot be looked up,
+// and nobody knows what was there before.
+struct SourceTableOptions {
+  std::optional<StoreName> store = std::nullopt;
+  std::string name = {};  // of the node
+  // The next four matter with a store.
+  Emit emit = Emit::kEveryUpdate;
+  bool persistent = true;
+  bool logged = true;
+  std::size_t max_rows = 0;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // When a table of windows tells those downstream of a change.
 enum class WindowEmit {
   kEveryUpdate,  // as Emit

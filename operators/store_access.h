@@ -8,7 +8,7 @@
 #include <weir/core/node.h>
 #include <weir/core/task_context.h>
 #include <weir/operators/options.h>
-#include <weir/operators/table.h>
+#include <weir/operators/table_access.h>
 #include <weir/state/engine.h>
 #include <weir/state/key_value_store.h>
 

@@ -85,16 +85,23 @@ class StreamBuilder {
   }
 
   // Reads a topic as a table: the last value of each key, a null deletes. Records without a key are dropped and counted.
+  // Without a store the table cannot be looked up.
   template <class K, class V>
     requires Storable<K> && Storable<V>
-  KTable<K, V> table(const std::string& topic, TableOptions options, Location where = Location::current()) {
+  KTable<K, V> table(const std::string& topic, Location where = Location::current()) {
+    return table<K, V>(topic, SourceTableOptions(), where);
+  }
+  template <class K, class V>
+    requires Storable<K> && Storable<V>
+  KTable<K, V> table(const std::string& topic, SourceTableOptions options,
+                     Location where = Location::current()) {
     return table<K, V>(topic, std::move(options), TimestampExtractor<std::optional<K>, std::optional<V>>(),
                        where);
   }
   // The same with times that are found in the records.
   template <class K, class V>
     requires Storable<K> && Storable<V>
-  KTable<K, V> table(const std::string& topic, TableOptions options,
+  KTable<K, V> table(const std::string& topic, SourceTableOptions options,
                      TimestampExtractor<std::optional<K>, std::optional<V>> timestamp,
                      Location where = Location::current()) {
     using NullableKey = std::optional<K>;
@@ -104,7 +111,8 @@ class StreamBuilder {
         add_source(topic, "", options.name + "-source", options.on_error,
                    node_factory<TypedSource<NullableKey, NullableValue>>(timestamp.function()),
                    typeid(NullableKey), typeid(NullableValue), where));
-    return add_table<Rows::kMayVanish>(source, "", options, where);
+    return options.store ? add_table<Rows::kMayVanish>(source, "", kept(options), where)
+                         : add_unkept_table(source, options, where);
   }
 
   // Adds a store for processors. The handle knows its type.

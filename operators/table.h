@@ -7,126 +7,22 @@
 // nodes of the same task, whether they lie in a store or are computed from one.
 #pragma once
 
-#include <algorithm>
+#include <concepts>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include <weir/core/record.h>
-#include <weir/core/task_context.h>
+#include <weir/core/serde.h>
 #include <weir/operators/graph.h>
 #include <weir/operators/join_sides.h>
+#include <weir/operators/row_callable.h>
 #include <weir/operators/rows.h>
 #include <weir/operators/stream.h>
-#include <weir/state/timestamped.h>
+#include <weir/operators/table_access.h>
 
 namespace weir {
-
-// Reads the rows of a table inside one task.
-template <class K, class V>
-class TableGetter {
- public:
-  virtual ~TableGetter() = default;
-
-  // Returns the row, or null. Valid until the next call or the next write to the table. `key_bytes` as in Record.
-  [[nodiscard]] virtual const Timestamped<V>* find(const K& key, BytesView key_bytes) = 0;
-
-  // Returns the row as it was at that time. A table that keeps no history answers with the row as it is.
-  [[nodiscard]] virtual const Timestamped<V>* find_as_of(const K& key, Timestamp /*time*/,
-                                                         BytesView key_bytes) {
-    return find(key, key_bytes);
-  }
-};
-
-// What those downstream want of a table: to be told what was there before (Change::before), or to read its rows. Asked while
-// the topology is described, read when nodes are made.
-class BeforeWish {
- public:
-  // Of a table that holds rows itself.
-  BeforeWish() = default;
-  // Of a view of one or more tables: what was there before is computed from what was there before in each.
-  explicit BeforeWish(std::shared_ptr<BeforeWish> upstream) { upstream_.push_back(std::move(upstream)); }
-  explicit BeforeWish(std::vector<std::shared_ptr<BeforeWish>> upstream) : upstream_(std::move(upstream)) {}
-
-  // Returns the wish of a table that holds no rows: nobody knows what was there before.
-  [[nodiscard]] static std::shared_ptr<BeforeWish> impossible() {
-    auto wish = std::make_shared<BeforeWish>();
-    wish->possible_ = false;
-    return wish;
-  }
-
-  // Returns the wish of a table that holds changes back: its rows are what was there before them.
-  [[nodiscard]] static std::shared_ptr<BeforeWish> held_back(std::shared_ptr<BeforeWish> upstream) {
-    auto wish = std::make_shared<BeforeWish>(std::move(upstream));
-    wish->rows_are_before_ = true;
-    return wish;
-  }
-
-  [[nodiscard]] bool possible() const {
-    return possible_ &&
-           std::all_of(upstream_.begin(), upstream_.end(), [](const auto& wish) { return wish->possible(); });
-  }
-
-  // Does nothing where it is not possible.
-  void express() {
-    if (!possible()) return;
-    wanted_ = true;
-    for (const auto& wish : upstream_) wish->express();
-  }
-  [[nodiscard]] bool wanted() const { return wanted_; }
-
-  // The same for reading rows.
-  void express_rows() {
-    rows_wanted_ = true;
-    for (const auto& wish : upstream_) {
-      wish->express_rows();
-      if (rows_are_before_) wish->express();
-    }
-  }
-  [[nodiscard]] bool rows_wanted() const { return rows_wanted_; }
-
- private:
-  std::vector<std::shared_ptr<BeforeWish>> upstream_;
-  bool possible_ = true;
-  bool wanted_ = false;
-  bool rows_wanted_ = false;
-  bool rows_are_before_ = false;
-};
-
-// How to get at a table's rows. Shared by the handles of the table and the factories of the nodes that read it.
-template <class K, class V>
-struct TableAccess {
-  // The stores that a node which reads the table must be connected to.
-  std::vector<std::string> stores;
-  // Makes a getter for a node; called in the node's open(). Empty for a table that holds no rows and is computed from none.
-  std::function<std::unique_ptr<TableGetter<K, V>>(TaskContext& context, const Node& reader)> open_getter;
-  std::shared_ptr<BeforeWish> before;
-  // How far back find_as_of can look, if the table keeps its history. Its changes then may be out of order (Change::latest).
-  std::optional<Duration> history = std::nullopt;
-  // Of a table of windows: for how long after its end a window can still change. Views have that of what they are made from.
-  std::optional<Duration> window_grace = std::nullopt;
-};
-
-// Notes a problem: `verb` needs the rows of a table that was made without a store.
-void rows_are_missing(const GraphPoint& reader, const std::string& verb, const Location& where);
-
-// For verbs that read a table's rows, or want to know what was there before: both need a store somewhere upstream.
-template <class K, class V>
-void demand_rows(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
-                 const Location& where) {
-  if (access.open_getter == nullptr) rows_are_missing(reader, verb, where);
-  access.before->express_rows();
-}
-template <class K, class V>
-void demand_before(const TableAccess<K, V>& access, const GraphPoint& reader, const std::string& verb,
-                   const Location& where) {
-  demand_rows(access, reader, verb, where);
-  access.before->express();
-}
 
 template <class V>
 struct Told;
@@ -139,6 +35,10 @@ using JoinedTable =
                    (kind != JoinKind::kLeft && right_rows == Rows::kMayVanish)
                ? Rows::kMayVanish
                : Rows::kStay>;
+
+// What map_values makes of a table: a mapper that returns a std::optional can leave a row out.
+template <class K, class Result, Rows rows>
+using MappedTable = KTable<K, NonNull<Result>, kIsOptional<Result> ? Rows::kMayVanish : rows>;
 
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
@@ -158,9 +58,63 @@ class KTable : public GraphPoint {
   [[nodiscard]] KStream<K, StreamValue> to_stream(VerbOptions options,
                                                   Location where = Location::current()) const;
 
+  // The same under new keys. What groups, joins or makes a table of it repartitions first.
+  template <class Mapper>
+    requires MapperOver<Mapper, K, StreamValue>
+  KStream<ResultOver<Mapper, K, StreamValue>, StreamValue> to_stream(
+      Mapper select, Location where = Location::current()) const {
+    return to_stream({}, std::move(select), where);
+  }
+  template <class Mapper>
+    requires MapperOver<Mapper, K, StreamValue>
+  KStream<ResultOver<Mapper, K, StreamValue>, StreamValue> to_stream(
+      VerbOptions options, Mapper select, Location where = Location::current()) const;
+
   // The same, with why each change was told.
   [[nodiscard]] KStream<K, Told<StreamValue>> to_stream_with_reason(
       VerbOptions options = {}, Location where = Location::current()) const;
+
+  // ------------------------------------------------------------------------------------------ row by row, see table_view.h
+
+  template <class Predicate>
+    requires RowPredicateOver<Predicate, K, V>
+  KTable<K, V> filter(Predicate keep, Location where = Location::current()) const {
+    return filter({}, std::move(keep), where);
+  }
+  template <class Predicate>
+    requires RowPredicateOver<Predicate, K, V>
+  KTable<K, V> filter(ViewOptions options, Predicate keep, Location where = Location::current()) const;
+
+  template <class Predicate>
+    requires RowPredicateOver<Predicate, K, V>
+  KTable<K, V> filter_not(Predicate drop, Location where = Location::current()) const {
+    return filter_not({}, std::move(drop), where);
+  }
+  template <class Predicate>
+    requires RowPredicateOver<Predicate, K, V>
+  KTable<K, V> filter_not(ViewOptions options, Predicate drop, Location where = Location::current()) const;
+
+  template <class Mapper>
+    requires RowMapperOver<Mapper, K, V>
+  MappedTable<K, RowResultOver<Mapper, K, V>, rows> map_values(Mapper mapper,
+                                                               Location where = Location::current()) const {
+    return map_values({}, std::move(mapper), where);
+  }
+  template <class Mapper>
+    requires RowMapperOver<Mapper, K, V>
+  MappedTable<K, RowResultOver<Mapper, K, V>, rows> map_values(ViewOptions options, Mapper mapper,
+                                                               Location where = Location::current()) const;
+
+  template <class Factory>
+    requires TableTransformerFactoryFor<Factory, K, V>
+  KTable<K, OutValueOf<Factory>> transform_values(Factory make_transformer,
+                                                  Location where = Location::current()) const {
+    return transform_values({}, std::move(make_transformer), where);
+  }
+  template <class Factory>
+    requires TableTransformerFactoryFor<Factory, K, V>
+  KTable<K, OutValueOf<Factory>> transform_values(TransformOptions options, Factory make_transformer,
+                                                  Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------- with another table, see join_tables.h
 

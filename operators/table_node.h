@@ -1,4 +1,4 @@
-// The node that keeps a table of what a stream or topic says: the last value of each key, a null deletes.
+// The nodes that make a table of what a stream or topic says: the last value of each key, a null deletes.
 #pragma once
 
 #include <optional>
@@ -28,13 +28,13 @@ class TableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
   void open() override {
     store_ = &typed_store<KeyValueStore<Key, Value>>(this->context(), *this, store_name_);
     if (emit_ == Emit::kEveryUpdate) return;
-    store_->on_commit({.before = before_wanted_},
-                      [this](const Key& key, const Row* now, const Row* before, Timestamp timestamp,
-                             const Headers& headers, const Origin& origin) {
-                        const Change<Value> change{now == nullptr ? nullptr : &now->value,
-                                                   before == nullptr ? nullptr : &before->value, true};
-                        this->emit({key, change, timestamp, headers, origin, {}});
-                      });
+    store_->on_commit({.before = before_wanted_}, [this](const Key& key, const Row* now, const Row* before,
+                                                         Timestamp timestamp, const Headers& headers,
+                                                         const Origin& origin) {
+      const Change<Value> change{now == nullptr ? nullptr : &now->value,
+                                 before == nullptr ? nullptr : &before->value, true, EmitReason::kCommit};
+      this->emit({key, change, timestamp, headers, origin, {}});
+    });
   }
 
   void accept(const Record<K, V>& record) override {
@@ -67,7 +67,23 @@ class TableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
   KeyValueStore<Key, Value>* store_ = nullptr;
 };
 
-// Adds such a node, and its store.
+// The same where the table keeps nothing.
+template <class K, class V>
+class UnkeptTableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
+ public:
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.key)) {
+      this->context().drop(DropReason::kNullKey);
+      return;
+    }
+    Change<NonNull<V>> change;
+    if (!is_null(record.value)) change.now = &non_null(record.value);
+    this->emit(
+        {non_null(record.key), change, record.timestamp, record.headers, record.origin, record.key_bytes});
+  }
+};
+
+// Adds a node that keeps the table, and its store.
 template <Rows rows, class K, class V>
 [[nodiscard]] KTable<NonNull<K>, NonNull<V>, rows> add_table(const KStream<K, V>& stream,
                                                              const std::string& verb,
@@ -84,6 +100,28 @@ template <Rows rows, class K, class V>
                           },
                           where, {store});
   return KTable<NonNull<K>, NonNull<V>, rows>(std::move(point), std::move(access));
+}
+
+// Requires options.store.
+[[nodiscard]] inline TableOptions kept(const SourceTableOptions& options) {
+  return {.store = *options.store,
+          .name = options.name,
+          .emit = options.emit,
+          .persistent = options.persistent,
+          .logged = options.logged,
+          .max_rows = options.max_rows,
+          .on_error = options.on_error};
+}
+
+template <class K, class V>
+[[nodiscard]] KTable<NonNull<K>, NonNull<V>> add_unkept_table(const KStream<K, V>& stream,
+                                                              const SourceTableOptions& options,
+                                                              const Location& where) {
+  TableAccess<NonNull<K>, NonNull<V>> access;
+  access.before = BeforeWish::impossible();
+  return KTable<NonNull<K>, NonNull<V>>(
+      stream.extend_named(options.name, options.on_error, node_factory<UnkeptTableNode<K, V>>(), where),
+      std::move(access));
 }
 
 }  // namespace weir

@@ -3,6 +3,10 @@
 //
 //   counts.to_stream().to("order-counts");
 //
+// With a mapper, which is a MapperOver, the stream has new keys:
+//
+//   counts.to_stream([](const std::string& customer, std::int64_t) { return "customer-" + customer; }).to("order-counts");
+//
 // to_stream_with_reason also says why the table told of it, which is most useful for windows:
 //
 //   counts.to_stream_with_reason()
@@ -13,6 +17,7 @@
 #include <utility>
 
 #include <weir/core/node.h>
+#include <weir/operators/select_key.h>
 #include <weir/operators/table.h>
 
 namespace weir {
@@ -38,7 +43,7 @@ class ToStreamNode final : public UnaryNode<K, Change<V>, K, Out> {
   std::conditional_t<kIsOptional<Out>, std::optional<V>, Out*> value_{};  // reused, so that its memory is
 };
 
-// A change, and why it was told. The reason is that of the verb that made the table: views (filter, map_values) and joins
+// A change, and why it was told. The reason is that of the verb that made the table, also after filter and map_values; joins
 // tell of updates.
 template <class V>
 struct Told {
@@ -76,6 +81,14 @@ template <class K, class V, Rows rows>
 auto KTable<K, V, rows>::to_stream(VerbOptions options, Location where) const -> KStream<K, StreamValue> {
   return KStream<K, StreamValue>(
       extend("to-stream", options, node_factory<ToStreamNode<K, V, StreamValue>>(), where));
+}
+
+template <class K, class V, Rows rows>
+template <class Mapper>
+  requires MapperOver<Mapper, K, typename KTable<K, V, rows>::StreamValue>
+auto KTable<K, V, rows>::to_stream(VerbOptions options, Mapper select, Location where) const
+    -> KStream<ResultOver<Mapper, K, StreamValue>, StreamValue> {
+  return to_stream(where).select_key(std::move(options), std::move(select), where);
 }
 
 }  // namespace weir
