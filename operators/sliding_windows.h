@@ -43,6 +43,7 @@ class SlidingWindows {
   // They lie by key in the store, since that is how they are looked up.
   [[nodiscard]] Duration advance() const { return Duration(-1); }
   [[nodiscard]] static constexpr bool ever_close() { return true; }
+  static constexpr bool kHasEnd = true;
 
   [[nodiscard]] Timestamp end_of(Timestamp start) const { return later(start, difference_); }
   // Returns the time up to which windows have ended for good: those with end < limit.

@@ -20,7 +20,9 @@
 #include <weir/operators/row_callable.h>
 #include <weir/operators/rows.h>
 #include <weir/operators/stream.h>
+#include <weir/operators/suppression.h>
 #include <weir/operators/table_access.h>
+#include <weir/operators/windowed.h>
 
 namespace weir {
 
@@ -115,6 +117,12 @@ class KTable : public GraphPoint {
     requires TableTransformerFactoryFor<Factory, K, V>
   KTable<K, OutValueOf<Factory>> transform_values(TransformOptions options, Factory make_transformer,
                                                   Location where = Location::current()) const;
+
+  // Holds changes back, see suppress.h.
+  KTable<K, V, Rows::kStay> suppress(const UntilWindowCloses& how, Location where = Location::current()) const
+    requires kIsWindowed<K> && Storable<V>;
+  KTable suppress(const UntilTimeLimit& how, Location where = Location::current()) const
+    requires Storable<K> && Storable<V>;
 
   // ------------------------------------------------------------------------------------- with another table, see join_tables.h
 

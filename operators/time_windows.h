@@ -87,6 +87,8 @@ class TimeWindows {
   // Returns a time at which every window is closed that an operator can know that has seen `seen`.
   [[nodiscard]] Timestamp all_closed(Timestamp seen) const;
   [[nodiscard]] static constexpr bool ever_close() { return true; }
+  // Whether a window's end belongs to it.
+  static constexpr bool kHasEnd = false;
 
   // Returns what is wrong with the sizes; empty if nothing is.
   [[nodiscard]] std::string fault() const;

@@ -27,6 +27,7 @@
 #include <weir/operators/split.h>
 #include <weir/operators/stores.h>
 #include <weir/operators/stream_builder.h>
+#include <weir/operators/suppress.h>
 #include <weir/operators/timestamps.h>
 #include <weir/operators/table_filter.h>
 #include <weir/operators/table_map_values.h>

@@ -181,6 +181,11 @@ template <class K, class Value, class Windows>
         typed_store<WindowStore<K, Value>>(context, reader, store));
   };
   access.before = std::make_shared<BeforeWish>();
+  if constexpr (Windows::ever_close()) {
+    // Kafka Streams tells of windows that have their end a millisecond before they close.
+    const bool late = Windows::kHasEnd && !stream.graph()->like_kafka_streams();
+    access.window_grace = windows.grace() + Duration(late ? 1 : 0);
+  }
   return access;
 }
 
