@@ -13,7 +13,7 @@
 #include <weir/state/key_value_store.h>
 #include <weir/state/window_store.h>
 
-#include "state_fixture.h"
+#include "random_fixture.h"
 
 namespace weir {
 namespace {
@@ -21,92 +21,13 @@ namespace {
 using Store = KeyValueStore<std::string, std::string>;
 using Windows = WindowStore<std::string, std::string>;
 
-struct Value {
-  std::string value;
-  Timestamp timestamp = 0;
-  bool operator==(const Value&) const = default;
-};
-
-// Bytes that are easily confused: zeros, 0xff, prefixes of each other, and some too long to be kept inline.
-std::string random_key(std::mt19937& chance) {
-  static const char kBytes[] = {'\0', 'a', '\x7f', '\x80', '\xff'};
-  std::string key;
-  for (unsigned size = chance() % 4; size > 0; --size) key.push_back(kBytes[chance() % sizeof(kBytes)]);
-  if (chance() % 10 == 0) key.append(30, 'L');
-  return key;
-}
-
-class RandomStoreTest : public ::testing::WithParamInterface<std::tuple<bool, int>>, public ::testing::Test {
- protected:
-  bool persistent() const { return std::get<0>(GetParam()); }
-
-  void SetUp() override {
-    const char* given = std::getenv("WEIR_SEED");
-    seed_ =
-        given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
-    chance_.seed(seed_);
-    StateLimits limits;
-    limits.memory_bytes = 4 << 20;
-    resources_ = *state_engine()->make_resources(limits);
-  }
-
-  unsigned draw(unsigned below) { return chance_() % below; }
-
-  StoreOptions options() {
-    StoreOptions options;
-    options.persistent = persistent();
-    if (draw(3) != 0) options.cache_bytes = draw(4000);
-    return options;
-  }
-
-  void open(const StoreSpec& spec) {
-    task_.reset();
-    TaskStoreOptions options;
-    options.directory = directory_.path() + "/task";
-    options.task = "0_0";
-    options.resources = resources_;
-    auto opened = state_engine()->open(options, std::vector{spec});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    task_ = *std::move(opened);
-    if (persistent()) return;
-    const auto records = changelog_.records(spec.name);
-    ASSERT_TRUE(task_->restore(spec.name, records, static_cast<Offset>(records.size())).ok());
-  }
-
-  void emit_all() {
-    while (task_->emit_pending()) {
-    }
-  }
-  // Encodes; what was logged counts once it is applied.
-  void encode() {
-    emit_all();
-    ASSERT_TRUE(task_->encode(encoded_changelog_).ok());
-  }
-  void apply() {
-    ASSERT_TRUE(task_->apply(task_->meta()).ok());
-    for (auto& entry : encoded_changelog_.entries) changelog_.entries.push_back(std::move(entry));
-    encoded_changelog_ = {};
-  }
-  void drop() {
-    task_->drop();
-    encoded_changelog_ = {};
-  }
-
-  unsigned seed_ = 0;
-  std::mt19937 chance_;
-  testing::TemporaryDirectory directory_;
-  std::shared_ptr<StateResources> resources_;
-  testing::RecordedChangelog encoded_changelog_;
-  testing::RecordedChangelog changelog_;
-  std::unique_ptr<TaskStore> task_;
-};
+using testing::random_key;
+using testing::RandomStoreTest;
+using testing::Value;
 
 INSTANTIATE_TEST_SUITE_P(Storage, RandomStoreTest,
                          ::testing::Combine(::testing::Bool(), ::testing::Values(0, 1, 2)),
-                         [](const auto& made) {
-                           return std::string(std::get<0>(made.param) ? "RocksDb" : "Memory") +
-                                  std::to_string(std::get<1>(made.param));
-                         });
+                         testing::random_store_name);
 
 TEST_P(RandomStoreTest, AKeyValueStoreIsAMap) {
   SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed_));
