@@ -1,12 +1,14 @@
 #include "oracle/stores.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include <weir/core/serde.h>
 #include <weir/core/status.h>
 #include <weir/state/byte_queryable.h>
+#include <weir/state/versioned_store.h>
 
 #include "oracle/values.h"
 
@@ -60,16 +62,49 @@ absl::StatusOr<json> entries_of(StateStore& store, const std::string& kind) {
   return entries;
 }
 
+// A recording asks for each key as of each time, and does not say until when a version is valid.
+template <class V>
+json versions_of(VersionedStore<std::string, V>& store, const json& scenario) {
+  std::set<std::string> keys;
+  std::set<Timestamp> times;
+  for (const json& step : scenario.at("steps")) {
+    if (!step.contains("topic")) continue;
+    times.insert(step.at("ts").get<Timestamp>());
+    if (step.contains("key") && step.at("key").is_string()) keys.insert(step.at("key").get<std::string>());
+  }
+  json entries = json::array();
+  for (const std::string& key : keys) {
+    std::set<Timestamp> seen;
+    for (const Timestamp time : times) {
+      const Timestamped<V>* row = store.find_as_of(key, time);
+      if (row == nullptr || !seen.insert(row->timestamp).second) continue;
+      entries.push_back(
+          {{"key", key}, {"value", row->value}, {"validFrom", row->timestamp}, {"validTo", nullptr}});
+    }
+  }
+  return entries;
+}
+
+absl::StatusOr<json> versions_of(StateStore& store, const json& scenario) {
+  if (auto* texts = dynamic_cast<VersionedStore<std::string, std::string>*>(&store)) {
+    return versions_of(*texts, scenario);
+  }
+  if (auto* numbers = dynamic_cast<VersionedStore<std::string, std::int64_t>*>(&store)) {
+    return versions_of(*numbers, scenario);
+  }
+  return absl::InvalidArgumentError("the store keeps no versions of text or numbers");
+}
+
 }  // namespace
 
-absl::StatusOr<json> contents_of(const TopologyDriver& driver, const json& wanted, const json& /*scenario*/) {
+absl::StatusOr<json> contents_of(const TopologyDriver& driver, const json& wanted, const json& scenario) {
   json stores = json::array();
   for (const json& store : wanted) {
     const std::string name = store.at("name");
     const std::string kind = store.at("kind");
     StateStore* found = driver.store(name);
     if (found == nullptr) return absl::NotFoundError(fmt::format("there is no store '{}'", name));
-    auto entries = entries_of(*found, kind);
+    auto entries = kind == "versionedKeyValue" ? versions_of(*found, scenario) : entries_of(*found, kind);
     if (!entries.ok()) return with_context(entries.status(), "store '" + name + "'");
     stores.push_back({{"name", name}, {"kind", kind}, {"entries", *std::move(entries)}});
   }
