@@ -71,6 +71,23 @@ absl::Status TaskOpening::open_store() {
   return absl::OkStatus();
 }
 
+// What the topic's source says, else the application. A topic between two tasks of ours is read from its begin: who skipped
+// records there would lose what the task before has committed as done.
+OffsetReset TaskOpening::reset_of(const std::string& topic) const {
+  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
+  for (const NodeIndex index : part.nodes) {
+    const NodeSpec& node = topology_.nodes[index];
+    if (node.kind != NodeKind::kSource) continue;
+    if (node.pattern && node.pattern->matches(topic))
+      return node.offset_reset.value_or(options_.offset_reset);
+    for (const TopicName& name : node.topics) {
+      if (name.on_broker(options_.application_id) != topic) continue;
+      return name.internal ? OffsetReset::kEarliest : node.offset_reset.value_or(options_.offset_reset);
+    }
+  }
+  return options_.offset_reset;
+}
+
 absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() const {
   std::vector<PartitionOffset> starts;
   for (std::size_t i = 0; i < plan_.sources.size(); ++i) {
@@ -84,13 +101,14 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
     }
     if (start == kNoOffset || start < range.begin || start > range.end) {
       const bool first_time = start == kNoOffset;
-      if (options_.offset_reset == OffsetReset::kFail) {
+      const OffsetReset policy = reset_of(source.topic);
+      if (policy == OffsetReset::kFail) {
         return fatal_error(
             first_time ? fmt::format("no committed position: {}", show(source))
                        : fmt::format("the committed position is out of range: {} position={} begin={} end={}",
                                      show(source), start, range.begin, range.end));
       }
-      const Offset reset = options_.offset_reset == OffsetReset::kEarliest ? range.begin : range.end;
+      const Offset reset = policy == OffsetReset::kEarliest ? range.begin : range.end;
       if (!first_time && options_.log) {
         options_.log(
             LogLevel::kWarning,

@@ -44,6 +44,7 @@ class TaskOpening {
  private:
   [[nodiscard]] absl::Status open_store();
   [[nodiscard]] absl::StatusOr<std::vector<PartitionOffset>> starting_points() const;
+  [[nodiscard]] OffsetReset reset_of(const std::string& topic) const;
   [[nodiscard]] absl::Status start_task();
   [[nodiscard]] std::string where() const { return "task " + plan_.id.name(); }
 

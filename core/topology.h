@@ -17,6 +17,7 @@
 
 #include <weir/core/error_policy.h>
 #include <weir/core/node.h>
+#include <weir/core/offset_reset.h>
 #include <weir/core/task_store.h>
 #include <weir/core/topic_pattern.h>
 
@@ -50,7 +51,8 @@ struct NodeSpec {
   std::set<std::string> stores;
   std::vector<TopicName>
       topics;  // read by a source, written by a sink; empty for a sink that decides per record
-  std::optional<TopicPattern> pattern;  // of a source: its one topic name is this pattern
+  std::optional<TopicPattern> pattern;      // of a source: its one topic name is this pattern
+  std::optional<OffsetReset> offset_reset;  // of a source; otherwise as the application says
   ErrorPolicy on_error = ErrorPolicy::kInherit;
   std::function<std::unique_ptr<Node>()> make;
   std::source_location where;  // the caller's line

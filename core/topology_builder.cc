@@ -143,6 +143,10 @@ void TopologyBuilder::provide_store(StoreSpec spec, const std::shared_ptr<const 
   if (!there) add_store(std::move(spec), engine, where);
 }
 
+void TopologyBuilder::reset_offsets(NodeIndex source, OffsetReset reset) {
+  nodes_[source].offset_reset = reset;
+}
+
 void TopologyBuilder::connect_stores(NodeIndex node, const std::vector<std::string>& stores) {
   nodes_[node].stores.insert(stores.begin(), stores.end());
 }

@@ -45,6 +45,9 @@ class TopologyBuilder {
   // The same for a store that a node brings along: one that is there already and is described alike is shared.
   void provide_store(StoreSpec spec, const std::shared_ptr<const StateEngine>& engine, const Location& where);
 
+  // Says where a source begins.
+  void reset_offsets(NodeIndex source, OffsetReset reset);
+
   // Lets a node use further stores.
   void connect_stores(NodeIndex node, const std::vector<std::string>& stores);
 

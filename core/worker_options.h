@@ -8,6 +8,7 @@
 #include <weir/core/clock.h>
 #include <weir/core/error_policy.h>
 #include <weir/core/log.h>
+#include <weir/core/offset_reset.h>
 #include <weir/core/task_store.h>
 #include <weir/core/time.h>
 
@@ -17,9 +18,6 @@ enum class Guarantee {
   kAtLeastOnce,  // after a crash some records are processed again
   kExactlyOnce,  // outputs, state and positions are committed together, in a Kafka transaction
 };
-
-// Where to begin a partition that has no committed position, or one that the broker no longer holds.
-enum class OffsetReset { kEarliest, kLatest, kFail };
 
 struct WorkerOptions {
   std::string application_id = {};

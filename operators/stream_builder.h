@@ -51,6 +51,8 @@ struct StreamOptions {
   TimestampExtractor<K, V> timestamp = {};
   // For keys that are windows: their size, which the topic does not tell. Default: the end is kUnknownEnd.
   std::optional<Duration> window_size = std::nullopt;
+  // Where to begin where no position was committed. Default: as the application says.
+  std::optional<OffsetReset> offset_reset = std::nullopt;
 };
 
 class StreamBuilder {
@@ -75,6 +77,7 @@ class StreamBuilder {
     const GraphPoint source = add_source(topics, "stream", options.name, options.on_error,
                                          node_factory<TypedSource<K, V>>(options.timestamp.function()),
                                          typeid(K), typeid(V), where);
+    if (options.offset_reset) graph_->topology().reset_offsets(source.node(), *options.offset_reset);
     if constexpr (kIsWindowed<NonNull<K>>) {
       if (options.window_size) {
         return KStream<K, V>(

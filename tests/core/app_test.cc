@@ -201,6 +201,31 @@ TEST_P(AppTest, FailsWhenATopicThatAppearsLaterIsTooLarge) {
       << (*app)->failure();
 }
 
+TEST_P(AppTest, BeginsWhereTheSourceSays) {
+  ASSERT_TRUE(broker_->create_topic("news", 1).ok());
+  TopologyBuilder builder;
+  const auto make = [] { return std::make_unique<RawSource>(); };
+  const auto where = std::source_location::current();
+  const auto all = builder.add_source("all", {{"in", false}}, ErrorPolicy::kInherit, make, where);
+  const auto news = builder.add_source("news", {{"news", false}}, ErrorPolicy::kInherit, make, where);
+  builder.reset_offsets(news, OffsetReset::kLatest);
+  builder.add_sink(
+      "sink", std::vector<NodeIndex>{all, news}, {{"out", false}},
+      [] { return std::make_unique<RawSink>("out"); }, where);
+  write(5);
+  ASSERT_TRUE(broker_->append("news", 0, {.key = "k", .value = "old", .timestamp = 1}).ok());
+  auto app = App::create(*builder.build(), config("a"));
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE((*app)->wait_for(AppState::kRunning, 10s));
+  ASSERT_TRUE(broker_->append("news", 0, {.key = "k", .value = "new", .timestamp = 2}).ok());
+  EXPECT_TRUE(eventually([&] { return committed_output().size() == 6; }));
+  EXPECT_TRUE((*app)->close(10s).ok());
+  const auto values = committed_output();
+  EXPECT_EQ(std::multiset<std::string>(values.begin(), values.end()),
+            (std::multiset<std::string>{"0", "1", "2", "3", "4", "new"}));
+}
+
 TEST_P(AppTest, ContinuesWhereTheLastRunCommitted) {
   for (int run = 0; run < 3; ++run) {
     write(100);
