@@ -63,6 +63,34 @@ class IncludeDirection(unittest.TestCase):
             self.assertEqual(self.about("examples/a.cc", include), ["examples/a.cc:2"], include)
 
 
+class MappingTests(unittest.TestCase):
+    TESTS = {
+        "tests/operators/filter_test.cc": "TEST(Filter, Drops) {}\nTEST_F(Filter,\n       Keeps) {}\n",
+        "tests/oracle/stateless.cc": '    {"filter", [] {}},\n',
+    }
+
+    def about(self, *rows):
+        table = "# A table\n\n| Kafka Streams | weir | test |\n|---|---|---|\n" + "".join(row + "\n" for row in rows)
+        return findings("mapping_tests", {"docs/from-kafka-streams.md": table, **self.TESTS})
+
+    def test_accepts_tests_that_exist_and_what_is_absent(self):
+        self.assertEqual(
+            self.about(
+                "| `filter` | `filter` | `operators/filter_test.cc::Filter.Drops`, `oracle/stateless.cc::filter` |",
+                "| `filter` | `filter` | `operators/filter_test.cc::Filter.Keeps` |",
+                "| `metrics` | absent: they are counted elsewhere | |",
+            ),
+            [],
+        )
+
+    def test_names_the_line_of_a_test_that_does_not_exist(self):
+        place = "docs/from-kafka-streams.md"
+        self.assertEqual(self.about("| `f` | `f` | `operators/filter_test.cc::Filter.Gone` |"), [place + ":5"])
+        self.assertEqual(self.about("| `f` | `f` | `operators/gone_test.cc::Filter.Drops` |"), [place + ":5"])
+        self.assertEqual(self.about("| `f` | `f` | `oracle/stateless.cc::filt` |"), [place + ":5"])
+        self.assertEqual(self.about("| `f` | `f` | |"), [place + ":5"])
+
+
 class RoomReadmes(unittest.TestCase):
     ROOMS = ["core", "state", "operators", "ml", "examples", "tests", "bench", "docs"]
     PAGE = "# A room\n\nIt owns this.\n\nIts types:\n\n- one\n- two\n\nStart at one.\n"
