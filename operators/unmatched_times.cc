@@ -15,7 +15,7 @@ Timestamp earlier(Timestamp a, Timestamp b) {
 
 void UnmatchedTimes::remove(JoinSide side, Timestamp time) {
   const auto found = of(side).find(time);
-  if (--found->second == 0) of(side).erase(found);
+  if (found != of(side).end() && --found->second == 0) of(side).erase(found);
 }
 
 Timestamp UnmatchedTimes::next(JoinSide side, Timestamp from) const {

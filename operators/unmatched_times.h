@@ -21,7 +21,7 @@ namespace weir {
 class UnmatchedTimes {
  public:
   void add(JoinSide side, Timestamp time) { ++of(side)[time]; }
-  // Requires that there is a row.
+  // Does nothing if there is none.
   void remove(JoinSide side, Timestamp time);
   [[nodiscard]] bool has(JoinSide side, Timestamp time) const { return of(side).contains(time); }
 

@@ -104,7 +104,8 @@ class ExpiringStore : public TypedStore<V> {
   void visit_one(BytesView key, const TimeSpan& span, F&& visit,
                  std::size_t limit = std::numeric_limits<std::size_t>::max()) {
     this->visit_rows([&](ByteRange& range) { range_of_key(clock_, key, tail_, span, range); },
-                     OneKeyFilter(key, tail_, span), std::forward<F>(visit), limit);
+                     OneKeyFilter(key, tail_, span), std::forward<F>(visit), limit,
+                     /*committed_too=*/span.from <= applied_.observed);
   }
 
   void encode_rest() override {

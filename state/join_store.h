@@ -107,6 +107,7 @@ class JoinStore final : public ExpiringStore<V> {
   // Adds a row. Returns false, and adds nothing, if it is expired (or before the epoch).
   [[nodiscard]] bool put(const K& key, Timestamp time, V value, BytesView key_bytes = {}) {
     if (!this->observe(time)) return false;
+    abandon_expired();
     std::uint64_t& sequence = this->extra();
     sequence = (sequence + 1) & kLastSequence;
     encode_join_key(this->clock().bucket_of(time), key_encoder_(key, key_bytes), time,
@@ -175,6 +176,17 @@ class JoinStore final : public ExpiringStore<V> {
 
  private:
   static constexpr std::uint64_t kLastSequence = 0x7fffffff;
+
+  // Forgets uncommitted rows that have expired, the oldest first: whoever keeps rows for a shorter time than lies between
+  // two commits writes few of them. Two for a new one keep up.
+  void abandon_expired() {
+    if (this->visiting()) return;
+    for (int i = 0; i < 2; ++i) {
+      const Slot oldest = this->overlay().first_dirty();
+      if (oldest == kNoSlot || this->overlay().timestamp(oldest) >= this->clock().first_live()) return;
+      this->overlay().abandon(oldest);
+    }
+  }
 
   Cursor walk(const K& key, TimeSpan span, BytesView key_bytes, Direction direction) {
     if (!this->clip(span)) return Cursor();

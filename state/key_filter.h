@@ -23,4 +23,10 @@ class KeyFilter {
   [[nodiscard]] virtual Verdict judge(BytesView key, Direction direction, Bytes& target) const = 0;
 };
 
+// Takes all.
+class EveryKey final : public KeyFilter {
+ public:
+  Verdict judge(BytesView, Direction, Bytes&) const override { return Verdict::kTake; }
+};
+
 }  // namespace weir

@@ -127,6 +127,11 @@ class KeyValueStore final : public TypedStore<V> {
     for (const auto& [key, value] : rows) put(key, value, timestamp);
   }
 
+  // The same where the caller knows that there is no row. One that is erased before the next commit then leaves no trace.
+  void put_new(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {}) {
+    this->put_new_row(key_encoder_(key, key_bytes), std::move(value), timestamp);
+  }
+
   // Writes a row if there is none. Returns the one that is there already, or null if it wrote.
   const Row* put_if_absent(const K& key, V value, Timestamp timestamp, BytesView key_bytes = {},
                            const RecordInfo* cause = nullptr) {
@@ -170,6 +175,38 @@ class KeyValueStore final : public TypedStore<V> {
     const BytesView bytes = key_encoder_(key, key_bytes);
     this->erase_row(bytes, timestamp, cause);
     if (recency_ != nullptr) recency_->forget(bytes);
+  }
+
+  // The same, and returns whether there was one: it is read if need be. A row that was written by put_new since the last
+  // commit leaves no trace.
+  bool remove(const K& key, Timestamp timestamp, BytesView key_bytes = {}) {
+    return this->remove_row(key_encoder_(key, key_bytes), timestamp);
+  }
+
+  // Calls visit(key, row) for what range(from, to) would yield, without a cursor and its snapshot. Key and row are valid
+  // until the visitor returns; the visitor may use the store, and the visit will not notice.
+  template <class F>
+    requires std::invocable<F&, const K&, const Row&>
+  void visit(const K& from, const K& to, F&& visit) {
+    K key{};
+    const auto set_range = [&](ByteRange& range) {
+      range.from.clear();
+      Serde<K>::encode(from, range.from);
+      if (!range.until) range.until.emplace();
+      range.until->clear();
+      Serde<K>::encode(to, *range.until);
+      range.until->push_back('\0');
+    };
+    this->visit_rows(
+        set_range, EveryKey(),
+        [&](BytesView bytes, const Row& row) {
+          if (absl::Status status = Serde<K>::decode(bytes, key); !status.ok()) {
+            this->fail(with_context(status, "a stored key does not decode"));
+          } else {
+            visit(std::as_const(key), row);
+          }
+        },
+        std::numeric_limits<std::size_t>::max(), /*committed_too=*/true);
   }
 
   // Rows in the order of their keys' bytes. Bounds are inclusive; a missing one is open; from > to is empty.

@@ -178,7 +178,8 @@ MergedCursor ManagedStore::merge(const ByteRange& range, std::shared_ptr<const K
 
 // Two sorted sequences become one; where both have a key the uncommitted row counts, and hides the other if it is a
 // deletion.
-void ManagedStore::gather(GatheredRows& found, const KeyFilter& filter, std::size_t limit) {
+void ManagedStore::gather(GatheredRows& found, const KeyFilter& filter, std::size_t limit,
+                          bool committed_too) {
   found.rows.clear();
   found.bytes.clear();
   found.uncommitted.clear();
@@ -191,6 +192,10 @@ void ManagedStore::gather(GatheredRows& found, const KeyFilter& filter, std::siz
     const Slot slot = found.uncommitted[taken++];
     if (overlay_.present(slot)) found.rows.push_back({slot});
   };
+  if (!committed_too) {
+    while (taken < found.uncommitted.size() && found.rows.size() < limit) take_uncommitted();
+    return;
+  }
   ByteCursor& committed = bytes_->cursor();
   committed.seek(found.range.from);
   while (found.rows.size() < limit && committed.valid()) {

@@ -198,6 +198,13 @@ void Overlay::write(Slot slot, bool present, Timestamp timestamp) {
   impl.append(impl.dirty, slot);
 }
 
+void Overlay::abandon(Slot slot) {
+  Impl& impl = *impl_;
+  impl.unlink(impl.dirty, slot);
+  if (impl.keep_sorted) impl.sorted.erase(slot);
+  impl.release(slot);
+}
+
 void Overlay::set_value_bytes(Slot slot, std::size_t bytes) {
   Node& node = impl_->nodes[slot];
   std::size_t& total = impl_->bytes_of(node.state);

@@ -60,6 +60,9 @@ class Overlay {
   // Makes a row the last written one. A row that is not `present` is a deletion.
   void write(Slot slot, bool present, Timestamp timestamp);
 
+  // Forgets a dirty row, as if it had never been written: for rows that nobody could find any more, committed or not.
+  void abandon(Slot slot);
+
   // Corrects what the value of a row takes beside its row_bytes.
   void set_value_bytes(Slot slot, std::size_t bytes);
 

@@ -85,12 +85,37 @@ class TypedStore : public ManagedStore {
     written(slot, timestamp, cause);
   }
 
+  // Requires that there is no row, and that nobody listens.
+  void put_new_row(BytesView key, V value, Timestamp timestamp) {
+    Slot slot = overlay().find(key);
+    if (slot == kNoSlot) {
+      slot = overlay().insert(key, /*known_absent=*/true);
+      rows_.reach(slot);
+    }
+    rows_[slot].emplace(Row{std::move(value), timestamp});
+    written(slot, timestamp, nullptr);
+  }
+
   void erase_row(BytesView key, Timestamp timestamp, const RecordInfo* cause) {
     const Slot slot = slot_to_write(key);
     if (!rows_[slot] && overlay().clean(slot) && overlay().known_absent(slot))
       return;  // there is nothing to erase
     rows_[slot].reset();
     written(slot, timestamp, cause);
+  }
+
+  // Erases a row and returns whether there was one. If it is new and nobody listens it leaves no trace.
+  bool remove_row(BytesView key, Timestamp timestamp) {
+    const Slot slot = slot_of(key);
+    if (!rows_[slot]) return false;
+    if (emission_ != nullptr) capture(slot, /*seen=*/true);
+    rows_[slot].reset();
+    if (emission_ == nullptr && visits_ == 0 && !overlay().clean(slot) && overlay().known_absent(slot)) {
+      overlay().abandon(slot);
+    } else {
+      written(slot, timestamp, nullptr);
+    }
+    return true;
   }
 
   // Erases a row without a word to the listener, also of changes that it has not heard of yet.
@@ -133,13 +158,13 @@ class TypedStore : public ManagedStore {
   // copies nothing that is uncommitted and makes no snapshot; `set_range` fills a ByteRange whose buffers are used again.
   // The rows are those there were before the first call, and `visit` may use the store.
   template <class SetRange, class F>
-  void visit_rows(SetRange&& set_range, const KeyFilter& filter, F&& visit,
-                  std::size_t limit = std::numeric_limits<std::size_t>::max()) {
+  void visit_rows(SetRange&& set_range, const KeyFilter& filter, F&& visit, std::size_t limit,
+                  bool committed_too) {
     if (visits_ == visitors_.size()) visitors_.push_back(std::make_unique<Visitor>());
     Visitor& visitor = *visitors_[visits_];
     const VisitScope scope(visits_);
     set_range(visitor.found.range);
-    this->gather(visitor.found, filter, limit);
+    this->gather(visitor.found, filter, limit, committed_too);
     for (const GatheredRows::Row& found : visitor.found.rows) {
       if (found.slot != kNoSlot) {
         // Changed rows stay where they are till the commit, unless the visitor erased this one.
@@ -150,6 +175,9 @@ class TypedStore : public ManagedStore {
       visit(visitor.found.key(found), std::as_const(visitor.row));
     }
   }
+
+  // Returns whether a visit is under way: rows must stay where they are.
+  [[nodiscard]] bool visiting() const { return visits_ > 0; }
 
   void encode_value(Slot slot, Bytes& out) const override { Serde<V>::encode(rows_[slot]->value, out); }
   bool has_pending() const override { return emission_ != nullptr && emission_->waiting > 0; }

@@ -123,6 +123,30 @@ TEST_P(JoinStoreTest, RowsExpireByTheStoresOwnClock) {
   EXPECT_EQ(visited("a", 0, 200), "10:x 11:y");
 }
 
+TEST_P(JoinStoreTest, WhatExpiresBeforeItsCommitIsNotWritten) {
+  EXPECT_TRUE(j().put("a", 10, "x"));
+  EXPECT_TRUE(j().put("b", 110, "y"));
+  EXPECT_TRUE(j().put("a", 120, "z"));
+  commit();
+  ASSERT_EQ(changelog_.entries.size(), 2u);
+  EXPECT_EQ(changelog_.entries[0].value, "y");
+  EXPECT_EQ(visited("a", 0, 200), "120:z");
+  reopen();
+  EXPECT_EQ(j().observed_time(), 120);
+  EXPECT_TRUE(j().put("a", 120, "later"));
+  EXPECT_EQ(visited("a", 0, 200), "120:z 120:later");
+}
+
+TEST_P(JoinStoreTest, AVisitOfTimesAfterTheCommitFindsOnlyWhatCameSince) {
+  EXPECT_TRUE(j().put("a", 50, "x"));
+  commit();
+  EXPECT_TRUE(j().put("a", 51, "y"));
+  EXPECT_EQ(visited("a", 51, 60), "51:y");
+  EXPECT_EQ(visited("a", 50, 60), "50:x 51:y");
+  task_->drop();
+  EXPECT_EQ(visited("a", 50, 60), "50:x");
+}
+
 TEST_P(JoinStoreTest, WithoutRetentionNothingIsKept) {
   open({join_store_spec<std::string, std::string>("none", milliseconds(0), milliseconds(-1),
                                                   {.persistent = persistent()})});

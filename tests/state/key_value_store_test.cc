@@ -323,6 +323,42 @@ TEST_P(KeyValueStoreTest, RowsMayBeErasedWhileWalking) {
   EXPECT_EQ(text_of(s().all()), "");
 }
 
+TEST_P(KeyValueStoreTest, ANewRowThatIsRemovedLeavesNoTrace) {
+  s().put_new("a", "x", 1);
+  s().put_new("b", "y", 2);
+  EXPECT_EQ(row("a"), "x@1");
+  EXPECT_TRUE(s().remove("a", 3));
+  EXPECT_FALSE(s().remove("a", 3));
+  EXPECT_EQ(row("a"), "-");
+  EXPECT_EQ(text_of(s().all()), "b:y@2");
+  commit();
+  EXPECT_EQ(changelog_.text(), "b=y@2");
+  s().put_new("a", "z", 4);
+  EXPECT_EQ(text_of(s().all()), "a:z@4 b:y@2");
+  // What was committed must be deleted there.
+  EXPECT_TRUE(s().remove("b", 5));
+  commit();
+  EXPECT_EQ(changelog_.text(), "a=z@4 b=-@5");
+  reopen();
+  EXPECT_EQ(text_of(s().all()), "a:z@4");
+}
+
+TEST_P(KeyValueStoreTest, VisitsARangeAndMayRemoveWhileVisiting) {
+  put("a", "1", 1);
+  put("b", "2", 2);
+  commit();
+  s().put_new("bb", "3", 3);
+  put("c", "4", 4);
+  std::string seen;
+  s().visit("b", "c", [&](const std::string& key, const auto& found) {
+    seen += key + found.value;
+    EXPECT_TRUE(s().remove(key, 5));
+    s().put_new("z" + key, "new", 6);
+  });
+  EXPECT_EQ(seen, "b2bb3c4");
+  EXPECT_EQ(text_of(s().all()), "a:1@1 zb:new@6 zbb:new@6 zc:new@6");
+}
+
 TEST_P(KeyValueStoreTest, UsesTheKeyBytesItIsGiven) {
   open({key_value_store_spec<std::int64_t, std::string>("n", {.persistent = persistent()})});
   auto& numbers = store<KeyValueStore<std::int64_t, std::string>>("n");

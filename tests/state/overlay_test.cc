@@ -71,6 +71,19 @@ TEST_F(OverlayTest, OrdersDirtyRowsByTheirLastWrite) {
   EXPECT_EQ(dirty(), "c a b ");
 }
 
+TEST_F(OverlayTest, AnAbandonedRowWasNeverWritten) {
+  for (const char* key : {"a", "b", "c"}) write(key);
+  EXPECT_EQ(sorted(), "a b c ");
+  const Slot abandoned = overlay_.find("b");
+  overlay_.abandon(abandoned);
+  EXPECT_EQ(released_, std::set<Slot>{abandoned});
+  EXPECT_EQ(overlay_.find("b"), kNoSlot);
+  EXPECT_EQ(dirty(), "a c ");
+  EXPECT_EQ(sorted(), "a c ");
+  write("b");
+  EXPECT_EQ(sorted(), "a b c ");
+}
+
 TEST_F(OverlayTest, CleanRowsAreNotDirty) {
   add("a");
   EXPECT_FALSE(overlay_.has_uncommitted());

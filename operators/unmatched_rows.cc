@@ -1,4 +1,4 @@
-#include <weir/operators/unmatched.h>
+#include <weir/operators/unmatched_rows.h>
 
 namespace weir {
 
