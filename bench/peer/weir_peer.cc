@@ -8,6 +8,7 @@
 //   window         count in tumbling windows of 10 s with a grace of 5 s
 //   hop            count in hopping windows of 60 s by 5 s with a grace of 5 s
 //   repartition    the first 4 bytes of the value become the key; group by key, count
+//   join           pair the records of two topics that are at most 50 ms apart, with a grace of 1 s; 16 bytes of each value out
 //
 // Reads the topic from its beginning under a fresh application id, stops when RECORDS records are processed and committed, and
 // ends with a line of figures. Workloads with two inputs also read INPUT_TOPIC-right, and RECORDS counts both. The CPU time is
@@ -33,6 +34,7 @@
 
 namespace {
 
+using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 struct Run {
@@ -78,6 +80,16 @@ void repartition(weir::StreamBuilder& builder, const Run& run) {
       .to(run.output);
 }
 
+void join(weir::StreamBuilder& builder, const Run& run) {
+  builder.stream<std::string, std::string>(run.input)
+      .join(builder.stream<std::string, std::string>(run.input + "-right"),
+            {.store = "pairs", .within = 50ms, .grace = 1s},
+            [](const std::string& left, const std::string& right) {
+              return left.substr(0, 16).append(right, 0, 16);
+            })
+      .to(run.output);
+}
+
 struct Workload {
   std::function<void(weir::StreamBuilder&, const Run&)> describe;
   // Whether records also travel through topics of the application's own, so that more of them are processed than RECORDS.
@@ -96,6 +108,7 @@ const std::map<std::string, Workload> kWorkloads = {
     {"hop", {[](weir::StreamBuilder& builder, const Run& run) {
        window(builder, run, weir::hopping({.size = 60s, .advance = 5s, .grace = 5s}));
      }}},
+    {"join", {join}},
     {"repartition", {repartition, /*has_internal_topics=*/true}},
 };
 
