@@ -56,6 +56,13 @@ const Registration kHeaders({
            .left_join(right, [](const std::string& l, const Text& r) { return pair(l, r); })
            .to("out");
      }},
+    {"headers-stream-join",
+     [](StreamBuilder& builder, Effects&) {
+       texts(builder, "left")
+           .outer_join(texts(builder, "right"), {.store = "join", .within = 100ms, .grace = 20ms},
+                       [](const Text& l, const Text& r) { return pair(l, r); })
+           .to("out");
+     }},
     {"headers-table-table",
      [](StreamBuilder& builder, Effects&) {
        const auto left = builder.table<std::string, std::string>("left", {.store = "left"});

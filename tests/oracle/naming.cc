@@ -73,12 +73,24 @@ void three_stages(StreamBuilder& builder, Effects&) {
       .to("windows");
 }
 
+void named_joins(StreamBuilder& builder, Effects&) {
+  const auto both = [](const std::string& l, const std::string& r) { return pair(l, r); };
+  const auto table = builder.table<std::string, std::string>("table", {.store = "table"});
+  texts(builder, "left")
+      .select_key(first_of)
+      .join(texts(builder, "right").select_key(first_of),
+            {.store = "ssj-store", .name = "ssj", .within = 80ms, .grace = 20ms}, both)
+      .join({.name = "stj"}, table, both)
+      .to("out");
+}
+
 const Registration kNaming({
     {"named-stateless", named_stateless},
     {"named-grouping", count_by_first("by-first", "counts")},
     {"unnamed-grouping", count_by_first("", "counts")},
     {"named-materialized", count_by_first("", "my-store")},
     {"named-branches", named_branches},
+    {"named-joins", named_joins},
     {"structure-pipeline", pipeline},
     {"structure-three-stages", three_stages},
     {"structure-independent",
