@@ -50,6 +50,8 @@ inline constexpr Rows kRowsCogroupedBy =
 
 template <class Windows, class... Inputs>
 class KWindowedCogroup;
+template <class... Inputs>
+class KSessionCogroup;
 
 template <class... Inputs>
 class KCogroupedStream {
@@ -79,6 +81,9 @@ class KCogroupedStream {
       SlidingWindows windows, Location where = Location::current()) const;
   [[nodiscard]] KWindowedCogroup<UnlimitedWindows, Inputs...> windowed_by(
       UnlimitedWindows windows, Location where = Location::current()) const;
+  // See session_cogroup.h.
+  [[nodiscard]] KSessionCogroup<Inputs...> windowed_by(SessionWindows windows,
+                                                       Location where = Location::current()) const;
 
  private:
   std::tuple<Inputs...> inputs_;

@@ -26,8 +26,11 @@
 
 namespace weir {
 
+class SessionWindows;
 class SlidingWindows;
 class UnlimitedWindows;
+template <class K, class V>
+class KSessionStream;
 template <class K, class V, class Windows>
 class KWindowedStream;
 template <class K, class V, class Aggregator>
@@ -68,6 +71,9 @@ class KGroupedStream {
                                                                Location where = Location::current()) const;
   [[nodiscard]] KWindowedStream<K, V, UnlimitedWindows> windowed_by(
       UnlimitedWindows windows, Location where = Location::current()) const;
+  // See session_by.h.
+  [[nodiscard]] KSessionStream<K, V> windowed_by(SessionWindows windows,
+                                                 Location where = Location::current()) const;
   [[nodiscard]] KWindowedStream<K, V, SlidingWindows> windowed_by(SlidingWindows windows,
                                                                   Location where = Location::current()) const;
 

@@ -78,7 +78,7 @@ class StreamBuilder {
                                          node_factory<TypedSource<K, V>>(options.timestamp.function()),
                                          typeid(K), typeid(V), where);
     if (options.offset_reset) graph_->topology().reset_offsets(source.node(), *options.offset_reset);
-    if constexpr (kIsWindowed<NonNull<K>>) {
+    if constexpr (kLosesItsEnd<NonNull<K>>) {
       if (options.window_size) {
         return KStream<K, V>(
             with_window_ends(topics, source, node_factory<WindowEndNode<K, V>>(*options.window_size)));

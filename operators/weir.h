@@ -24,6 +24,8 @@
 #include <weir/operators/reduce.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>
+#include <weir/operators/session_by.h>
+#include <weir/operators/session_cogroup.h>
 #include <weir/operators/split.h>
 #include <weir/operators/stores.h>
 #include <weir/operators/stream_builder.h>

@@ -22,7 +22,7 @@
 
 namespace weir {
 
-// From start to before end.
+// From start to before end; in sliding windows and sessions the end is part of it.
 struct Window {
   Timestamp start = 0;
   Timestamp end = 0;
@@ -46,31 +46,40 @@ inline constexpr bool kIsWindowed = false;
 template <class K>
 inline constexpr bool kIsWindowed<Windowed<K>> = true;
 
+// Whether a topic leaves out where the window ends.
+template <class T>
+inline constexpr bool kLosesItsEnd = false;
+template <class K>
+inline constexpr bool kLosesItsEnd<Windowed<K>> = true;
+
 namespace detail {
 
 // Returns the bytes before the last `size`, and moves the others to `rest`. InvalidArgument if there are not that many.
 [[nodiscard]] absl::Status cut_tail(BytesView bytes, std::size_t size, BytesView& head, BytesView& tail);
 [[nodiscard]] absl::Status check_window(const Window& window);
 
-// "windowed-" and the format of the key.
-template <class K>
-struct WindowedFormat {
-  static constexpr std::string_view kPrefix = "windowed-";
+// A format's name with something in front.
+template <class Prefix, class K>
+struct PrefixedFormat {
   static constexpr std::string_view kInner = Serde<K>::kFormat;
   static constexpr auto kText = [] {
-    std::array<char, kPrefix.size() + kInner.size()> text{};
-    for (std::size_t i = 0; i < kPrefix.size(); ++i) text[i] = kPrefix[i];
-    for (std::size_t i = 0; i < kInner.size(); ++i) text[kPrefix.size() + i] = kInner[i];
+    std::array<char, Prefix::kText.size() + kInner.size()> text{};
+    for (std::size_t i = 0; i < Prefix::kText.size(); ++i) text[i] = Prefix::kText[i];
+    for (std::size_t i = 0; i < kInner.size(); ++i) text[Prefix::kText.size() + i] = kInner[i];
     return text;
   }();
+  static constexpr std::string_view kValue{kText.data(), kText.size()};
+};
+
+struct WindowedPrefix {
+  static constexpr std::string_view kText = "windowed-";
 };
 
 }  // namespace detail
 
 template <Serializable K>
 struct Serde<Windowed<K>> {
-  static constexpr std::string_view kFormat{detail::WindowedFormat<K>::kText.data(),
-                                            detail::WindowedFormat<K>::kText.size()};
+  static constexpr std::string_view kFormat = detail::PrefixedFormat<detail::WindowedPrefix, K>::kValue;
   static constexpr bool kCanonical = Serde<K>::kCanonical;
 
   static void encode(const Windowed<K>& value, Bytes& out) {

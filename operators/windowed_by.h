@@ -1,5 +1,6 @@
 // windowed_by cuts a grouped stream into windows of time. What can be done with them: windowed_stream.h; which windows
-// there are: time_windows.h, sliding_windows.h, unlimited_windows.h.
+// there are: time_windows.h, sliding_windows.h, unlimited_windows.h. For sessions see
+// session_by.h.
 //
 //   orders.group_by_key().windowed_by(weir::tumbling({.size = 1h, .grace = 0min})).count({.store = "orders-per-hour"});
 #pragma once

@@ -43,6 +43,14 @@ const Registration kCogroup({
            .to_stream()
            .to("out");
      }},
+    {"cogroup-session",
+     [](StreamBuilder& builder, Effects&) {
+       inputs(builder)
+           .windowed_by(session({.gap = 60ms, .grace = 40ms}))
+           .aggregate({.store = "cg", .retention = 1h}, nothing, merge_sessions)
+           .to_stream()
+           .to("out");
+     }},
     {"cogroup-tumbling",
      [](StreamBuilder& builder, Effects&) { windowed(builder, tumbling({.size = 100ms, .grace = 40ms})); }},
     {"cogroup-hopping",
