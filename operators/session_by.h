@@ -55,8 +55,7 @@ template <class K, class Value>
   };
   access.before = std::make_shared<BeforeWish>();
   // Kafka Streams tells of sessions a millisecond before they close.
-  access.window_grace =
-      windows.retention() + Duration(stream.graph()->like_kafka_streams() ? 0 : 1);
+  access.window_grace = windows.retention() + Duration(stream.graph()->like_kafka_streams() ? 0 : 1);
   return access;
 }
 
@@ -68,8 +67,8 @@ template <class K, class V, class Step, class Merge>
                                           const std::shared_ptr<BeforeWish>& before, Step step, Merge merge,
                                           const Location& where) {
   return stream.extend_named(name, options.on_error,
-                             [options = node_options(options, clock), windows, before, step = std::move(step),
-                              merge = std::move(merge)]() -> std::unique_ptr<Node> {
+                             [options = node_options(stream, options, clock), windows, before,
+                              step = std::move(step), merge = std::move(merge)]() -> std::unique_ptr<Node> {
                                return std::make_unique<SessionAggregateNode<K, V, Step, Merge>>(
                                    options, windows, before, step, merge);
                              },

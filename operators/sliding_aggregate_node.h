@@ -71,7 +71,7 @@ class SlidingAggregateNode final : public WindowNode<K, V, Windowed<K>, typename
  private:
   void update(const Record<K, V>& record) {
     const auto taken = record.with_value(non_null(record.value));
-    SlidingPlan<K, NonNull<V>, Step> plan(windows_, step_, taken, time_.seen());
+    SlidingPlan<K, NonNull<V>, Step> plan(windows_, step_, taken, time_.seen(), options_.like_kafka_streams);
     // If not, the policy has dealt with the failure, and nothing is written.
     if (!this->guarded([&] { plan.make(*store_); })) return;
     for (const Timestamp start : plan.closed) this->refuse(record, {start, windows_.end_of(start)});

@@ -29,8 +29,13 @@ class SlidingPlan {
     Timestamp timestamp = 0;
   };
 
-  SlidingPlan(const SlidingWindows& windows, const Step& step, const Record<K, V>& record, Timestamp seen)
-      : windows_(windows), step_(step), record_(record), seen_(seen) {}
+  SlidingPlan(const SlidingWindows& windows, const Step& step, const Record<K, V>& record, Timestamp seen,
+              bool like_kafka_streams)
+      : windows_(windows),
+        step_(step),
+        record_(record),
+        seen_(seen),
+        like_kafka_streams_(like_kafka_streams) {}
 
   // The windows that the record is in already come by descending start, then those that are made.
   std::vector<Write> writes;
@@ -76,10 +81,11 @@ class SlidingPlan {
         break;
       }
     }
-    if (previous && windows_.end_of(*previous + 1) >= time && !exists(*previous + 1)) {
-      add(*previous + 1, nullptr);
-    }
-    if (!has_own) {
+    const bool begins_after = previous && windows_.end_of(*previous + 1) >= time && !exists(*previous + 1);
+    if (begins_after) add(*previous + 1, nullptr);
+    // The two are one if the records are just further apart than the difference. Kafka Streams makes it twice.
+    const bool is_made = begins_after && *previous + 1 == time - difference && !like_kafka_streams_;
+    if (!has_own && !is_made) {
       const bool reaches = before && before->timestamp >= time - difference;
       if (reaches) before->timestamp = time;
       add(time - difference, reaches ? &*before : nullptr, /*is_new=*/true);
@@ -147,6 +153,7 @@ class SlidingPlan {
   const Step& step_;
   const Record<K, V>& record_;
   const Timestamp seen_;
+  const bool like_kafka_streams_;
   std::vector<Timestamp> starts_;
 };
 

@@ -197,7 +197,7 @@ template <class K, class V, class Windows, class Step>
                                          const std::shared_ptr<BeforeWish>& before, Step step,
                                          const Location& where) {
   return stream.extend_named(name, options.on_error,
-                             [options = node_options(options, clock), windows, before,
+                             [options = node_options(stream, options, clock), windows, before,
                               step = std::move(step)]() -> std::unique_ptr<Node> {
                                return std::make_unique<typename WindowNodeOver<K, V, Step, Windows>::type>(
                                    options, windows, before, step);

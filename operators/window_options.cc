@@ -6,8 +6,10 @@
 
 namespace weir {
 
-WindowNodeOptions node_options(const WindowOptions& options, const std::string& clock) {
-  return {options.store.text(), clock, options.emit, options.close_when_idle};
+WindowNodeOptions node_options(const GraphPoint& stream, const WindowOptions& options,
+                               const std::string& clock) {
+  return {options.store.text(), clock, options.emit, options.close_when_idle,
+          stream.graph()->like_kafka_streams()};
 }
 
 void check_options(const GraphPoint& stream, const WindowOptions& options, bool ever_close,

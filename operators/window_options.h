@@ -15,9 +15,12 @@ struct WindowNodeOptions {
   std::string clock;  // the name of its time
   WindowEmit emit = WindowEmit::kEveryUpdate;
   std::optional<Duration> close_when_idle = std::nullopt;
+  bool like_kafka_streams = false;
 };
 
-[[nodiscard]] WindowNodeOptions node_options(const WindowOptions& options, const std::string& clock);
+// `stream`: what the node is to be below.
+[[nodiscard]] WindowNodeOptions node_options(const GraphPoint& stream, const WindowOptions& options,
+                                             const std::string& clock);
 
 // Notes a problem if the options do not go together. `ever_close`: whether such windows do.
 void check_options(const GraphPoint& stream, const WindowOptions& options, bool ever_close,

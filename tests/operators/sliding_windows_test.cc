@@ -58,6 +58,12 @@ TEST(Sliding, MakesAWindowThatEndsWithEachRecordAndOneThatBeginsAfterIt) {
             "A[101,?):bcde@111 A[100,?):abce@110 A[95,?):abe@105 A[93,?):ae@103 A[104,?):bcd@111");
 }
 
+TEST(Sliding, MakesAWindowOnceThatBothEndsWithARecordAndBeginsAfterAnother) {
+  TextDriver driver = concatenated(50ms);
+  driver.feed<Key, Value>("in", "A:a@100 A:b@111");
+  EXPECT_EQ(out(driver), "A[90,?):a@100 A[101,?):b@111");
+}
+
 TEST(Sliding, SharesOneWindowAtTheBeginningOfTime) {
   TextDriver driver = concatenated(0ms);
   driver.feed<Key, Value>("in", "A:a@0 A:b@5 A:c@6 A:d@2");

@@ -120,8 +120,16 @@ const Registration kTimeWindows({
            .to_stream()
            .to("out");
      }},
-    {"headers-window",
-     [](StreamBuilder& builder, Effects&) { count(builder, tumbling({.size = 100ms, .grace = 20ms})); }},
+    {"windowed-table-filter",
+     [](StreamBuilder& builder, Effects&) {
+       grouped(builder)
+           .windowed_by(tumbling({.size = 100ms, .grace = 50ms}))
+           .count({.store = "w", .retention = kLong})
+           .filter([](std::int64_t count) { return count >= 2; })
+           .map_values([](std::int64_t count) { return count * 10; })
+           .to_stream()
+           .to("out");
+     }},
     {"unlimited-count",
      [](StreamBuilder& builder, Effects&) {
        grouped(builder)
