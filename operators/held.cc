@@ -2,7 +2,19 @@
 
 #include <utility>
 
-namespace weir::detail {
+#include <fmt/format.h>
+
+#include <weir/core/status.h>
+#include <weir/operators/held_store.h>
+
+namespace weir {
+
+void unreadable_key(const Node& node, const absl::Status& status) {
+  throw ProcessingFailure{
+      with_context(status, fmt::format("a key that '{}' holds back does not decode", node.name()))};
+}
+
+namespace detail {
 
 namespace {
 
@@ -80,4 +92,6 @@ absl::Status decode_held(BytesView& bytes, HeldHead& head, Headers& headers) {
   return absl::OkStatus();
 }
 
-}  // namespace weir::detail
+}  // namespace detail
+
+}  // namespace weir

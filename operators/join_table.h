@@ -13,134 +13,77 @@
 // join: no row, no result; records without key or value are dropped and counted.
 // left_join: no row, or no key, joins with nothing; records without value are dropped and counted.
 //
+// A table that keeps its history is looked up as it was at the record's time. With a grace, records also wait for changes
+// of such a table that are late: a record is joined, as of its own time, when a record comes whose time is the grace past its
+// own; until then it lies in a store. Results come by time, then by the bytes of their keys. What comes later than the grace
+// is joined at once, and so is a record without a key.
+//
+//   orders.join({.store = "waiting-orders", .grace = 1min}, prices, bill_of).to("bills");
+//
 // The joiners are a JoinerOver and a LeftJoinerOver. If the stream's keys were changed it first goes through a repartition
 // topic called "<name>-repartition": then the join must be given a name. Stream and table must have the same number of
 // partitions.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
+#include <vector>
 
-#include <weir/core/node.h>
+#include <weir/operators/join_table_node.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/stream.h>
 #include <weir/operators/table.h>
+#include <weir/operators/wait_node.h>
 
 namespace weir {
 
-template <class K, class V, class Right, class Joiner>
-class JoinTableNode final : public UnaryNode<K, V, K, JoinedBy<Joiner, K, NonNull<V>, Right>> {
- public:
-  using Result = JoinedBy<Joiner, K, NonNull<V>, Right>;
-
-  JoinTableNode(TableAccess<K, Right> access, Joiner join)
-      : access_(std::move(access)), join_(std::move(join)) {}
-
-  void open() override { table_ = access_.open_getter(this->context(), *this); }
-
-  void accept(const Record<K, V>& record) override {
-    if (is_null(record.value)) {
-      this->context().drop(DropReason::kNullValue);
-      return;
-    }
-    const auto result = this->guarded([&]() -> std::optional<Result> {
-      const Timestamped<Right>* row = table_->find(record.key, record.key_bytes);
-      if (row == nullptr) return std::nullopt;
-      return call(record.key, non_null(record.value), row->value);
-    });
-    if (result && *result) this->emit(record.with_value(**result));
-  }
-
- private:
-  [[nodiscard]] Result call(const K& key, const NonNull<V>& left, const Right& right) const {
-    if constexpr (std::invocable<const Joiner&, const NonNull<V>&, const Right&>) {
-      return std::invoke(join_, left, right);
-    } else {
-      return std::invoke(join_, key, left, right);
-    }
-  }
-
-  const TableAccess<K, Right> access_;
-  const Joiner join_;
-  std::unique_ptr<TableGetter<K, Right>> table_;
-};
-
-// K may be optional: the table's key is not.
-template <class K, class V, class Right, class Joiner>
-class LeftJoinTableNode final : public UnaryNode<K, V, K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> {
- public:
-  using Result = LeftJoinedBy<Joiner, K, NonNull<V>, Right>;
-
-  LeftJoinTableNode(TableAccess<NonNull<K>, Right> access, Joiner join)
-      : access_(std::move(access)), join_(std::move(join)) {}
-
-  void open() override { table_ = access_.open_getter(this->context(), *this); }
-
-  void accept(const Record<K, V>& record) override {
-    if (is_null(record.value)) {
-      this->context().drop(DropReason::kNullValue);
-      return;
-    }
-    const auto result = this->guarded([&]() -> Result {
-      const Timestamped<Right>* row =
-          is_null(record.key) ? nullptr : table_->find(non_null(record.key), record.key_bytes);
-      return call(record.key, non_null(record.value), row == nullptr ? nullptr : &row->value);
-    });
-    if (result) this->emit(record.with_value(*result));
-  }
-
- private:
-  using Side = detail::RightSide<Joiner, K, NonNull<V>, Right>;
-
-  [[nodiscard]] Result call(const K& key, const NonNull<V>& left, const Right* row) {
-    if constexpr (std::is_pointer_v<Side>) {
-      return call_with_side(key, left, row);
-    } else {
-      if (row == nullptr) {
-        right_.reset();
-      } else {
-        right_ = *row;
-      }
-      return call_with_side(key, left, right_);
-    }
-  }
-
-  template <class Given>
-  [[nodiscard]] Result call_with_side(const K& key, const NonNull<V>& left, const Given& right) const {
-    if constexpr (std::invocable<const Joiner&, const NonNull<V>&, const Given&>) {
-      return std::invoke(join_, left, right);
-    } else {
-      return std::invoke(join_, key, left, right);
-    }
-  }
-
-  const TableAccess<NonNull<K>, Right> access_;
-  const Joiner join_;
-  std::unique_ptr<TableGetter<NonNull<K>, Right>> table_;
-  std::conditional_t<std::is_pointer_v<Side>, std::nullptr_t, std::optional<Right>> right_{};  // reused
-};
-
 // Notes the problems of a join of a stream with a table, and returns the join's name.
 [[nodiscard]] std::string name_for_join(const GraphPoint& stream, const GraphPoint& table,
-                                        const std::string& verb, const VerbOptions& options,
+                                        const std::string& verb, const JoinTableOptions& options,
                                         const Location& where);
 
 // Adds the join's node and demands that its two sides have the same number of partitions.
 [[nodiscard]] GraphPoint add_join(const GraphPoint& stream, const GraphPoint& table, const std::string& name,
-                                  const VerbOptions& options, std::vector<std::string> stores,
+                                  const JoinTableOptions& options, std::vector<std::string> stores,
                                   NodeFactory make, const Location& where);
+
+// Notes what is wrong with the options. `history`: how long the table keeps its own.
+void check_join(const GraphPoint& stream, const std::string& verb, const JoinTableOptions& options,
+                std::optional<Duration> history, const Location& where);
+
+// Returns the stream, with its records waiting if they shall.
+template <class K, class V>
+[[nodiscard]] KStream<K, V> waiting(const KStream<K, V>& stream, const std::string& name,
+                                    const JoinTableOptions& options, const Location& where) {
+  if (!options.grace || !options.store) return stream;
+  using Key = NonNull<K>;
+  using Value = NonNull<V>;
+  const std::string& store = options.store->text();
+  if constexpr (Storable<Key> && Storable<Value>) {
+    stream.graph()->topology().add_store(
+        held_store_spec<Key, Value>(store, {.persistent = options.persistent, .logged = options.logged}),
+        state_engine(), where);
+    return KStream<K, V>(stream.extend_named(name + "-wait", options.on_error,
+                                             node_factory<WaitNode<K, V>>(store, *options.grace), where,
+                                             {store}));
+  } else {
+    stream.problem(name + ": the store '" + store + "' cannot keep this key or value: it has no weir::Serde",
+                   where);
+    return stream;
+  }
+}
 
 template <class K, class V>
 template <class Right, Rows rows, class Joiner>
   requires JoinerOver<Joiner, NonNull<K>, NonNull<V>, Right>
 KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>> KStream<K, V>::join(
-    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+    JoinTableOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
     Location where) const {
   const std::string name = name_for_join(*this, table, "join", options, where);
-  const KStream<NonNull<K>, V> left = keyed(*this, name, where);
+  demand_rows(table.access(), *this, "join", where);
+  check_join(*this, "join", options, table.access().history, where);
+  const KStream<NonNull<K>, V> left = waiting(keyed(*this, name, where), name, options, where);
   return KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>>(add_join(
       left, table, name, options, table.access().stores,
       node_factory<JoinTableNode<NonNull<K>, V, Right, Joiner>>(table.access(), std::move(join_values)),
@@ -151,11 +94,13 @@ template <class K, class V>
 template <class Right, Rows rows, class Joiner>
   requires LeftJoinerOver<Joiner, K, NonNull<V>, Right>
 KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> KStream<K, V>::left_join(
-    VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+    JoinTableOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
     Location where) const {
   const std::string name = name_for_join(*this, table, "left-join", options, where);
+  demand_rows(table.access(), *this, "left_join", where);
+  check_join(*this, "left_join", options, table.access().history, where);
   // Records without a key have a result too, so they travel through the repartition topic with the others.
-  const KStream<K, V> left = keyed_or_null(*this, name, where);
+  const KStream<K, V> left = waiting(keyed_or_null(*this, name, where), name, options, where);
   return KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>>(add_join(
       left, table, name, options, table.access().stores,
       node_factory<LeftJoinTableNode<K, V, Right, Joiner>>(table.access(), std::move(join_values)), where));

@@ -82,6 +82,19 @@ struct SourceTableOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// For joins of a stream with a table.
+struct JoinTableOptions {
+  // Of the records that wait; only with a grace, and then it must be there.
+  std::optional<StoreName> store = std::nullopt;
+  std::string name = {};  // of the node
+  // How long a record waits for changes of the table that are late. Asks for a table that keeps its history for so long.
+  std::optional<Duration> grace = std::nullopt;
+  // The next two are the store's.
+  bool persistent = true;
+  bool logged = true;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // When a table of windows tells those downstream of a change.
 enum class WindowEmit {
   kEveryUpdate,  // as Emit

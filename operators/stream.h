@@ -209,7 +209,7 @@ class KStream : public GraphPoint {
   template <class Right, Rows rows, class Joiner>
     requires JoinerOver<Joiner, NonNull<K>, NonNull<V>, Right>
   KStream<NonNull<K>, JoinedBy<Joiner, NonNull<K>, NonNull<V>, Right>> join(
-      VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+      JoinTableOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
       Location where = Location::current()) const;
 
   template <class Right, Rows rows, class Joiner>
@@ -222,7 +222,7 @@ class KStream : public GraphPoint {
   template <class Right, Rows rows, class Joiner>
     requires LeftJoinerOver<Joiner, K, NonNull<V>, Right>
   KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
-      VerbOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
+      JoinTableOptions options, const KTable<NonNull<K>, Right, rows>& table, Joiner join_values,
       Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------------- with another stream

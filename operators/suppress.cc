@@ -13,11 +13,6 @@ void too_much_is_held_back(const Node& node, const DueIndex& index) {
                   node.name(), index.records(), index.bytes()))};
 }
 
-void unreadable_key(const Node& node, const absl::Status& status) {
-  throw ProcessingFailure{
-      with_context(status, fmt::format("a key that '{}' holds back does not decode", node.name()))};
-}
-
 void check_suppression(const GraphPoint& table, const Suppression& how, bool versioned,
                        const Location& where) {
   if (versioned) {

@@ -53,9 +53,7 @@ template <Rows rows, class K, class V>
                                               const std::string& name, const Suppression& how,
                                               const StoreOptions& options, const Location& where) {
   check_suppression(table, how, upstream.history.has_value(), where);
-  StoreSpec spec = key_value_store_spec<std::string, Held<V>>(how.store, options);
-  spec.key_format = std::string(Serde<K>::kFormat);
-  table.graph()->topology().add_store(std::move(spec), state_engine(), where);
+  table.graph()->topology().add_store(held_store_spec<K, V>(how.store, options), state_engine(), where);
 
   TableAccess<K, V> access;
   access.before = BeforeWish::held_back(upstream.before);

@@ -11,7 +11,7 @@
 #include <weir/core/node.h>
 #include <weir/core/status.h>
 #include <weir/operators/due_index.h>
-#include <weir/operators/held.h>
+#include <weir/operators/held_store.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/suppression.h>
 #include <weir/operators/table.h>
@@ -35,13 +35,8 @@ struct Suppression {
   }
 };
 
-// Fail the task.
+// Fails the task.
 [[noreturn]] void too_much_is_held_back(const Node& node, const DueIndex& index);
-[[noreturn]] void unreadable_key(const Node& node, const absl::Status& status);
-
-// Keys lie in the store as they travel within a program, so that windows keep their ends.
-template <class V>
-using HeldStore = KeyValueStore<std::string, Held<V>>;
 
 template <class K, class V>
 class SuppressNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
