@@ -1,7 +1,6 @@
 // What an operator holds back for a while, in a store: a value or its absence, with all that is needed to emit it later.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <weir/core/headers.h>
 #include <weir/core/serde.h>
 #include <weir/core/time.h>
+#include <weir/operators/windowed.h>
 
 namespace weir {
 
@@ -38,17 +38,8 @@ struct HeldHead {
 void encode_held(const HeldHead& head, const Headers& headers, Bytes& out);
 [[nodiscard]] absl::Status decode_held(BytesView& bytes, HeldHead& head, Headers& headers);
 
-// "held-" and the format of the value.
-template <class V>
-struct HeldFormat {
-  static constexpr std::string_view kPrefix = "held-";
-  static constexpr std::string_view kInner = Serde<V>::kFormat;
-  static constexpr auto kText = [] {
-    std::array<char, kPrefix.size() + kInner.size()> text{};
-    for (std::size_t i = 0; i < kPrefix.size(); ++i) text[i] = kPrefix[i];
-    for (std::size_t i = 0; i < kInner.size(); ++i) text[kPrefix.size() + i] = kInner[i];
-    return text;
-  }();
+struct HeldPrefix {
+  static constexpr std::string_view kText = "held-";
 };
 
 }  // namespace detail
@@ -56,8 +47,7 @@ struct HeldFormat {
 // due (8 bytes), flags (1), headers, size of `now` (4), `now`, `before`.
 template <Serializable V>
 struct Serde<Held<V>> {
-  static constexpr std::string_view kFormat{detail::HeldFormat<V>::kText.data(),
-                                            detail::HeldFormat<V>::kText.size()};
+  static constexpr std::string_view kFormat = detail::PrefixedFormat<detail::HeldPrefix, V>::kValue;
   static constexpr bool kCanonical = false;
 
   static void encode(const Held<V>& held, Bytes& out) {

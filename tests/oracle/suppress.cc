@@ -51,6 +51,15 @@ const Registration kSuppress({
            .to_stream()
            .to("out");
      }},
+    {"suppress-final-session",
+     [](StreamBuilder& builder, Effects&) {
+       grouped(builder)
+           .windowed_by(session({.gap = 60ms, .grace = 40ms}))
+           .count({.store = "w", .retention = std::chrono::hours(1)})
+           .suppress(until_window_closes({.store = "final"}))
+           .to_stream()
+           .to("out");
+     }},
     {"suppress-final-shutdown",
      [](StreamBuilder& builder, Effects&) {
        counted(builder, 20ms)

@@ -54,6 +54,16 @@ const Registration kTableTable({
      tables([](const Texts& l,
                const Texts& r) { return l.outer_join({.store = "j", .emit = Emit::kOnCommit}, r, outer); },
             Emit::kOnCommit)},
+    {"tt-left-filtered", tables([](const Texts& l, const Texts& r) {
+       return l.left_join(r.filter([](const std::string& value) { return !starts_with(value, "R1"); }), left);
+     })},
+    {"tt-self",
+     [](StreamBuilder& builder, Effects&) {
+       const Texts rows = table(builder, "in", "rows");
+       rows.join(rows.map_values([](const std::string& value) { return *upper(value); }), inner)
+           .to_stream()
+           .to("out");
+     }},
     {"tt-chain", three_tables([](const Texts& a, const Texts& b, const Texts& c) {
        return a.join(b, inner).left_join(c, left);
      })},
@@ -110,6 +120,13 @@ const Registration kStreamTable({
            .select_key([](const Text& value) { return starts_with(value, "c") ? Text() : first_char(value); })
            .left_join({.name = "rj"}, table(builder, "table-in", "t"), left)
            .to("out");
+     }},
+    {"st-filtered-table",
+     [](StreamBuilder& builder, Effects&) {
+       const auto view = table(builder, "table-in", "t")
+                             .filter([](const std::string& value) { return !starts_with(value, "t1"); })
+                             .map_values([](const std::string& value) { return *upper(value); });
+       stream(builder).left_join(view, left).to("out");
      }},
     {"st-aggregated-table",
      [](StreamBuilder& builder, Effects&) {
