@@ -13,6 +13,7 @@
 
 #include <weir/core/bootstrap.h>
 #include <weir/core/state_directory.h>
+#include <weir/core/topology_diff.h>
 #include <weir/core/topic_watch.h>
 #include <weir/core/worker.h>
 
@@ -381,6 +382,7 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig co
     auto opened = StateDirectory::open(config.state_directory, config.application_id);
     if (!opened.ok()) return opened.status();
     directory = *std::move(opened);
+    WEIR_RETURN_IF_ERROR(remember_topology(directory.path(), topology));
   }
   std::shared_ptr<StateResources> resources;
   if (topology.engine != nullptr) {

@@ -1,6 +1,8 @@
 // Topology::describe: the text that Kafka Streams prints for the same structure, and the same as JSON.
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -67,6 +69,10 @@ std::string json_list(const std::vector<std::string>& items) {
   std::vector<std::string> quoted_items;
   for (const std::string& item : items) quoted_items.push_back(quoted(item));
   return fmt::format("[{}]", fmt::join(quoted_items, ", "));
+}
+
+std::string lines_in_brackets(const std::vector<std::string>& lines) {
+  return lines.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(lines, ",\n"));
 }
 
 std::string text_of(const NodeSpec& node) {
@@ -140,14 +146,42 @@ std::string Topology::describe_json() const {
   std::vector<std::string> store_lines;
   for (const StoreSpec& store : stores) {
     store_lines.push_back(fmt::format(
-        R"(    {{"name": {}, "kind": {}, "key": {}, "value": {}, "persistent": {}, "logged": {}, "retention_ms": {}}})",
+        R"(    {{"name": {}, "kind": {}, "key": {}, "value": {}, "persistent": {}, "logged": {}, "retention_ms": {}, "segment_ms": {}}})",
         quoted(store.name), quoted(store.kind), quoted(store.key_format), quoted(store.value_format),
-        store.persistent, store.logged, store.retention.count()));
+        store.persistent, store.logged, store.retention.count(), store.segment.count()));
   }
-  const std::string store_list =
-      store_lines.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(store_lines, ",\n"));
-  return fmt::format("{{\n  \"sub_topologies\": [\n{}\n  ],\n  \"stores\": {}\n}}\n", fmt::join(parts, ",\n"),
-                     store_list);
+  std::vector<std::string> repartition_lines;
+  for (const RepartitionTopic& topic : repartitions) {
+    repartition_lines.push_back(fmt::format(R"(    {{"name": {}, "partitions": {}}})", quoted(topic.name),
+                                            topic.partitions ? std::to_string(*topic.partitions) : "null"));
+  }
+  return fmt::format("{{\n  \"sub_topologies\": [\n{}\n  ],\n  \"stores\": {},\n  \"repartitions\": {}\n}}\n",
+                     fmt::join(parts, ",\n"), lines_in_brackets(store_lines),
+                     lines_in_brackets(repartition_lines));
+}
+
+// Sixty-four bits of FNV-1a over all that the names and bytes of stored data hang on, in an order of their own.
+std::string Topology::fingerprint() const {
+  std::vector<std::string> facts;
+  for (const StoreSpec& store : stores) {
+    facts.push_back(fmt::format("store {} {} {} {} {} {} {} {}", quoted(store.name), store.kind,
+                                store.key_format, store.value_format, store.persistent, store.logged,
+                                store.retention.count(), store.segment.count()));
+  }
+  for (const RepartitionTopic& topic : repartitions)
+    facts.push_back(fmt::format("repartition {} {}", quoted(topic.name), topic.partitions.value_or(0)));
+  for (const SubTopology& part : sub_topologies) {
+    std::set<std::string> of_part;
+    for (const TopicName& topic : part.sources) of_part.insert("source " + quoted(topic.name));
+    for (const std::size_t store : part.stores) of_part.insert("store " + quoted(stores[store].name));
+    facts.push_back(fmt::format("part {} {}", part.id, fmt::join(of_part, " ")));
+  }
+  std::sort(facts.begin(), facts.end());
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const std::string& fact : facts) {
+    for (const char c : fact + '\n') hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace weir

@@ -93,6 +93,10 @@ struct Topology {
   // Kafka Streams' text form, and the same as JSON.
   [[nodiscard]] std::string describe() const;
   [[nodiscard]] std::string describe_json() const;
+
+  // Returns sixteen hexadecimal digits that change when stores, topics between sub-topologies, or sub-topologies do, and
+  // stay when only names and wiring of nodes change. For logs and dashboards; see core/topology_diff.h for what differs.
+  [[nodiscard]] std::string fingerprint() const;
 };
 
 }  // namespace weir

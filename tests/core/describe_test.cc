@@ -129,7 +129,11 @@ TEST(Describe, JsonSaysTheSame) {
                                        {"value", "string"},
                                        {"persistent", true},
                                        {"logged", true},
-                                       {"retention_ms", -1}}));
+                                       {"retention_ms", -1},
+                                       {"segment_ms", -1}}));
+  ASSERT_EQ(parsed["repartitions"].size(), 1u);
+  EXPECT_EQ(parsed["repartitions"][0], json({{"name", "KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition"},
+                                             {"partitions", nullptr}}));
 }
 
 TEST(Describe, JsonStaysJsonWhateverANodeIsCalled) {
