@@ -1,4 +1,4 @@
-// The node under count, reduce and aggregate without windows: one row per key.
+// The nodes under count, reduce and aggregate without windows: one row per key.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <weir/operators/table.h>
 #include <weir/operators/to_stream.h>
 #include <weir/state/key_value_store.h>
+#include <weir/state/versioned_store.h>
 
 namespace weir {
 
@@ -107,25 +108,83 @@ class AggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Valu
   KeyValueStore<K, Value>* store_ = nullptr;
 };
 
-// Adds such a node, and its store, below a group.
+// The same for rows that are remembered as they were. What is told is told at once; a result that is older than what the
+// store remembers is dropped and counted.
 template <class K, class V, class Step>
-[[nodiscard]] auto add_aggregate(const KGroupedStream<K, V>& group, const std::string& verb,
-                                 const TableOptions& options, Step step, const Location& where) {
-  using Key = NonNull<K>;
+class VersionedAggregateNode final : public UnaryNode<K, V, K, Change<typename Step::Value>> {
+ public:
   using Value = typename Step::Value;
+  using Row = Timestamped<Value>;
+
+  VersionedAggregateNode(std::string store, std::shared_ptr<const BeforeWish> before, Step step)
+      : store_name_(std::move(store)), before_wanted_(before->wanted()), step_(std::move(step)) {}
+
+  void open() override {
+    store_ = &typed_store<VersionedStore<K, Value>>(this->context(), *this, store_name_);
+  }
+
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.value)) {
+      this->context().drop(DropReason::kNullValue);
+      return;
+    }
+    std::optional<Row> row;
+    if (const Row* found = store_->find(record.key, record.key_bytes)) row = *found;
+    const Timestamp timestamp = row ? std::max(record.timestamp, row->timestamp) : record.timestamp;
+    std::optional<Value> before;
+    const bool done = this->guarded([&] {
+      if (before_wanted_) before = row ? std::optional<Value>(row->value) : step_.first_before();
+      step_(record.with_value(non_null(record.value)), row);
+    });
+    if (!done) return;
+    std::optional<Value> now;
+    if (row) now = std::move(row->value);
+    const VersionPut put = store_->put(record.key, now, timestamp, record.key_bytes);
+    if (!put.accepted) {
+      this->context().drop(DropReason::kExpired);
+      return;
+    }
+    const Change<Value> change{now ? &*now : nullptr, before ? &*before : nullptr, put.latest()};
+    this->emit({record.key, change, timestamp, record.headers, record.origin, record.key_bytes});
+  }
+
+ private:
+  const std::string store_name_;
+  const bool before_wanted_;
+  const Step step_;
+  VersionedStore<K, Value>* store_ = nullptr;
+};
+
+// Adds such a node, and its store, below a KGroupedStream or KGroupedTable.
+template <class Group, class Step>
+[[nodiscard]] auto add_aggregate(const Group& group, const std::string& verb, const TableOptions& options,
+                                 Step step, const Location& where) {
   const std::string& store = options.store.text();
-  const KStream<Key, V> stream = group.keyed_stream(store, where);
-  stream.graph()->topology().add_store(key_value_store_spec<Key, Value>(store, store_options(options)),
-                                       state_engine(), where);
-  TableAccess<Key, Value> access = access_to_store<Key, Value>(store);
-  GraphPoint point =
-      stream.extend_named(stream.name_for(verb, options.name), options.on_error,
-                          [store, emit = options.emit, before = access.before,
-                           step = std::move(step)]() -> std::unique_ptr<Node> {
-                            return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
-                          },
-                          where, {store});
-  return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
+  const auto stream = group.keyed_stream(store, where);
+  using Key = typename decltype(stream)::Key;
+  using V = typename decltype(stream)::Value;
+  using Value = typename Step::Value;
+  const auto add = [&](TableAccess<Key, Value> access, NodeFactory make) {
+    GraphPoint point = stream.extend_named(stream.name_for(verb, options.name), options.on_error,
+                                           std::move(make), where, {store});
+    return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
+  };
+  TopologyBuilder& topology = stream.graph()->topology();
+  if (options.history) {
+    check_versioned(stream, verb, options, where);
+    topology.add_store(
+        versioned_store_spec<Key, Value>(store, *options.history, Duration(-1), store_options(options)),
+        state_engine(), where);
+    auto access = access_to_versions<Key, Value>(store, *options.history);
+    NodeFactory make =
+        node_factory<VersionedAggregateNode<Key, V, Step>>(store, access.before, std::move(step));
+    return add(std::move(access), std::move(make));
+  }
+  topology.add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(), where);
+  auto access = access_to_store<Key, Value>(store);
+  NodeFactory make =
+      node_factory<AggregateNode<Key, V, Step>>(store, options.emit, access.before, std::move(step));
+  return add(std::move(access), std::move(make));
 }
 
 }  // namespace weir

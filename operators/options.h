@@ -59,6 +59,10 @@ struct TableOptions {
   StoreName store;
   std::string name = {};  // of the node
   Emit emit = Emit::kEveryUpdate;
+  // Rows are remembered as they were, so long after they were replaced: those who join with the table see its row as of
+  // the time of their record, an update out of order finds its place between the others, and one that is older than this
+  // is dropped. Every update is told at once. Negative: for ever. Default: a row is what was written last.
+  std::optional<Duration> history = std::nullopt;
   // On disk; otherwise in memory, and restored from the changelog at each start.
   bool persistent = true;
   // Backed by a changelog topic. Without one the rows are lost when the task moves to another machine.
@@ -74,8 +78,9 @@ struct TableOptions {
 struct SourceTableOptions {
   std::optional<StoreName> store = std::nullopt;
   std::string name = {};  // of the node
-  // The next four matter with a store.
+  // The next five matter with a store.
   Emit emit = Emit::kEveryUpdate;
+  std::optional<Duration> history = std::nullopt;  // as in TableOptions
   bool persistent = true;
   bool logged = true;
   std::size_t max_rows = 0;

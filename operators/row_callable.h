@@ -46,6 +46,12 @@ template <class F, class K, class V>
 concept RowMapperOver =
     RowCallableOver<F, K, V> && !std::is_void_v<RowResultOver<F, K, V>> && Owning<RowResultOver<F, K, V>>;
 
+// pair(value) or pair(key, value): a key and a value that can be sent through a topic, either perhaps as a std::optional.
+template <class F, class K, class V>
+concept RowPairMapperOver =
+    RowMapperOver<F, K, V> && PairLike<RowResultOver<F, K, V>> &&
+    Storable<NonNull<FirstOf<RowResultOver<F, K, V>>>> && Storable<NonNull<SecondOf<RowResultOver<F, K, V>>>>;
+
 template <class K, class V, class Out>
 class TableTransformer;
 

@@ -13,6 +13,13 @@ void wrong_store_type(const Node& node, const StateStore& store) {
                   spec.name, node.name(), spec.kind, spec.key_format, spec.value_format))};
 }
 
+void check_versioned(const GraphPoint& table, const std::string& verb, const TableOptions& options,
+                     const Location& where) {
+  const auto problem = [&](const std::string& what) { table.problem(verb + ": " + what, where); };
+  if (options.emit != Emit::kEveryUpdate) problem("a table with a history tells of every update at once");
+  if (options.max_rows != 0) problem("a table with a history cannot forget rows by their number");
+}
+
 StoreOptions store_options(const TableOptions& options) {
   StoreOptions result;
   result.persistent = options.persistent;

@@ -11,6 +11,7 @@
 #include <weir/operators/table_access.h>
 #include <weir/state/engine.h>
 #include <weir/state/key_value_store.h>
+#include <weir/state/versioned_store.h>
 
 namespace weir {
 
@@ -50,6 +51,39 @@ template <class K, class V>
   access.before = std::make_shared<BeforeWish>();
   return access;
 }
+
+// The same for a versioned store.
+template <class K, class V>
+class VersionGetter final : public TableGetter<K, V> {
+ public:
+  explicit VersionGetter(VersionedStore<K, V>& store) : store_(store) {}
+  const Timestamped<V>* find(const K& key, BytesView key_bytes) override {
+    return store_.find(key, key_bytes);
+  }
+  const Timestamped<V>* find_as_of(const K& key, Timestamp time, BytesView key_bytes) override {
+    return store_.find_as_of(key, time, key_bytes);
+  }
+
+ private:
+  VersionedStore<K, V>& store_;
+};
+
+template <class K, class V>
+[[nodiscard]] TableAccess<K, V> access_to_versions(const std::string& name, Duration history) {
+  TableAccess<K, V> access;
+  access.stores = {name};
+  access.open_getter = [name](TaskContext& context,
+                              const Node& reader) -> std::unique_ptr<TableGetter<K, V>> {
+    return std::make_unique<VersionGetter<K, V>>(typed_store<VersionedStore<K, V>>(context, reader, name));
+  };
+  access.before = std::make_shared<BeforeWish>();
+  access.history = history;
+  return access;
+}
+
+// Notes what does not go together with `history`.
+void check_versioned(const GraphPoint& table, const std::string& verb, const TableOptions& options,
+                     const Location& where);
 
 [[nodiscard]] StoreOptions store_options(const TableOptions& options);
 [[nodiscard]] StoreOptions store_options(const ViewOptions& options);

@@ -42,6 +42,12 @@ using JoinedTable =
 template <class K, class Result, Rows rows>
 using MappedTable = KTable<K, NonNull<Result>, kIsOptional<Result> ? Rows::kMayVanish : rows>;
 
+template <class K, class V>
+class KGroupedTable;
+template <class Mapper, class K, class V>
+using TableGroupedBy = KGroupedTable<NonNull<FirstOf<RowResultOver<Mapper, K, V>>>,
+                                     NonNull<SecondOf<RowResultOver<Mapper, K, V>>>>;
+
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
  public:
@@ -123,6 +129,19 @@ class KTable : public GraphPoint {
     requires kIsWindowed<K> && Storable<V>;
   KTable suppress(const UntilTimeLimit& how, Location where = Location::current()) const
     requires Storable<K> && Storable<V>;
+
+  // ------------------------------------------------------------------------------------- in groups, see table_group_by.h
+
+  template <class Mapper>
+    requires RowPairMapperOver<Mapper, K, V>
+  [[nodiscard]] TableGroupedBy<Mapper, K, V> group_by(Mapper mapper,
+                                                      Location where = Location::current()) const {
+    return group_by({}, std::move(mapper), where);
+  }
+  template <class Mapper>
+    requires RowPairMapperOver<Mapper, K, V>
+  [[nodiscard]] TableGroupedBy<Mapper, K, V> group_by(VerbOptions options, Mapper mapper,
+                                                      Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------- with another table, see join_tables.h
 

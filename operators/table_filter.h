@@ -6,7 +6,8 @@
 // The predicate is a RowPredicateOver: bool(value) or bool(key, value). It is not asked about rows that are deleted.
 //
 // A row that no longer satisfies it is deleted downstream. Where the table, or one it is a view of, keeps its rows, that
-// is told only if the row had been there; a table without a store cannot know, and deletes once too often.
+// is told only if the row had been there. A table without a store cannot know, and of a versioned table every change is told:
+// there it is deleted once too often.
 #pragma once
 
 #include <utility>

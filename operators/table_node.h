@@ -1,6 +1,7 @@
 // The nodes that make a table of what a stream or topic says: the last value of each key, a null deletes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <weir/operators/table.h>
 #include <weir/operators/to_stream.h>
 #include <weir/state/key_value_store.h>
+#include <weir/state/versioned_store.h>
 
 namespace weir {
 
@@ -83,23 +85,75 @@ class UnkeptTableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<
   }
 };
 
+// The same where the table remembers what its rows were.
+template <class K, class V>
+class VersionedTableNode final : public UnaryNode<K, V, NonNull<K>, Change<NonNull<V>>> {
+ public:
+  using Key = NonNull<K>;
+  using Value = NonNull<V>;
+
+  VersionedTableNode(std::string store, std::shared_ptr<const BeforeWish> before)
+      : store_name_(std::move(store)), before_wanted_(before->wanted()) {}
+
+  void open() override {
+    store_ = &typed_store<VersionedStore<Key, Value>>(this->context(), *this, store_name_);
+  }
+
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.key)) {
+      this->context().drop(DropReason::kNullKey);
+      return;
+    }
+    const Key& key = non_null(record.key);
+    std::optional<Value> before;
+    if (before_wanted_) {
+      if (const Timestamped<Value>* row = store_->find(key, record.key_bytes)) before = row->value;
+    }
+    const Value* now = is_null(record.value) ? nullptr : &non_null(record.value);
+    const VersionPut put = store_->put(key, now == nullptr ? std::nullopt : std::optional<Value>(*now),
+                                       record.timestamp, record.key_bytes);
+    if (!put.accepted) {
+      this->context().drop(DropReason::kExpired);
+      return;
+    }
+    const Change<Value> change{now, before ? &*before : nullptr, put.latest()};
+    this->emit({key, change, record.timestamp, record.headers, record.origin, record.key_bytes});
+  }
+
+ private:
+  const std::string store_name_;
+  const bool before_wanted_;
+  VersionedStore<Key, Value>* store_ = nullptr;
+};
+
 // Adds a node that keeps the table, and its store.
 template <Rows rows, class K, class V>
 [[nodiscard]] KTable<NonNull<K>, NonNull<V>, rows> add_table(const KStream<K, V>& stream,
                                                              const std::string& verb,
                                                              const TableOptions& options,
                                                              const Location& where) {
+  using Key = NonNull<K>;
+  using Value = NonNull<V>;
   const std::string& store = options.store.text();
-  stream.graph()->topology().add_store(
-      key_value_store_spec<NonNull<K>, NonNull<V>>(store, store_options(options)), state_engine(), where);
-  TableAccess<NonNull<K>, NonNull<V>> access = access_to_store<NonNull<K>, NonNull<V>>(store);
-  GraphPoint point =
-      stream.extend_named(stream.name_for(verb, options.name), options.on_error,
-                          [store, emit = options.emit, before = access.before]() -> std::unique_ptr<Node> {
-                            return std::make_unique<TableNode<K, V>>(store, emit, before);
-                          },
-                          where, {store});
-  return KTable<NonNull<K>, NonNull<V>, rows>(std::move(point), std::move(access));
+  const std::string name = stream.name_for(verb, options.name);
+  const auto add = [&](TableAccess<Key, Value> access, NodeFactory make) {
+    GraphPoint point = stream.extend_named(name, options.on_error, std::move(make), where, {store});
+    return KTable<Key, Value, rows>(std::move(point), std::move(access));
+  };
+  TopologyBuilder& topology = stream.graph()->topology();
+  if (options.history) {
+    check_versioned(stream, name, options, where);
+    topology.add_store(
+        versioned_store_spec<Key, Value>(store, *options.history, Duration(-1), store_options(options)),
+        state_engine(), where);
+    auto access = access_to_versions<Key, Value>(store, *options.history);
+    NodeFactory make = node_factory<VersionedTableNode<K, V>>(store, access.before);
+    return add(std::move(access), std::move(make));
+  }
+  topology.add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(), where);
+  auto access = access_to_store<Key, Value>(store);
+  NodeFactory make = node_factory<TableNode<K, V>>(store, options.emit, access.before);
+  return add(std::move(access), std::move(make));
 }
 
 // Requires options.store.
@@ -107,6 +161,7 @@ template <Rows rows, class K, class V>
   return {.store = *options.store,
           .name = options.name,
           .emit = options.emit,
+          .history = options.history,
           .persistent = options.persistent,
           .logged = options.logged,
           .max_rows = options.max_rows,

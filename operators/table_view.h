@@ -36,12 +36,10 @@ class ViewNode final : public UnaryNode<K, Change<V>, K, Change<typename Step::V
  public:
   using Value = typename Step::Value;
 
-  // The wishes of those who read the table, and of those who read the view.
+  // `news`: what it takes to tell only news; `view`: what those downstream wish.
   template <class Callable>
-  ViewNode(std::shared_ptr<const BeforeWish> table, std::shared_ptr<const BeforeWish> view, Callable callable)
-      : before_known_(Step::kOnlyTellsNews && table->wanted()),
-        before_wanted_(view->wanted()),
-        step_(std::move(callable)) {}
+  ViewNode(std::shared_ptr<const BeforeWish> news, std::shared_ptr<const BeforeWish> view, Callable callable)
+      : before_known_(news->wanted()), before_wanted_(view->wanted()), step_(std::move(callable)) {}
 
   void open() override { step_.open(this->context(), *this); }
 
@@ -141,13 +139,16 @@ template <Rows rows, class Step, class K, class V, Rows table_rows, class Callab
                                                              const std::vector<std::string>& stores = {}) {
   using Value = typename Step::Value;
   const TableAccess<K, V>& upstream = table.access();
-  if (Step::kOnlyTellsNews) upstream.before->express();
+  // An update out of order says nothing about the row that was there before it, so there every change is news.
+  const bool only_news = Step::kOnlyTellsNews && !upstream.history;
+  if (only_news) upstream.before->express();
   TableAccess<K, Value> access = access_to_view<Step>(upstream, stores, callable);
   const std::string name = table.name_for(verb, options.name);
   const auto view = [&](const std::string& node, const std::shared_ptr<BeforeWish>& wish) {
     return table.extend_named(node, options.on_error,
-                              node_factory<ViewNode<K, V, Step>>(upstream.before, wish, callable), where,
-                              stores);
+                              node_factory<ViewNode<K, V, Step>>(
+                                  only_news ? upstream.before : BeforeWish::impossible(), wish, callable),
+                              where, stores);
   };
   const auto result = [&](GraphPoint point) {
     access.window_grace = upstream.window_grace;

@@ -32,6 +32,7 @@
 #include <weir/operators/suppress.h>
 #include <weir/operators/timestamps.h>
 #include <weir/operators/table_filter.h>
+#include <weir/operators/table_group_by.h>
 #include <weir/operators/table_map_values.h>
 #include <weir/operators/table_transform_values.h>
 #include <weir/operators/to.h>
