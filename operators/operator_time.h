@@ -15,10 +15,11 @@ namespace weir {
 // What an operator knows about time. Both are committed with the task.
 class OperatorTime {
  public:
-  // `name` is that of the store: unlike the node's it stays the same when verbs are added to the program.
+  // `name` is that of the store: unlike the node's it stays the same when verbs are added to the program. No store has a
+  // colon in its name.
   void open(TaskContext& context, const std::string& name) {
     seen_ = context.persistent_time(name);
-    told_ = context.persistent_time(name + ".closed");
+    told_ = context.persistent_time(name + ":closed");
   }
 
   // When the task came here without what it had committed but the store, which is restored from its changelog: the store

@@ -44,7 +44,7 @@ class KSessionCogroup {
         [&]<class K, class V, class F>(const CogroupInput<K, V, F>& input, const KStream<Key, V>& stream,
                                        const std::string& node, std::size_t n) {
           return add_session_node(
-              stream, node, store + "." + std::to_string(n), windows_, options, access.before,
+              stream, node, store + ":" + std::to_string(n), windows_, options, access.before,
               AggregateStep<Init, F, Key, V>(init, input.aggregate, first.graph()->like_kafka_streams()),
               AggregateMerge<Init, Merger>(init, merge_sessions), where);
         });

@@ -48,7 +48,7 @@ class KWindowedCogroup {
                                        const std::string& node, std::size_t n) {
           using Step = AggregateStep<Init, F, Key, typename TakenBy<Windows, V>::type>;
           const std::string clock =
-              options.emit == WindowEmit::kOnWindowClose ? store : store + "." + std::to_string(n);
+              options.emit == WindowEmit::kOnWindowClose ? store : store + ":" + std::to_string(n);
           return add_window_node(stream, node, clock, windows_, options, access.before,
                                  Step(init, input.aggregate, first.graph()->like_kafka_streams()), where);
         });
