@@ -7,6 +7,7 @@
 //   count-nocache  the same, every update emitted
 //   window         count in tumbling windows of 10 s with a grace of 5 s
 //   hop            count in hopping windows of 60 s by 5 s with a grace of 5 s
+//   session        count in sessions with a gap of 1 s and a grace of 1 s
 //   repartition    the first 4 bytes of the value become the key; group by key, count
 //   join           pair the records of two topics that are at most 50 ms apart, with a grace of 1 s; 16 bytes of each value out
 //
@@ -62,7 +63,8 @@ void count(weir::StreamBuilder& builder, const Run& run, weir::Emit emit) {
       .to(run.output);
 }
 
-void window(weir::StreamBuilder& builder, const Run& run, const weir::TimeWindows& windows) {
+template <class Windows>
+void window(weir::StreamBuilder& builder, const Run& run, const Windows& windows) {
   builder.stream<std::string, std::string_view>(run.input)
       .group_by_key()
       .windowed_by(windows)
@@ -110,6 +112,9 @@ const std::map<std::string, Workload> kWorkloads = {
      }}},
     {"join", {join}},
     {"repartition", {repartition, /*has_internal_topics=*/true}},
+    {"session", {[](weir::StreamBuilder& builder, const Run& run) {
+       window(builder, run, weir::session({.gap = 1s, .grace = 1s}));
+     }}},
 };
 
 // Waits until the application has processed all, or failed. Returns the seconds of waiting that no work was done in.
