@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include <weir/core/bootstrap.h>
+#include <weir/core/global_updater.h>
 #include <weir/core/state_directory.h>
 #include <weir/core/topology_diff.h>
 #include <weir/core/topic_watch.h>
@@ -191,6 +192,15 @@ class App::Impl {
       sum.lag += one.lag;
       sum.state_bytes += one.state_bytes;
     }
+    if (globals_ != nullptr) {
+      sum.global_records_read = globals_->records_read();
+      sum.restore_remaining += globals_->records_remaining();
+      for (std::size_t i = 0; i < kDropReasons; ++i) {
+        const auto reason = static_cast<DropReason>(i);
+        if (const auto count = globals_->records_dropped(reason); count > 0)
+          sum.records_dropped[reason] += count;
+      }
+    }
     return sum;
   }
 
@@ -205,7 +215,10 @@ class App::Impl {
       if (!workers_[i]->over())
         result.push_back(fmt::format("worker {} is busy with {}", i, workers_[i]->activity()));
     }
-    if (result.empty()) result.push_back("the topics are still being prepared");
+    if (result.empty()) {
+      result.push_back(globals_ != nullptr && !globals_->complete() ? "the global stores are still being read"
+                                                                    : "the topics are still being prepared");
+    }
     return result;
   }
 
@@ -233,17 +246,36 @@ class App::Impl {
 
   void supervise() {
     do {
-      if (const absl::Status prepared = prepare(); !prepared.ok()) {
-        if (!stop_.load()) {
-          log_(LogLevel::kError, message_of(prepared));
-          fail(prepared);
-          return change(AppState::kError);
-        }
-        return change(AppState::kNotRunning);
+      if (const absl::Status prepared = prepare(); !prepared.ok() && !stop_.load()) {
+        log_(LogLevel::kError, message_of(prepared));
+        fail(prepared);
       }
-      run_workers();
+      if (failure().ok() && !stop_.load()) read_globals();
+      if (failure().ok() && !stop_.load()) run_workers();
     } while (failure().ok() && !stop_.load());
+    stop_globals_.store(true);
+    if (global_thread_.joinable()) global_thread_.join();
     change(failure().ok() ? AppState::kNotRunning : AppState::kError);
+  }
+
+  // Starts what keeps the global stores, once, and waits until they have all that their topics have now.
+  void read_globals() {
+    if (topology_.globals.empty()) return;
+    if (globals_ == nullptr) {
+      auto updater = std::make_unique<GlobalUpdater>(topology_, plan_, *config_.transport, clock_,
+                                                     options_for("global"));
+      {
+        const std::lock_guard lock(mutex_);
+        globals_ = std::move(updater);
+      }
+      global_thread_ = std::thread([this] {
+        while (!stop_globals_.load()) globals_->idle_wait(globals_->run_once());
+      });
+    }
+    while (!globals_->complete() && !stop_.load()) {
+      if (globals_->failed()) return fail(globals_->failure());
+      std::this_thread::sleep_for(kSupervision);
+    }
   }
 
   // Runs a generation of workers until the application stops, or until the plan they work on is out of date.
@@ -251,9 +283,10 @@ class App::Impl {
     renew_.store(false);
     {
       const std::lock_guard lock(mutex_);
-      for (int slot = 0; slot < config_.workers; ++slot) {
-        workers_.push_back(
-            std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_, options_for(slot)));
+      // A topology that only maintains global stores has no tasks, and nothing for workers to do.
+      for (int slot = 0; slot < config_.workers && !plan_.tasks.empty(); ++slot) {
+        workers_.push_back(std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_,
+                                                    options_for(fmt::format("worker-{}", slot), slot)));
       }
     }
     std::vector<std::thread> threads;
@@ -280,10 +313,10 @@ class App::Impl {
     return absl::CancelledError("closed before it had started");
   }
 
-  WorkerOptions options_for(int slot) const {
+  WorkerOptions options_for(const std::string& role, int slot = 0) const {
     WorkerOptions options;
     options.application_id = config_.application_id;
-    options.client_id = fmt::format("{}-{}-worker-{}", config_.application_id, instance_id_, slot);
+    options.client_id = fmt::format("{}-{}-{}", config_.application_id, instance_id_, role);
     options.transactional_id = fmt::format("{}-{}-{}", config_.application_id, instance_id_, slot);
     options.guarantee = config_.guarantee;
     options.commit_interval = config_.commit_interval.value_or(
@@ -295,6 +328,7 @@ class App::Impl {
     options.buffered_records = config_.buffered_records;
     options.state_directory = directory_.path();
     options.resources = resources_;
+    options.globals = globals_ != nullptr ? globals_->store() : nullptr;
     options.session_timeout = config_.session_timeout;
     options.consumer_properties = config_.consumer_properties;
     options.producer_properties = config_.producer_properties;
@@ -323,7 +357,11 @@ class App::Impl {
         log_(LogLevel::kInfo, "the topics that match have changed: the workers start again");
         renew_.store(true);
       }
-      bool all_over = true;
+      if (globals_ != nullptr && globals_->failed() && failure().ok()) {
+        fail(globals_->failure());
+        stop_.store(true);
+      }
+      bool all_over = !workers_.empty() || stop_.load() || renew_.load();
       bool all_running = true;
       for (const auto& worker : workers_) {
         const WorkerState state = worker->state();
@@ -367,8 +405,12 @@ class App::Impl {
   std::atomic<bool> leave_group_{true};
   std::atomic<bool> renew_{false};  // the workers are to end, others come
   PartitionPlan plan_;              // made before the workers, then read only
-  // Changed under the mutex, by the supervisor; the workers themselves are read through their atomics.
+  std::atomic<bool> stop_globals_{false};
+  // Changed under the mutex, by the supervisor; they themselves are read through their atomics.
+  std::unique_ptr<GlobalUpdater>
+      globals_;  // null if there are no global stores; their views are used by the workers
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::thread global_thread_;  // ends in the supervisor, when the workers are gone
   std::thread supervisor_;
 };
 

@@ -7,6 +7,7 @@
 //   absl::Status closed = (*app)->close(10s);
 //
 // Each worker is a thread with a consumer and a producer; several processes with the same application id share the tasks.
+// Global stores are kept by one more thread; the workers begin when these have all that their topics had at the start.
 // weir installs no signal handlers: call close from yours (or from a thread that waits for a signal).
 //
 // Thread safety: all functions may be called from any thread, but not from inside a callable of the topology.
@@ -75,7 +76,7 @@ struct AppConfig {
   const Clock* clock = nullptr;
 };
 
-// Sums over the workers. Counters begin at 0 with the process.
+// Sums over the workers and what maintains global stores. Counters begin at 0 with the process.
 struct AppMetrics {
   std::uint64_t records_processed = 0;
   std::uint64_t records_committed = 0;  // processed, and their positions committed
@@ -84,7 +85,8 @@ struct AppMetrics {
   std::uint64_t commits = 0;
   std::uint64_t transactions_aborted = 0;
   std::uint64_t records_restored = 0;
-  std::uint64_t restore_remaining = 0;
+  std::uint64_t restore_remaining = 0;    // records; those of global stores included
+  std::uint64_t global_records_read = 0;  // by what maintains global stores; not among those processed
   std::uint64_t tasks = 0;
   std::uint64_t lag = 0;  // records the brokers are known to hold for this process that are not processed
   std::uint64_t state_bytes = 0;  // estimate, on disk or in memory

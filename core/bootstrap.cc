@@ -119,6 +119,8 @@ absl::Status Bootstrap::plan_tasks() {
   if (!plan.ok()) return plan.status();
   plan_ = *std::move(plan);
   wanted_ = plan_->internal_topics;
+  // A topology that only maintains global stores has no tasks.
+  if (plan_->tasks.empty()) return absl::OkStatus();
   wanted_.push_back({.name = tasks_topic(application_id_),
                      .partitions = static_cast<Partition>(plan_->tasks.size()),
                      .config = {{"cleanup.policy", "delete"}, {"retention.ms", "3600000"}}});

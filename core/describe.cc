@@ -103,46 +103,60 @@ const char* kind_name(NodeKind kind) {
   return "";
 }
 
+std::string text_of(const Topology& topology, const SubTopology& part) {
+  const auto sizes = subtree_sizes(topology, part);
+  std::string text;
+  for (const NodeIndex index : by_size_then_name(topology, sizes, part.nodes)) {
+    const NodeSpec& node = topology.nodes[index];
+    text += text_of(node);
+    if (node.kind != NodeKind::kSink) {
+      text +=
+          fmt::format("      --> {}\n",
+                      joined_or_none(names_of(topology, by_size_then_name(topology, sizes, node.children))));
+    }
+    if (node.kind != NodeKind::kSource) {
+      text +=
+          fmt::format("      <-- {}\n",
+                      joined_or_none(names_of(topology, by_size_then_name(topology, sizes, node.parents))));
+    }
+  }
+  return text;
+}
+
+std::string json_of(const Topology& topology, const std::vector<SubTopology>& parts) {
+  std::vector<std::string> texts;
+  for (const SubTopology& part : parts) {
+    const auto sizes = subtree_sizes(topology, part);
+    std::vector<std::string> lines;
+    for (const NodeIndex index : by_size_then_name(topology, sizes, part.nodes)) {
+      const NodeSpec& node = topology.nodes[index];
+      lines.push_back(
+          fmt::format(R"(        {{"kind": "{}", "name": {}, "topics": {}, "stores": {}, "children": {}}})",
+                      kind_name(node.kind), quoted(node.name), json_list(topic_names(node)),
+                      json_list(std::vector<std::string>(node.stores.begin(), node.stores.end())),
+                      json_list(names_of(topology, by_size_then_name(topology, sizes, node.children)))));
+    }
+    texts.push_back(fmt::format("    {{\n      \"id\": {},\n      \"nodes\": [\n{}\n      ]\n    }}", part.id,
+                                fmt::join(lines, ",\n")));
+  }
+  return fmt::format("[\n{}\n  ]", fmt::join(texts, ",\n"));
+}
+
 }  // namespace
 
 std::string Topology::describe() const {
   std::string text = "Topologies:\n ";
   for (const SubTopology& part : sub_topologies) {
-    const auto sizes = subtree_sizes(*this, part);
-    text += fmt::format("  Sub-topology: {}\n", part.id);
-    for (const NodeIndex index : by_size_then_name(*this, sizes, part.nodes)) {
-      const NodeSpec& node = nodes[index];
-      text += text_of(node);
-      if (node.kind != NodeKind::kSink) {
-        text += fmt::format("      --> {}\n",
-                            joined_or_none(names_of(*this, by_size_then_name(*this, sizes, node.children))));
-      }
-      if (node.kind != NodeKind::kSource) {
-        text += fmt::format("      <-- {}\n",
-                            joined_or_none(names_of(*this, by_size_then_name(*this, sizes, node.parents))));
-      }
-    }
-    text += "\n";
+    text += fmt::format("  Sub-topology: {}\n{}\n", part.id, text_of(*this, part));
+  }
+  for (const SubTopology& part : globals) {
+    text += fmt::format("  Sub-topology: {} for global store (will not generate tasks)\n{}", part.id,
+                        text_of(*this, part));
   }
   return text;
 }
 
 std::string Topology::describe_json() const {
-  std::vector<std::string> parts;
-  for (const SubTopology& part : sub_topologies) {
-    const auto sizes = subtree_sizes(*this, part);
-    std::vector<std::string> lines;
-    for (const NodeIndex index : by_size_then_name(*this, sizes, part.nodes)) {
-      const NodeSpec& node = nodes[index];
-      lines.push_back(
-          fmt::format(R"(        {{"kind": "{}", "name": {}, "topics": {}, "stores": {}, "children": {}}})",
-                      kind_name(node.kind), quoted(node.name), json_list(topic_names(node)),
-                      json_list(std::vector<std::string>(node.stores.begin(), node.stores.end())),
-                      json_list(names_of(*this, by_size_then_name(*this, sizes, node.children)))));
-    }
-    parts.push_back(fmt::format("    {{\n      \"id\": {},\n      \"nodes\": [\n{}\n      ]\n    }}", part.id,
-                                fmt::join(lines, ",\n")));
-  }
   std::vector<std::string> store_lines;
   for (const StoreSpec& store : stores) {
     store_lines.push_back(fmt::format(
@@ -155,8 +169,10 @@ std::string Topology::describe_json() const {
     repartition_lines.push_back(fmt::format(R"(    {{"name": {}, "partitions": {}}})", quoted(topic.name),
                                             topic.partitions ? std::to_string(*topic.partitions) : "null"));
   }
-  return fmt::format("{{\n  \"sub_topologies\": [\n{}\n  ],\n  \"stores\": {},\n  \"repartitions\": {}\n}}\n",
-                     fmt::join(parts, ",\n"), lines_in_brackets(store_lines),
+  const std::string global_list =
+      globals.empty() ? "" : fmt::format("  \"global_stores\": {},\n", json_of(*this, globals));
+  return fmt::format("{{\n  \"sub_topologies\": {},\n{}  \"stores\": {},\n  \"repartitions\": {}\n}}\n",
+                     json_of(*this, sub_topologies), global_list, lines_in_brackets(store_lines),
                      lines_in_brackets(repartition_lines));
 }
 
@@ -170,12 +186,16 @@ std::string Topology::fingerprint() const {
   }
   for (const RepartitionTopic& topic : repartitions)
     facts.push_back(fmt::format("repartition {} {}", quoted(topic.name), topic.partitions.value_or(0)));
-  for (const SubTopology& part : sub_topologies) {
+  const auto contents = [this](const SubTopology& part) {
     std::set<std::string> of_part;
     for (const TopicName& topic : part.sources) of_part.insert("source " + quoted(topic.name));
     for (const std::size_t store : part.stores) of_part.insert("store " + quoted(stores[store].name));
-    facts.push_back(fmt::format("part {} {}", part.id, fmt::join(of_part, " ")));
+    return fmt::format("{}", fmt::join(of_part, " "));
+  };
+  for (const SubTopology& part : sub_topologies) {
+    facts.push_back(fmt::format("part {} {}", part.id, contents(part)));
   }
+  for (const SubTopology& part : globals) facts.push_back("global " + contents(part));
   std::sort(facts.begin(), facts.end());
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const std::string& fact : facts) {

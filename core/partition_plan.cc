@@ -284,6 +284,13 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
       plan.tasks.push_back(std::move(task));
     }
   }
+  for (const SubTopology& part : topology.globals) {
+    for (const TopicName& source : part.sources) {
+      for (Partition partition = 0; partition < counts.of(source); ++partition) {
+        plan.globals.push_back({source.on_broker(application_id), partition});
+      }
+    }
+  }
   for (const NewTopic& topic : plan.internal_topics) plan.partitions[topic.name] = topic.partitions;
   return plan;
 }

@@ -20,9 +20,13 @@ struct TaskId {
 
   auto operator<=>(const TaskId&) const = default;
   [[nodiscard]] std::string name() const {
+    if (sub_topology < 0) return "global";
     return std::to_string(sub_topology) + "_" + std::to_string(partition);
   }
 };
+
+// What maintains an instance's global stores: not one of the group's tasks, but run as one. Its name is "global".
+inline constexpr TaskId kGlobalTask{-1, 0};
 
 struct TaskPlan {
   TaskId id;
@@ -33,6 +37,8 @@ struct PartitionPlan {
   // By token: the task that partition n of the tasks topic stands for. Numbered partition-major, so that neighbouring
   // tokens belong to different sub-topologies and a group spreads each sub-topology over its members.
   std::vector<TaskPlan> tasks;
+  // What every instance reads to maintain global stores: all partitions of their topics, with the names on the broker.
+  std::vector<TopicPartition> globals;
   // Internal topics to be created, by name on the broker; changelogs included.
   std::vector<NewTopic> internal_topics;
   // Partition counts of all topics read or written, as far as known, by name on the broker.

@@ -127,7 +127,7 @@ Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& no
       store_(std::move(store)),
       changelog_(std::make_unique<Changelog>(environment.application_id, id.partition)),
       origin_(&kNoOrigin) {
-  changelog_->use(*environment_.producer);
+  if (environment_.producer != nullptr) changelog_->use(*environment_.producer);
   load_meta();
 }
 
@@ -357,11 +357,16 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
 
 absl::Status Task::prepare_commit() {
   commit_requested_ = false;
+  if (store_ != nullptr) {
+    WEIR_RETURN_IF_ERROR(guarded([&] {
+      while (store_->emit_pending()) {
+      }
+    }));
+  }
+  for (const auto& [name, view] : views_) {
+    WEIR_RETURN_IF_ERROR(with_context(view->failure(), fmt::format("global store '{}'", name)));
+  }
   if (store_ == nullptr) return absl::OkStatus();
-  WEIR_RETURN_IF_ERROR(guarded([&] {
-    while (store_->emit_pending()) {
-    }
-  }));
   absl::Status encoded;
   // Serdes are the user's.
   WEIR_RETURN_IF_ERROR(guarded([&] { encoded = store_->encode(*changelog_); }));
@@ -444,8 +449,17 @@ StateStore& Task::store(const Node& node, std::string_view name) {
     if (!topology_.nodes[node_indexes_[i]].stores.contains(std::string(name))) break;
     if (StateStore* found = store_ != nullptr ? store_->find(name) : nullptr; found != nullptr) return *found;
   }
+  if (StateStore* view = view_of_global(name); view != nullptr) return *view;
   throw ProcessingFailure{fatal_error(
       fmt::format("node '{}' of task {} is not connected to a store '{}'", node.name(), name_, name))};
+}
+
+StateStore* Task::view_of_global(std::string_view name) {
+  if (environment_.globals == nullptr) return nullptr;
+  if (const auto known = views_.find(name); known != views_.end()) return known->second.get();
+  std::unique_ptr<StateStore> view = environment_.globals->open_view(name);
+  if (view == nullptr) return nullptr;
+  return views_.emplace(std::string(name), std::move(view)).first->second.get();
 }
 
 Timestamp* Task::persistent_time(const std::string& name) {

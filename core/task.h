@@ -36,7 +36,8 @@ struct TaskEnvironment {
   std::string application_id = {};
   std::string state_directory = {};  // tasks have folders below it; empty: nothing is on disk
   const Clock* clock = nullptr;
-  Producer* producer = nullptr;
+  Producer* producer = nullptr;        // null for what maintains global stores: it writes to no topic
+  const TaskStore* globals = nullptr;  // the instance's global stores; null if there are none
   Logger log = {};
   ErrorPolicy on_error = ErrorPolicy::kFail;
   // Where records with the policy kDeadLetter go. Required if any node may have it.
@@ -149,6 +150,7 @@ class Task final : private TaskContext {
   [[nodiscard]] const Clock& clock() const override { return *environment_.clock; }
   [[nodiscard]] const std::string& state_directory() const override { return state_directory_; }
   [[nodiscard]] StateStore& store(const Node& node, std::string_view name) override;
+  [[nodiscard]] StateStore* view_of_global(std::string_view name);
   [[nodiscard]] Timestamp* persistent_time(const std::string& name) override;
   [[nodiscard]] OutputTopic output(const std::string& topic) override;
   void send(const OutgoingRecord& record) override;
@@ -181,6 +183,8 @@ class Task final : private TaskContext {
   TaskEnvironment environment_;
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<Changelog> changelog_;  // uses store_'s specs
+  std::map<std::string, std::unique_ptr<StateStore>, std::less<>>
+      views_;  // of global stores, opened when asked for
   std::map<std::string, std::unique_ptr<Timestamp>> times_;
   std::vector<std::unique_ptr<Node>> nodes_;         // parallel to node_indexes_; use store_ and times_
   std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker

@@ -70,8 +70,8 @@ class TaskContext {
   // The largest timestamp of any record the task has processed, the current one included; kNoTimestamp before the first.
   [[nodiscard]] virtual Timestamp stream_time() const = 0;
 
-  // Returns a store that the node was connected to when the topology was built. A store it is not connected to is a
-  // mistake of the program and fails the task.
+  // Returns a store that the node was connected to when the topology was built, or a view of a global store, for which
+  // nobody needs to be connected. Another store is a mistake of the program and fails the task.
   [[nodiscard]] virtual StateStore& store(const Node& node, std::string_view name) = 0;
 
   // Returns a timestamp that belongs to the task's committed state, kNoTimestamp at first: operators keep their own stream

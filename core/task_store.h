@@ -9,7 +9,7 @@
 // Between commits operators change only the stores' uncommitted part. encode turns it into one batch and into changelog
 // records; apply makes the batch, with the meta, durable at once; drop forgets everything since the last apply.
 //
-// Thread safety: none; a task store belongs to the worker that owns its task.
+// Thread safety: none but where it says so; a task store belongs to the worker that owns its task.
 #pragma once
 
 #include <any>
@@ -38,10 +38,15 @@ struct StoreSpec {
   std::string value_format = {};
   bool persistent = true;  // on disk; otherwise in memory, and restored from the changelog at each start
   bool logged = true;      // has a changelog topic
+  // One per instance rather than per task: filled from a topic outside of tasks, read by all of them. Has no changelog of
+  // its own, the topic is it.
+  bool global = false;
   Duration retention{-1};  // windowed kinds: how long an entry stays; -1: for ever
   Duration segment{-1};    // windowed kinds: the width of a bucket of windows that expires at once
   // What the state room needs to build the typed store (its StoreBuilder); the core only carries it.
   std::any builder;
+  // Of a global store: what builds the view through which a task reads it.
+  std::any view_builder;
 };
 
 // One store of one task, for those who know its type: operators downcast it to the typed class of the state room.
@@ -49,6 +54,10 @@ class StateStore {
  public:
   virtual ~StateStore() = default;
   [[nodiscard]] virtual const StoreSpec& spec() const = 0;
+
+  // Returns the first read that failed since what was not committed was last dropped; ok if there was none. A failed read is
+  // answered with nothing, so what follows from it must not be committed.
+  [[nodiscard]] virtual absl::Status failure() const { return absl::OkStatus(); }
 };
 
 // What a commit remembers besides the stores' entries.
@@ -77,6 +86,12 @@ class TaskStore {
 
   // Returns the store of that name, or null.
   [[nodiscard]] virtual StateStore* find(std::string_view name) = 0;
+
+  // Any thread, also while this is applied: returns a view of a global store for one task, which sees what was applied; null
+  // if there is no global store of that name. The view belongs to the caller's thread and is gone before this.
+  [[nodiscard]] virtual std::unique_ptr<StateStore> open_view(std::string_view /*name*/) const {
+    return nullptr;
+  }
 
   // What the last apply wrote, also that of an earlier process; empty for a new task.
   [[nodiscard]] virtual const TaskMeta& meta() const = 0;

@@ -54,6 +54,7 @@ struct NodeSpec {
   std::optional<TopicPattern> pattern;      // of a source: its one topic name is this pattern
   std::optional<OffsetReset> offset_reset;  // of a source; otherwise as the application says
   ErrorPolicy on_error = ErrorPolicy::kInherit;
+  bool global = false;  // maintains a global store: runs once per instance, in no task
   std::function<std::unique_ptr<Node>()> make;
   std::source_location where;  // the caller's line
 };
@@ -85,6 +86,9 @@ struct Topology {
   std::vector<NodeSpec> nodes;
   std::vector<StoreSpec> stores;
   std::vector<SubTopology> sub_topologies;
+  // The parts that maintain global stores: no tasks; each instance runs all of them on all partitions. Numbered after the
+  // others.
+  std::vector<SubTopology> globals;
   std::vector<RepartitionTopic> repartitions;
   std::vector<CopartitionGroup> copartitions;
   std::shared_ptr<const StateEngine>

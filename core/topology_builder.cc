@@ -201,6 +201,45 @@ void TopologyBuilder::check_pattern(const NodeSpec& source, std::vector<Problem>
   }
 }
 
+void TopologyBuilder::check_stores_of(const NodeSpec& node, std::vector<Problem>& problems) const {
+  for (const std::string& store : node.stores) {
+    const auto spec = std::find_if(stores_.begin(), stores_.end(),
+                                   [&](const StoreSpec& candidate) { return candidate.name == store; });
+    if (spec == stores_.end()) {
+      problems.push_back(
+          {fmt::format("node '{}' uses the store '{}', which was never added", node.name, store),
+           node.where});
+    } else if (spec->global && !node.global) {
+      problems.push_back(
+          {fmt::format("node '{}' is connected to the global store '{}': any processor can read it by its "
+                       "name, without being connected, and only what maintains it can write it",
+                       node.name, store),
+           node.where});
+    } else if (node.global && !spec->global) {
+      problems.push_back({fmt::format("node '{}' maintains a global store, in no task, and is connected to "
+                                      "the store '{}', which belongs to tasks",
+                                      node.name, store),
+                          node.where});
+    }
+  }
+}
+
+void TopologyBuilder::check_global(const NodeSpec& node, std::vector<Problem>& problems) const {
+  for (const NodeIndex child : node.children) {
+    if (nodes_[child].global) continue;
+    problems.push_back({fmt::format("node '{}' takes records from '{}', which maintains a global store",
+                                    nodes_[child].name, node.name),
+                        nodes_[child].where});
+  }
+  if (node.on_error == ErrorPolicy::kDeadLetter) {
+    problems.push_back(
+        {fmt::format("node '{}' sends records aside, but maintains a global store, which every "
+                     "instance does: each would send the record again. Fail or skip instead",
+                     node.name),
+         node.where});
+  }
+}
+
 void TopologyBuilder::check(std::vector<Problem>& problems, const Location& where) const {
   std::map<std::string, NodeIndex> names;
   std::map<TopicName, NodeIndex> claimed;
@@ -239,15 +278,8 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
              node.where});
       }
     }
-    for (const std::string& store : node.stores) {
-      const bool known = std::any_of(stores_.begin(), stores_.end(),
-                                     [&](const StoreSpec& spec) { return spec.name == store; });
-      if (!known) {
-        problems.push_back(
-            {fmt::format("node '{}' uses the store '{}', which was never added", node.name, store),
-             node.where});
-      }
-    }
+    check_stores_of(node, problems);
+    if (node.global) check_global(node, problems);
   }
   if (!has_source) problems.push_back({"the topology reads no topic", where});
 
@@ -280,7 +312,7 @@ void TopologyBuilder::check(std::vector<Problem>& problems, const Location& wher
   }
 }
 
-std::vector<SubTopology> TopologyBuilder::sub_topologies() const {
+void TopologyBuilder::divide(Topology& topology) const {
   DisjointSets sets(nodes_.size());
   std::map<std::string, NodeIndex> first_user;
   for (NodeIndex index = 0; index < nodes_.size(); ++index) {
@@ -304,13 +336,13 @@ std::vector<SubTopology> TopologyBuilder::sub_topologies() const {
     }
   }
 
-  std::vector<SubTopology> result;
   for (auto& [leader, part] : parts) {
-    part.id = static_cast<int>(result.size());
     std::sort(part.sources.begin(), part.sources.end());
-    result.push_back(std::move(part));
+    (nodes_[leader].global ? topology.globals : topology.sub_topologies).push_back(std::move(part));
   }
-  return result;
+  int id = 0;
+  for (SubTopology& part : topology.sub_topologies) part.id = id++;
+  for (SubTopology& part : topology.globals) part.id = id++;
 }
 
 absl::StatusOr<Topology> TopologyBuilder::build(const Location& where) const {
@@ -330,7 +362,7 @@ absl::StatusOr<Topology> TopologyBuilder::build(const Location& where) const {
   topology.stores = stores_;
   topology.repartitions = repartitions_;
   topology.engine = engine_;
-  topology.sub_topologies = sub_topologies();
+  divide(topology);
   for (const CopartitionDemand& demand : copartitions_) {
     CopartitionGroup group;
     group.node = demand.name;

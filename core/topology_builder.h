@@ -51,6 +51,10 @@ class TopologyBuilder {
   // Lets a node use further stores.
   void connect_stores(NodeIndex node, const std::vector<std::string>& stores);
 
+  // Makes a source or processor one that maintains a global store, outside of tasks. Only such nodes are connected to global
+  // stores, and nothing else comes below them.
+  void make_global(NodeIndex node) { nodes_[node].global = true; }
+
   // Adds a repartition topic that `sink` writes.
   void add_repartition(RepartitionTopic topic);
 
@@ -83,7 +87,9 @@ class TopologyBuilder {
   NodeIndex add(NodeSpec spec);
   void check(std::vector<Problem>& problems, const Location& where) const;
   void check_pattern(const NodeSpec& source, std::vector<Problem>& problems) const;
-  [[nodiscard]] std::vector<SubTopology> sub_topologies() const;
+  void check_stores_of(const NodeSpec& node, std::vector<Problem>& problems) const;
+  void check_global(const NodeSpec& node, std::vector<Problem>& problems) const;
+  void divide(Topology& topology) const;
 
   std::vector<NodeSpec> nodes_;
   std::vector<StoreSpec> stores_;

@@ -52,6 +52,7 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
   environment_.on_error = options_.on_error;
   environment_.dead_letter_topic = options_.dead_letter_topic;
   environment_.partitions = &plan_.partitions;
+  environment_.globals = options_.globals;
   environment_.max_task_idle = options_.max_task_idle;
 }
 

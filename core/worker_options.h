@@ -34,6 +34,8 @@ struct WorkerOptions {
   std::string state_directory = {};  // tasks have folders below it
   std::shared_ptr<StateResources> resources =
       {};  // shared by the workers of a process; null if there is no store
+  // The instance's global stores, complete; null if the topology has none. Outlive the worker.
+  const TaskStore* globals = nullptr;
   // Uncommitted state above which a commit comes early.
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
   Duration session_timeout{45'000};

@@ -195,6 +195,12 @@ concept JoinableStreams = std::same_as<NonNull<K>, NonNull<RightK>> && Storable<
 template <class K, class RightK>
 using OuterKey = std::conditional_t<std::same_as<K, RightK>, K, std::optional<NonNull<K>>>;
 
+// key(value), key(key, value) or key(key, value, info): which row of a table of other keys belongs to the record. A
+// std::optional says with an empty one that none does.
+template <class F, class K, class V, class TableKey>
+concept KeySelectorOver =
+    CallableOver<F, K, V> && std::convertible_to<ResultOver<F, K, V>, std::optional<TableKey>>;
+
 // -------------------------------------------------------------------------------------------------------- processors
 
 namespace detail {

@@ -120,6 +120,16 @@ struct ViewOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// For StreamBuilder::global_table and add_global_store.
+struct GlobalOptions {
+  StoreName store;
+  std::string name = {};  // of the nodes that fill it
+  // On disk, and read on from there after a restart; otherwise in memory, and read from its topic at each start.
+  bool persistent = true;
+  // What happens to a record that cannot be read or stored. Not kDeadLetter: every instance would send it aside.
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // For verbs that make a table of windows.
 struct WindowOptions {
   StoreName store;

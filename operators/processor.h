@@ -78,7 +78,8 @@ struct ProcessOptions {
 // What any processor may ask of its task. Lives as long as the processor.
 class ProcessorScope {
  public:
-  // Returns a store that the processor was connected to. Another one, or one of another type, fails the task.
+  // Returns a store that the processor was connected to, or a view of a global store (a GlobalStore<K, V>), for which it need
+  // not be. Another one, or one of another type, fails the task.
   template <class Store>
   [[nodiscard]] Store& store(std::string_view name) {
     auto* typed = dynamic_cast<Store*>(&task().store(node(), name));

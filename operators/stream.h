@@ -37,6 +37,8 @@ namespace weir {
 template <class K, class V, Rows rows = Rows::kMayVanish>
 class KTable;
 template <class K, class V>
+class GlobalKTable;
+template <class K, class V>
 class KGroupedStream;
 template <class K, class V, class... Predicates>
 class KSplitStream;
@@ -246,6 +248,35 @@ class KStream : public GraphPoint {
   KStream<OuterKey<K, RightK>, OuterJoinedBy<Joiner, OuterKey<K, RightK>, NonNull<V>, NonNull<RightV>>>
   outer_join(const KStream<RightK, RightV>& other, StreamJoinOptions options, Joiner join_values,
              Location where = Location::current()) const;
+
+  // ------------------------------------------------------------------------------------------ with a global table
+
+  template <class TableKey, class Right, class Selector, class Joiner>
+    requires KeySelectorOver<Selector, K, V, TableKey> && JoinerOver<Joiner, K, NonNull<V>, Right>
+  KStream<K, JoinedBy<Joiner, K, NonNull<V>, Right>> join(const GlobalKTable<TableKey, Right>& table,
+                                                          Selector select, Joiner join_values,
+                                                          Location where = Location::current()) const {
+    return join({}, table, std::move(select), std::move(join_values), where);
+  }
+  template <class TableKey, class Right, class Selector, class Joiner>
+    requires KeySelectorOver<Selector, K, V, TableKey> && JoinerOver<Joiner, K, NonNull<V>, Right>
+  KStream<K, JoinedBy<Joiner, K, NonNull<V>, Right>> join(VerbOptions options,
+                                                          const GlobalKTable<TableKey, Right>& table,
+                                                          Selector select, Joiner join_values,
+                                                          Location where = Location::current()) const;
+
+  template <class TableKey, class Right, class Selector, class Joiner>
+    requires KeySelectorOver<Selector, K, V, TableKey> && LeftJoinerOver<Joiner, K, NonNull<V>, Right>
+  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
+      const GlobalKTable<TableKey, Right>& table, Selector select, Joiner join_values,
+      Location where = Location::current()) const {
+    return left_join({}, table, std::move(select), std::move(join_values), where);
+  }
+  template <class TableKey, class Right, class Selector, class Joiner>
+    requires KeySelectorOver<Selector, K, V, TableKey> && LeftJoinerOver<Joiner, K, NonNull<V>, Right>
+  KStream<K, LeftJoinedBy<Joiner, K, NonNull<V>, Right>> left_join(
+      VerbOptions options, const GlobalKTable<TableKey, Right>& table, Selector select, Joiner join_values,
+      Location where = Location::current()) const;
 
   // ------------------------------------------------------------------------------------------------ through a topic
 

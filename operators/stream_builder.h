@@ -31,6 +31,7 @@
 #include <weir/operators/table_node.h>
 #include <weir/operators/window_end_node.h>
 #include <weir/operators/windowed.h>
+#include <weir/state/global_store.h>
 #include <weir/state/window_store.h>
 
 namespace weir {
@@ -117,6 +118,22 @@ class StreamBuilder {
     return options.store ? add_table<Rows::kMayVanish>(source, "", kept(options), where)
                          : add_unkept_table(source, options, where);
   }
+
+  // Reads a topic as a table of which every instance has all rows, see global_table.h. Such a table is looked up, by streams
+  // and processors; its changes make no results.
+  template <class K, class V>
+    requires Storable<K> && Storable<V>
+  GlobalKTable<K, V> global_table(const std::string& topic, GlobalOptions options,
+                                  Location where = Location::current());
+
+  // The same with a processor of your own that keeps the store, see global_table.h. K and V are the topic's types, the store
+  // may have others.
+  template <class K, class V, class StoreKey = NonNull<K>, class StoreValue = NonNull<V>, class Factory>
+    requires ProcessorFactoryFor<Factory, K, V> && Storable<StoreKey> && Storable<StoreValue>
+  StoreHandle<GlobalStore<StoreKey, StoreValue>> add_global_store(const std::string& topic,
+                                                                  GlobalOptions options,
+                                                                  Factory make_processor,
+                                                                  Location where = Location::current());
 
   // Adds a store for processors. The handle knows its type.
   template <Storable K, Storable V>

@@ -10,7 +10,9 @@
 #include <weir/operators/flat_map.h>
 #include <weir/operators/flat_map_values.h>
 #include <weir/operators/for_each.h>
+#include <weir/operators/global_table.h>
 #include <weir/operators/group_by.h>
+#include <weir/operators/join_global.h>
 #include <weir/operators/join_streams.h>
 #include <weir/operators/join_table.h>
 #include <weir/operators/join_tables.h>

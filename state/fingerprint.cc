@@ -27,7 +27,7 @@ Fingerprint fingerprint_of(const StoreSpec& spec) {
   fingerprint["value format"] = spec.value_format;
   fingerprint["retention"] = duration_text(spec.retention);
   fingerprint["segment"] = duration_text(spec.segment);
-  fingerprint["changelog"] = spec.logged ? "own" : "none";
+  fingerprint["changelog"] = spec.global ? "its topic" : spec.logged ? "own" : "none";
   return fingerprint;
 }
 

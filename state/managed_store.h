@@ -82,7 +82,7 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   [[nodiscard]] absl::Status for_each(NullableBytes from, NullableBytes to, const Visitor& visit) override;
 
   // Returns the first failed read since the last drop; ok if there was none.
-  [[nodiscard]] absl::Status failure() const { return *failure_; }
+  [[nodiscard]] absl::Status failure() const override { return *failure_; }
 
  protected:
   // `cache_bytes`: the most this store may spend on clean rows; without it, its share of the process's budget.

@@ -9,9 +9,11 @@
 #include <weir/core/status.h>
 #include <weir/state/database.h>
 #include <weir/state/fingerprint.h>
+#include <weir/state/global_store.h>
 #include <weir/state/managed_store.h>
 #include <weir/state/memory_store.h>
 #include <weir/state/meta_codec.h>
+#include <weir/state/shared_bytes.h>
 
 namespace weir {
 namespace {
@@ -38,6 +40,16 @@ class TaskStores final : public TaskStore {
   StateStore* find(std::string_view name) override {
     Member* member = member_of(name);
     return member == nullptr ? nullptr : member->store.get();
+  }
+
+  // The members do not change once the stores are open, and what a view reads may be read by any thread.
+  std::unique_ptr<StateStore> open_view(std::string_view name) const override {
+    for (const Member& member : members_) {
+      const StoreSpec& spec = member.store->spec();
+      if (spec.name != name || member.shared == nullptr) continue;
+      return std::any_cast<const ViewBuilder&>(spec.view_builder)({spec, member.shared.get(), resources_});
+    }
+    return nullptr;
   }
 
   const TaskMeta& meta() const override { return meta_; }
@@ -82,6 +94,7 @@ class TaskStores final : public TaskStore {
   // Members are destroyed in reverse: the store before the bytes it uses.
   struct Member {
     std::unique_ptr<MemoryStore> memory;  // null: in the database
+    std::unique_ptr<SharedBytes> shared;  // of a global store: in front of the bytes
     std::unique_ptr<ManagedStore> store;
     std::optional<Bytes> memo;  // as of what was encoded last
   };
@@ -128,6 +141,10 @@ absl::Status TaskStores::open(const std::string& directory, std::span<const Stor
       return absl::InvalidArgumentError(
           fmt::format("store '{}' of task {}: the spec holds no builder of this engine", spec.name, task_));
     }
+    if (spec.global && std::any_cast<ViewBuilder>(&spec.view_builder) == nullptr) {
+      return absl::InvalidArgumentError(
+          fmt::format("global store '{}': the spec holds no builder of views of this engine", spec.name));
+    }
     persistent = persistent || spec.persistent;
     if (!spec.persistent) in_memory_.insert(spec.name);
   }
@@ -143,6 +160,10 @@ absl::Status TaskStores::open(const std::string& directory, std::span<const Stor
     } else {
       member.memory = MemoryStore::make();
       context.bytes = member.memory.get();
+    }
+    if (spec.global) {
+      member.shared = std::make_unique<SharedBytes>(*context.bytes);
+      context.bytes = member.shared.get();
     }
     member.store = std::any_cast<const StoreBuilder&>(spec.builder)(std::move(context));
     if (const auto memo = meta_.values.find(memo_name(spec.name)); memo != meta_.values.end()) {
@@ -234,7 +255,11 @@ absl::Status TaskStores::write(TaskMeta meta) {
     WEIR_RETURN_IF_ERROR(with_task(database_->apply()));
   }
   for (Member& member : members_) {
-    if (member.memory != nullptr) member.memory->apply();
+    if (member.shared != nullptr) {
+      member.shared->apply(member.memory.get());
+    } else if (member.memory != nullptr) {
+      member.memory->apply();
+    }
   }
   meta_ = std::move(meta);
   encoded_ = false;
@@ -251,6 +276,7 @@ void TaskStores::forget_staged() {
   if (database_ != nullptr) database_->drop();
   for (Member& member : members_) {
     if (member.memory != nullptr) member.memory->drop();
+    if (member.shared != nullptr) member.shared->forget_touched();
     const auto memo = meta_.values.find(memo_name(member.store->spec().name));
     member.memo = memo == meta_.values.end() ? std::nullopt : std::optional<Bytes>(memo->second);
   }
@@ -294,7 +320,8 @@ absl::Status TaskStores::clear(std::string_view store) {
   }
   TaskMeta meta = meta_;
   forget_store(meta, std::string(store));
-  ByteStore& bytes = member->memory != nullptr ? *member->memory : *database_->store(store);
+  ByteStore& below = member->memory != nullptr ? *member->memory : *database_->store(store);
+  ByteStore& bytes = member->shared != nullptr ? *member->shared : below;
   bytes.erase_range({});
   member->memo.reset();
   if (absl::Status status = write(std::move(meta)); !status.ok()) {

@@ -1,8 +1,8 @@
 #include <weir/core/testing/topology_driver.h>
 
 #include <algorithm>
-#include <numeric>
 
+#include <weir/core/global_updater.h>
 #include <weir/core/partition_plan.h>
 #include <weir/core/status.h>
 
@@ -41,6 +41,15 @@ TopologyDriver::TopologyDriver(const Topology& topology, DriverOptions options)
 
 TopologyDriver::~TopologyDriver() {
   if (task_ != nullptr) task_->close();
+  if (globals_ != nullptr) globals_->close();
+}
+
+TaskCounters TopologyDriver::counters() const {
+  TaskCounters total = task_ != nullptr ? task_->counters() : TaskCounters();
+  if (globals_ != nullptr) {
+    for (std::size_t i = 0; i < kDropReasons; ++i) total.dropped[i] += globals_->counters().dropped[i];
+  }
+  return total;
 }
 
 void TopologyDriver::lay_out_topics() {
@@ -49,7 +58,8 @@ void TopologyDriver::lay_out_topics() {
       if (topic.pattern) continue;
       const std::string name = topic.on_broker(options_.application_id);
       partitions_[name] = 1;
-      if (node.kind == NodeKind::kSource) topics_[name].is_source = true;
+      if (node.kind == NodeKind::kSource)
+        (node.global ? topics_[name].is_global : topics_[name].is_source) = true;
     }
   }
   for (const StoreSpec& store : topology_.stores) {
@@ -80,13 +90,8 @@ absl::StatusOr<std::unique_ptr<TaskStore>> TopologyDriver::open_store() {
     for (const std::size_t store : part.stores) specs.push_back(topology_.stores[store]);
   }
   if (specs.empty()) return std::unique_ptr<TaskStore>();
-  if (topology_.engine == nullptr) return absl::InvalidArgumentError("the topology has stores and no engine");
-
-  auto resources = topology_.engine->make_resources(kLimits);
-  if (!resources.ok()) return resources.status();
-  resources_ = *std::move(resources);
   TaskStoreOptions options;
-  if (!options_.state_directory.empty()) options.directory = options_.state_directory + "/" + kTaskId.name();
+  options.directory = directory_of(kTaskId);
   options.task = kTaskId.name();
   options.resources = resources_;
   auto opened = topology_.engine->open(options, specs);
@@ -112,7 +117,87 @@ absl::StatusOr<std::unique_ptr<TaskStore>> TopologyDriver::open_store() {
   return store;
 }
 
+std::string TopologyDriver::directory_of(const TaskId& task) const {
+  return options_.state_directory.empty() ? "" : options_.state_directory + "/" + task.name();
+}
+
+absl::Status TopologyDriver::open_globals() {
+  TaskStoreOptions options;
+  options.directory = directory_of(kGlobalTask);
+  options.task = kGlobalTask.name();
+  options.resources = resources_;
+  auto store = topology_.engine->open(options, global_stores(topology_));
+  if (!store.ok()) return store.status();
+
+  std::vector<TopicPartition> partitions;
+  std::vector<OffsetRange> ranges;
+  for (auto& [name, topic] : topics_) {
+    if (!topic.is_global) continue;
+    const TopicPartition where{name, 0};
+    // As with changelogs that another driver left behind.
+    const auto known = (*store)->meta().positions.find(where);
+    if (known != (*store)->meta().positions.end() && producer_.next_offset(topic.id) < known->second) {
+      producer_.continue_at(topic.id, known->second);
+    }
+    const Offset end = producer_.next_offset(topic.id);
+    partitions.push_back(where);
+    ranges.push_back({topic.changelog.empty() ? end : topic.changelog.front().offset, end});
+  }
+  const auto starts =
+      begin_globals(topology_, options_.application_id, partitions, ranges, **store, options_.log);
+  if (!starts.ok()) return starts.status();
+
+  TaskEnvironment global = environment();
+  global.producer = nullptr;
+  global.globals = store->get();
+  global.on_error = global_policy(options_.on_error);
+  globals_ =
+      std::make_unique<Task>(kGlobalTask, topology_, global_nodes(topology_), global, *std::move(store));
+  std::vector<Task::Input> inputs;
+  for (const PartitionOffset& start : *starts) inputs.push_back({start.where, nullptr, start.offset});
+  WEIR_RETURN_IF_ERROR(globals_->open(std::move(inputs)));
+  for (const PartitionOffset& start : *starts) {
+    for (const OwnedRecord& record : topics_.at(start.where.topic).changelog) {
+      if (record.offset >= start.offset) globals_->add(start.where, to_raw(record));
+    }
+  }
+  return update_globals();
+}
+
+absl::Status TopologyDriver::update_globals() {
+  while (true) {
+    const auto more = globals_->process_next();
+    if (!more.ok()) return more.status();
+    if (!globals_->dirty()) return absl::OkStatus();
+    WEIR_RETURN_IF_ERROR(globals_->prepare_commit());
+    WEIR_RETURN_IF_ERROR(globals_->apply());
+  }
+}
+
+TaskEnvironment TopologyDriver::environment() {
+  TaskEnvironment environment;
+  environment.application_id = options_.application_id;
+  environment.state_directory = options_.state_directory;
+  environment.clock = &clock_;
+  environment.producer = &producer_;
+  environment.globals = globals_ != nullptr ? globals_->task_store() : nullptr;
+  environment.log = options_.log;
+  environment.on_error = options_.on_error;
+  environment.dead_letter_topic = options_.dead_letter_topic;
+  environment.partitions = &partitions_;
+  environment.partitions_of_others = 1;
+  return environment;
+}
+
 absl::Status TopologyDriver::open_task() {
+  if (topology_.engine != nullptr) {
+    auto resources = topology_.engine->make_resources(kLimits);
+    if (!resources.ok()) return resources.status();
+    resources_ = *std::move(resources);
+  } else if (!topology_.stores.empty()) {
+    return absl::InvalidArgumentError("the topology has stores and no engine");
+  }
+  if (!topology_.globals.empty()) WEIR_RETURN_IF_ERROR(open_globals());
   auto store = open_store();
   if (!store.ok()) return store.status();
 
@@ -131,19 +216,11 @@ absl::Status TopologyDriver::open_task() {
     inputs.push_back({where, nullptr, position});
   }
 
-  TaskEnvironment environment;
-  environment.application_id = options_.application_id;
-  environment.state_directory = options_.state_directory;
-  environment.clock = &clock_;
-  environment.producer = &producer_;
-  environment.log = options_.log;
-  environment.on_error = options_.on_error;
-  environment.dead_letter_topic = options_.dead_letter_topic;
-  environment.partitions = &partitions_;
-  environment.partitions_of_others = 1;
-  std::vector<NodeIndex> nodes(topology_.nodes.size());
-  std::iota(nodes.begin(), nodes.end(), NodeIndex{0});
-  task_ = std::make_unique<Task>(kTaskId, topology_, nodes, environment, *std::move(store));
+  std::vector<NodeIndex> nodes;
+  for (NodeIndex node = 0; node < topology_.nodes.size(); ++node) {
+    if (!topology_.nodes[node].global) nodes.push_back(node);
+  }
+  task_ = std::make_unique<Task>(kTaskId, topology_, nodes, environment(), *std::move(store));
   return task_->open(std::move(inputs));
 }
 
@@ -165,12 +242,13 @@ absl::Status TopologyDriver::pipe_raw(const std::string& topic, OwnedRecord reco
   WEIR_RETURN_IF_ERROR(may_step());
   WEIR_RETURN_IF_ERROR(match(topic));
   const auto found = topics_.find(topic);
-  if (found == topics_.end() || !found->second.is_source) {
+  if (found == topics_.end() || !(found->second.is_source || found->second.is_global)) {
     return absl::NotFoundError(fmt::format("the topology does not read the topic '{}'", topic));
   }
   record.offset = producer_.claim_offset(found->second.id);
-  feed(found->second, {topic, 0}, std::move(record));
-  return end_step(work_until_quiet());
+  absl::Status status = feed(found->second, {topic, 0}, std::move(record));
+  if (status.ok()) status = work_until_quiet();
+  return end_step(status);
 }
 
 absl::Status TopologyDriver::advance_wall_clock(Duration by) {
@@ -193,6 +271,8 @@ absl::Status TopologyDriver::restart() {
     task_->close();
     task_.reset();
   }
+  if (globals_ != nullptr) globals_->close();
+  globals_.reset();
   producer_.forget();
   producer_.clear_failure();
   status_ = open_task();
@@ -238,16 +318,22 @@ absl::Status TopologyDriver::deliver() {
     }
     topic->was_written = true;
     if (topic->is_changelog) topic->changelog.push_back(captured.record);
-    if (topic->is_source) feed(*topic, {name, 0}, captured.record);
+    if (topic->is_source || topic->is_global) WEIR_RETURN_IF_ERROR(feed(*topic, {name, 0}, captured.record));
     topic->outputs.push_back({std::move(captured.record), next_step_, next_sequence_++});
   }
   return absl::OkStatus();
 }
 
-// Puts a record among those that the task has to process; the copy is for a restart.
-void TopologyDriver::feed(Topic& topic, const TopicPartition& where, OwnedRecord record) {
-  task_->add(where, to_raw(record));
-  topic.unprocessed.push_back(std::move(record));
+// Puts a record among those that the task has to process, or into the global stores; the copy is for a restart.
+absl::Status TopologyDriver::feed(Topic& topic, const TopicPartition& where, OwnedRecord record) {
+  Task& task = topic.is_global ? *globals_ : *task_;
+  task.add(where, to_raw(record));
+  if (!topic.is_global) {
+    topic.unprocessed.push_back(std::move(record));
+    return absl::OkStatus();
+  }
+  topic.changelog.push_back(std::move(record));
+  return update_globals();
 }
 
 bool TopologyDriver::may_read(const absl::Status& decoded, const char* what, const std::string& topic,
@@ -296,8 +382,11 @@ std::set<std::string> TopologyDriver::topics_written() const {
 }
 
 StateStore* TopologyDriver::store(const std::string& name) const {
-  TaskStore* stores = task_ != nullptr ? task_->task_store() : nullptr;
-  return stores != nullptr ? stores->find(name) : nullptr;
+  for (Task* task : {task_.get(), globals_.get()}) {
+    TaskStore* stores = task != nullptr ? task->task_store() : nullptr;
+    if (StateStore* found = stores != nullptr ? stores->find(name) : nullptr; found != nullptr) return found;
+  }
+  return nullptr;
 }
 
 }  // namespace weir

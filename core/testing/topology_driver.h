@@ -22,6 +22,8 @@
 //     append what was written to the output of its topic and, if the topology reads that topic too, to its
 //     unprocessed records.
 //
+// A record of a topic that feeds global stores updates them at once, whoever wrote it, and does nothing else.
+//
 // Topics are lists in the driver itself rather than in an embedded broker: it starts in well under a
 // millisecond and two runs never differ. Partitioning, rebalances, transactions and restoring beside running
 // tasks need the simulator.
@@ -179,8 +181,8 @@ class TopologyDriver {
   // Returns the names of all topics that were ever written, internal ones included.
   [[nodiscard]] std::set<std::string> topics_written() const;
 
-  // Returns the store, or null if the topology uses none of that name (or of that type). It shows the
-  // committed state and lives until the driver restarts. Ask, but do not write.
+  // Returns the store, or null if the topology uses none of that name (or of that type); a global store
+  // too. It shows the committed state and lives until the driver restarts. Ask, but do not write.
   [[nodiscard]] StateStore* store(const std::string& name) const;
   template <class Store>
   [[nodiscard]] Store* store_as(const std::string& name) const {
@@ -188,9 +190,7 @@ class TopologyDriver {
   }
 
   // Counts since the start, or the last restart.
-  [[nodiscard]] TaskCounters counters() const {
-    return task_ != nullptr ? task_->counters() : TaskCounters();
-  }
+  [[nodiscard]] TaskCounters counters() const;
   [[nodiscard]] Timestamp stream_time() const {
     return task_ != nullptr ? task_->stream_time() : kNoTimestamp;
   }
@@ -219,8 +219,9 @@ class TopologyDriver {
     TopicId id = 0;
     bool is_source = false;
     bool is_changelog = false;
+    bool is_global = false;               // feeds global stores
     std::deque<OwnedRecord> unprocessed;  // of a source: from the committed position on
-    std::vector<OwnedRecord> changelog;   // of a changelog: all
+    std::vector<OwnedRecord> changelog;   // of a changelog or a topic that feeds global stores: all
     std::deque<Written> outputs;          // not read yet
     bool was_written = false;
   };
@@ -232,12 +233,16 @@ class TopologyDriver {
   [[nodiscard]] absl::Status match(const std::string& name);
   [[nodiscard]] absl::Status open_task();
   [[nodiscard]] absl::StatusOr<std::unique_ptr<TaskStore>> open_store();
+  [[nodiscard]] absl::Status open_globals();
+  [[nodiscard]] absl::Status update_globals();
+  [[nodiscard]] TaskEnvironment environment();
+  [[nodiscard]] std::string directory_of(const TaskId& task) const;
   [[nodiscard]] absl::Status may_step();
   [[nodiscard]] absl::Status end_step(const absl::Status& status);
   [[nodiscard]] absl::Status work_until_quiet();
   [[nodiscard]] absl::Status commit();
   [[nodiscard]] absl::Status deliver();
-  void feed(Topic& topic, const TopicPartition& where, OwnedRecord record);
+  [[nodiscard]] absl::Status feed(Topic& topic, const TopicPartition& where, OwnedRecord record);
   [[nodiscard]] bool may_read(const absl::Status& decoded, const char* what, const std::string& topic,
                               Offset offset);
 
@@ -251,6 +256,7 @@ class TopologyDriver {
   std::map<std::string, Topic> topics_;  // by name; never erased
   std::vector<Topic*> topics_by_id_;     // as the producer numbers them; null: not met yet
   std::shared_ptr<StateResources> resources_;
+  std::unique_ptr<Task> globals_;  // keeps the global stores; null if there are none
   std::unique_ptr<Task>
       task_;  // uses all of the above; null only after a restart that could not open the stores
   std::size_t next_step_ = 0;

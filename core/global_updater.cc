@@ -1,0 +1,228 @@
+#include <weir/core/global_updater.h>
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kRecordsPerStep = 5000;
+constexpr Duration kLongestIdle{100};
+constexpr Duration kPoll{1};
+
+}  // namespace
+
+std::vector<NodeIndex> global_nodes(const Topology& topology) {
+  std::vector<NodeIndex> nodes;
+  for (const SubTopology& part : topology.globals) {
+    nodes.insert(nodes.end(), part.nodes.begin(), part.nodes.end());
+  }
+  return nodes;
+}
+
+std::vector<StoreSpec> global_stores(const Topology& topology) {
+  std::vector<StoreSpec> stores;
+  for (const SubTopology& part : topology.globals) {
+    for (const std::size_t store : part.stores) stores.push_back(topology.stores[store]);
+  }
+  return stores;
+}
+
+ErrorPolicy global_policy(ErrorPolicy application) {
+  return application == ErrorPolicy::kDeadLetter ? ErrorPolicy::kSkip : application;
+}
+
+// That a store has what lies before its positions is remembered as an entry among the changelog offsets: it goes when the
+// store goes, by whichever way (in memory, emptied, taken out of the program for a while).
+absl::StatusOr<std::vector<PartitionOffset>> begin_globals(const Topology& topology,
+                                                           const std::string& application_id,
+                                                           const std::vector<TopicPartition>& partitions,
+                                                           const std::vector<OffsetRange>& ranges,
+                                                           TaskStore& store, const Logger& log) {
+  std::vector<PartitionOffset> starts;
+  for (std::size_t i = 0; i < partitions.size(); ++i) starts.push_back({partitions[i], ranges[i].begin, ""});
+  TaskMeta meta = store.meta();
+  for (const SubTopology& part : topology.globals) {
+    std::set<std::string> topics;
+    for (const TopicName& topic : part.sources) topics.insert(topic.on_broker(application_id));
+    bool continues = std::all_of(part.stores.begin(), part.stores.end(), [&](std::size_t index) {
+      return meta.changelogs.contains(topology.stores[index].name);
+    });
+    // A store that was filled from another topic is of no use.
+    for (const std::string& topic : topics) {
+      const auto known = meta.positions.lower_bound({topic, 0});
+      continues = continues && known != meta.positions.end() && known->first.topic == topic;
+    }
+    for (std::size_t i = 0; i < partitions.size() && continues; ++i) {
+      const auto known = meta.positions.find(partitions[i]);
+      if (!topics.contains(partitions[i].topic) || known == meta.positions.end()) continue;
+      starts[i].offset = known->second;
+      continues = known->second >= ranges[i].begin && known->second <= ranges[i].end;
+      if (continues || !log) continue;
+      log(LogLevel::kWarning,
+          fmt::format(
+              "rebuilding global stores from a topic that no longer holds where they stopped: topic={} "
+              "partition={} stopped={} begin={} end={}",
+              partitions[i].topic, partitions[i].partition, known->second, ranges[i].begin, ranges[i].end));
+    }
+    if (continues) continue;
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+      if (!topics.contains(partitions[i].topic)) continue;
+      starts[i].offset = ranges[i].begin;
+      meta.positions.erase(partitions[i]);
+    }
+    for (const std::size_t index : part.stores) {
+      const std::string& name = topology.stores[index].name;
+      WEIR_RETURN_IF_ERROR(store.clear(name));
+      meta.changelogs[name] = 0;
+    }
+  }
+  WEIR_RETURN_IF_ERROR(store.apply(meta));
+  return starts;
+}
+
+GlobalUpdater::GlobalUpdater(const Topology& topology, const PartitionPlan& plan, Transport& transport,
+                             const Clock& clock, WorkerOptions options)
+    : topology_(topology),
+      partitions_(plan.globals),
+      counts_(plan.partitions),
+      transport_(transport),
+      clock_(clock),
+      options_(std::move(options)) {}
+
+GlobalUpdater::~GlobalUpdater() {
+  if (task_ != nullptr) task_->close();
+}
+
+Duration GlobalUpdater::run_once() {
+  if (failed()) return kLongestIdle;
+  const auto idle = advance();
+  publish();
+  if (idle.ok()) return *idle;
+  failure_ = with_context(idle.status(), "global stores");
+  if (options_.log) options_.log(LogLevel::kError, message_of(failure_));
+  failed_.store(true, std::memory_order_release);
+  return kLongestIdle;
+}
+
+void GlobalUpdater::idle_wait(Duration at_most) {
+  if (consumer_ != nullptr && at_most.count() > 0) consumer_->wait(at_most);
+}
+
+absl::StatusOr<Duration> GlobalUpdater::advance() {
+  if (consumer_ == nullptr) WEIR_RETURN_IF_ERROR(connect());
+  WEIR_RETURN_IF_ERROR(serve_client());
+  if (task_ == nullptr) {
+    WEIR_RETURN_IF_ERROR(find_ends());
+    return kPoll;
+  }
+  const auto progressed = read();
+  if (!progressed.ok()) return progressed.status();
+  if (*progressed) return Duration{0};
+  return complete() ? kLongestIdle : kPoll;
+}
+
+absl::Status GlobalUpdater::connect() {
+  ConsumerOptions options;
+  options.client_id = options_.client_id;
+  options.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
+  options.session_timeout = options_.session_timeout;
+  options.properties = options_.consumer_properties;
+  auto consumer = transport_.make_consumer(options);
+  if (!consumer.ok()) return consumer.status();
+  consumer_ = *std::move(consumer);
+  return absl::OkStatus();
+}
+
+absl::Status GlobalUpdater::serve_client() {
+  std::vector<ConsumerEvent> events;
+  consumer_->poll(events);
+  for (const ConsumerEvent& event : events) {
+    const auto* error = std::get_if<ConsumerError>(&event);
+    if (error == nullptr) continue;
+    if (class_of(error->status) == ErrorClass::kFatal) return error->status;
+    if (options_.log) options_.log(LogLevel::kWarning, message_of(error->status));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GlobalUpdater::find_ends() {
+  if (!ranges_.started()) ranges_ = consumer_->offset_ranges(partitions_);
+  if (!ranges_.ready()) return absl::OkStatus();
+  const auto ranges = ranges_.take();
+  if (!ranges.ok()) {
+    // A broker that is away comes back; it is asked again at the next step.
+    if (class_of(ranges.status()) == ErrorClass::kRetriable) return absl::OkStatus();
+    return with_context(ranges.status(), "cannot find the ends of the topics");
+  }
+
+  TaskStoreOptions store_options;
+  store_options.directory = options_.state_directory + "/" + kGlobalTask.name();
+  store_options.task = kGlobalTask.name();
+  store_options.resources = options_.resources;
+  auto store = topology_.engine->open(store_options, global_stores(topology_));
+  if (!store.ok()) return store.status();
+  const auto starts =
+      begin_globals(topology_, options_.application_id, partitions_, *ranges, **store, options_.log);
+  if (!starts.ok()) return starts.status();
+  auto readers = consumer_->assign(*starts);
+  if (!readers.ok()) return readers.status();
+  std::vector<Task::Input> inputs;
+  for (std::size_t i = 0; i < starts->size(); ++i) {
+    ends_[(*starts)[i].where] = (*ranges)[i].end;
+    inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset});
+  }
+
+  TaskEnvironment environment;
+  environment.application_id = options_.application_id;
+  environment.state_directory = options_.state_directory;
+  environment.clock = &clock_;
+  environment.globals = store->get();
+  environment.log = options_.log;
+  environment.on_error = global_policy(options_.on_error);
+  environment.partitions = &counts_;
+  environment.max_task_idle = Duration{-1};
+  auto task =
+      std::make_unique<Task>(kGlobalTask, topology_, global_nodes(topology_), environment, *std::move(store));
+  WEIR_RETURN_IF_ERROR(task->open(std::move(inputs)));
+  task_ = std::move(task);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> GlobalUpdater::read() {
+  bool progressed = task_->fill(options_.buffered_records) > 0;
+  for (std::size_t count = 0; count < kRecordsPerStep; ++count) {
+    const auto processed = task_->process_next();
+    if (!processed.ok()) return processed.status();
+    if (!*processed) break;
+    progressed = true;
+  }
+  WEIR_RETURN_IF_ERROR(task_->fire_wall_timers());
+  if (task_->dirty()) {
+    WEIR_RETURN_IF_ERROR(task_->prepare_commit());
+    WEIR_RETURN_IF_ERROR(task_->apply());
+  }
+  if (!complete()) {
+    std::uint64_t remaining = 0;
+    for (const PartitionOffset& position : task_->positions()) {
+      const Offset end = ends_.at(position.where);
+      if (position.offset < end) remaining += static_cast<std::uint64_t>(end - position.offset);
+    }
+    remaining_.store(remaining, std::memory_order_relaxed);
+    if (remaining == 0) complete_.store(true, std::memory_order_release);
+  }
+  return progressed;
+}
+
+void GlobalUpdater::publish() {
+  if (task_ == nullptr) return;
+  const TaskCounters& counters = task_->counters();
+  read_.store(counters.processed, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    dropped_[i].store(counters.dropped[i], std::memory_order_relaxed);
+  }
+}
+
+}  // namespace weir
