@@ -38,14 +38,16 @@ class Counts {
     }
   }
 
-  // Returns the count of a topic: as known, else the largest among the sources upstream of its sink.
+  // Returns the count of a topic: as known, else the largest among the sources upstream of its sink, or of the node it is to
+  // be like.
   Partition of(const TopicName& topic) {
     if (const auto known = counts_.find(topic); known != counts_.end()) return known->second;
     const auto repartition = repartitions_.find(topic);
     if (repartition == repartitions_.end()) return 0;
     if (!being_counted_.insert(topic).second) return 0;  // a topic upstream of itself adds nothing
     Partition largest = 0;
-    for (const TopicName& source : sources_above(repartition->second->sink))
+    const RepartitionTopic& known = *repartition->second;
+    for (const TopicName& source : sources_above(known.like.value_or(known.sink)))
       largest = std::max(largest, of(source));
     being_counted_.erase(topic);
     if (!being_counted_.empty()) return largest;

@@ -65,6 +65,8 @@ struct RepartitionTopic {
   std::optional<Partition> partitions;  // as the user said; otherwise as many as the largest source upstream
   NodeIndex sink = 0;
   std::source_location where;
+  // Whose sources count instead of the sink's, because records are to lie beside those of that node.
+  std::optional<NodeIndex> like = std::nullopt;
 };
 
 // Nodes connected by edges or by a shared store; runs as one task per partition.

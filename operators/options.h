@@ -120,6 +120,17 @@ struct ViewOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// For joins of tables by a foreign key. Without a store the join keeps no rows, and they cannot be read.
+struct ForeignKeyOptions {
+  std::optional<StoreName> store = std::nullopt;
+  // Of the join's nodes, its two topics and the store in which it remembers who asked for what.
+  RequiredName name;
+  Emit emit = Emit::kEveryUpdate;  // matters with a store
+  bool persistent = true;          // of both stores
+  bool logged = true;              // of the join's rows
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+};
+
 // For StreamBuilder::global_table and add_global_store.
 struct GlobalOptions {
   StoreName store;

@@ -48,6 +48,15 @@ template <class Mapper, class K, class V>
 using TableGroupedBy = KGroupedTable<NonNull<FirstOf<RowResultOver<Mapper, K, V>>>,
                                      NonNull<SecondOf<RowResultOver<Mapper, K, V>>>>;
 
+// The same for a join by a foreign key. A row may lose its partner without being deleted itself.
+template <JoinKind kind, Rows rows, class Joiner, class K, class V, class Right>
+using ForeignKeyJoined =
+    KTable<K, NonNull<SidesJoinedBy<kind, Joiner, K, V, Right>>,
+           kind == JoinKind::kInner || kIsOptional<SidesJoinedBy<kind, Joiner, K, V, Right>> ||
+                   rows == Rows::kMayVanish
+               ? Rows::kMayVanish
+               : Rows::kStay>;
+
 template <class K, class V, Rows rows>
 class KTable : public GraphPoint {
  public:
@@ -183,6 +192,20 @@ class KTable : public GraphPoint {
   JoinedTable<JoinKind::kOuter, rows, right_rows, Joiner, K, V, Right> outer_join(
       ViewOptions options, const KTable<K, Right, right_rows>& right, Joiner join_values,
       Location where = Location::current()) const;
+
+  // -------------------------------------------------------------------- by a foreign key, see join_foreign_key.h
+
+  template <class RightKey, class Right, Rows right_rows, class Extractor, class Joiner>
+    requires KeySelectorOver<Extractor, K, V, RightKey> && JoinerOver<Joiner, K, V, Right>
+  ForeignKeyJoined<JoinKind::kInner, rows, Joiner, K, V, Right> join(
+      ForeignKeyOptions options, const KTable<RightKey, Right, right_rows>& right, Extractor foreign_key,
+      Joiner join_values, Location where = Location::current()) const;
+
+  template <class RightKey, class Right, Rows right_rows, class Extractor, class Joiner>
+    requires KeySelectorOver<Extractor, K, V, RightKey> && LeftJoinerOver<Joiner, K, V, Right>
+  ForeignKeyJoined<JoinKind::kLeft, rows, Joiner, K, V, Right> left_join(
+      ForeignKeyOptions options, const KTable<RightKey, Right, right_rows>& right, Extractor foreign_key,
+      Joiner join_values, Location where = Location::current()) const;
 
   // Returns op(*this), as KStream::apply.
   template <std::invocable<const KTable&> Op>

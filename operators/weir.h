@@ -12,6 +12,7 @@
 #include <weir/operators/for_each.h>
 #include <weir/operators/global_table.h>
 #include <weir/operators/group_by.h>
+#include <weir/operators/join_foreign_key.h>
 #include <weir/operators/join_global.h>
 #include <weir/operators/join_streams.h>
 #include <weir/operators/join_table.h>

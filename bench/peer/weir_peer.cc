@@ -10,6 +10,8 @@
 //   session        count in sessions with a gap of 1 s and a grace of 1 s
 //   repartition    the first 4 bytes of the value become the key; group by key, count
 //   join           pair the records of two topics that are at most 50 ms apart, with a grace of 1 s; 16 bytes of each value out
+//   table-join     two tables, joined by key: both values' first 16 bytes out
+//   fk-join        the same, joined where the first 4 bytes of the left value are the right key
 //
 // Reads the topic from its beginning under a fresh application id, stops when RECORDS records are processed and committed, and
 // ends with a line of figures. Workloads with two inputs also read INPUT_TOPIC-right, and RECORDS counts both. The CPU time is
@@ -92,6 +94,32 @@ void join(weir::StreamBuilder& builder, const Run& run) {
       .to(run.output);
 }
 
+std::string joined(const std::string& left, const std::string& right) {
+  return left.substr(0, 16) + right.substr(0, 16);
+}
+
+using Table = weir::KTable<std::string, std::string>;
+
+Table left_table(weir::StreamBuilder& builder, const Run& run) {
+  return builder.table<std::string, std::string>(run.input, {.store = "left"});
+}
+Table right_table(weir::StreamBuilder& builder, const Run& run) {
+  return builder.table<std::string, std::string>(run.input + "-right", {.store = "right"});
+}
+
+void table_join(weir::StreamBuilder& builder, const Run& run) {
+  left_table(builder, run).join(right_table(builder, run), joined).to_stream().to(run.output);
+}
+
+void foreign_key_join(weir::StreamBuilder& builder, const Run& run) {
+  left_table(builder, run)
+      .join(
+          {.name = "joined"}, right_table(builder, run),
+          [](const std::string& value) { return value.substr(0, 4); }, joined)
+      .to_stream()
+      .to(run.output);
+}
+
 struct Workload {
   std::function<void(weir::StreamBuilder&, const Run&)> describe;
   // Whether records also travel through topics of the application's own, so that more of them are processed than RECORDS.
@@ -115,6 +143,8 @@ const std::map<std::string, Workload> kWorkloads = {
     {"session", {[](weir::StreamBuilder& builder, const Run& run) {
        window(builder, run, weir::session({.gap = 1s, .grace = 1s}));
      }}},
+    {"table-join", {table_join}},
+    {"fk-join", {foreign_key_join, /*has_internal_topics=*/true}},
 };
 
 // Waits until the application has processed all, or failed. Returns the seconds of waiting that no work was done in.
