@@ -1,9 +1,12 @@
 // A process that is killed in the middle of its commits leaves the last one it finished, whole.
 //
 // The program runs itself with --write DIRECTORY as the victim: it commits for ever and says so after each commit.
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,7 +17,10 @@
 #include <gtest/gtest.h>
 
 #include <weir/state/engine.h>
+#include <weir/state/join_store.h>
 #include <weir/state/key_value_store.h>
+#include <weir/state/session_store.h>
+#include <weir/state/versioned_store.h>
 #include <weir/state/window_store.h>
 
 #include "state_fixture.h"
@@ -24,13 +30,19 @@ namespace {
 
 using Rows = KeyValueStore<std::string, std::int64_t>;
 using Windows = WindowStore<std::string, std::int64_t>;
+using Sessions = SessionStore<std::string, std::int64_t>;
+using Waiting = JoinStore<std::string, std::int64_t>;
+using Versions = VersionedStore<std::string, std::int64_t>;
 
 constexpr std::int64_t kKeys = 50;
 constexpr std::int64_t kRetention = 1000;
 
 std::vector<StoreSpec> specs() {
   return {key_value_store_spec<std::string, std::int64_t>("rows"),
-          window_store_spec<std::string, std::int64_t>("windows", Duration(kRetention), Duration(100))};
+          window_store_spec<std::string, std::int64_t>("windows", Duration(kRetention), Duration(100)),
+          session_store_spec<std::string, std::int64_t>("sessions", Duration(kRetention), Duration(100)),
+          join_store_spec<std::string, std::int64_t>("waiting", Duration(kRetention), Duration(100)),
+          versioned_store_spec<std::string, std::int64_t>("versions", Duration(kRetention), Duration(100))};
 }
 
 absl::StatusOr<std::unique_ptr<TaskStore>> open_stores(const std::string& directory) {
@@ -47,7 +59,8 @@ Offset position_of(const TaskStore& task) {
   return found == task.meta().positions.end() ? 0 : found->second;
 }
 
-// Commit n writes n under key n % kKeys, a window that starts at n, and 2 KB that make the database flush.
+// Commit n writes n under key n % kKeys, a window that starts at n, the session [1, n] for [1, n - 1], two rows that wait at
+// time n, a version from n on, and 2 KB that make the database flush.
 int write_for_ever(const std::string& directory) {
   auto opened = open_stores(directory);
   if (!opened.ok()) {
@@ -57,11 +70,18 @@ int write_for_ever(const std::string& directory) {
   TaskStore& task = **opened;
   auto& rows = dynamic_cast<Rows&>(*task.find("rows"));
   auto& windows = dynamic_cast<Windows&>(*task.find("windows"));
+  auto& sessions = dynamic_cast<Sessions&>(*task.find("sessions"));
+  auto& waiting = dynamic_cast<Waiting&>(*task.find("waiting"));
+  auto& versions = dynamic_cast<Versions&>(*task.find("versions"));
   testing::RecordedChangelog changelog;
   for (std::int64_t n = position_of(task) + 1;; ++n) {
     rows.put(std::to_string(n % kKeys), n, n);
     rows.put(std::string(2000, 'x') + std::to_string(n % kKeys), n, n);
     if (!windows.put("w", n, n, n)) return 2;
+    if (n > 1) sessions.erase("s", 1, n - 1, n);
+    if (!sessions.put("s", 1, n, n, n)) return 2;
+    if (!waiting.put("j", n, n) || !waiting.put("j", n, -n)) return 2;
+    if (!versions.put("v", n, n).latest()) return 2;
     if (!task.encode(changelog).ok()) return 3;
     changelog = {};
     TaskMeta meta = task.meta();
@@ -136,6 +156,36 @@ TEST(Crash, LeavesTheLastCommitThatWasApplied) {
       ++next;
     }
     EXPECT_EQ(next, position + 1);
+
+    auto& sessions = dynamic_cast<Sessions&>(*task.find("sessions"));
+    std::int64_t found = 0;
+    for (const auto& session : sessions.all()) {
+      ++found;
+      EXPECT_EQ(session.start, 1);
+      EXPECT_EQ(session.end, position);
+      EXPECT_EQ(session.row.value, position);
+    }
+    EXPECT_EQ(found, 1);
+
+    auto& waiting = dynamic_cast<Waiting&>(*task.find("waiting"));
+    std::int64_t expected = std::max<std::int64_t>(1, position - kRetention + 1);
+    waiting.visit("j", 0, position + 1, [&](Timestamp time, std::int64_t value) {
+      EXPECT_EQ(time, std::abs(expected));
+      EXPECT_EQ(value, expected);
+      expected = expected > 0 ? -expected : -expected + 1;
+    });
+    EXPECT_EQ(expected, position + 1);
+
+    auto& versions = dynamic_cast<Versions&>(*task.find("versions"));
+    const std::int64_t oldest = std::max<std::int64_t>(1, position - kRetention);
+    const auto history = versions.versions("v", oldest, position);
+    EXPECT_EQ(static_cast<std::int64_t>(history.size()), position - oldest + 1);
+    for (std::size_t i = 0; i < history.size(); ++i) {
+      const std::int64_t from = oldest + static_cast<std::int64_t>(i);
+      EXPECT_EQ(history[i].value, from);
+      EXPECT_EQ(history[i].valid_from, from);
+      EXPECT_EQ(history[i].valid_to, from == position ? std::nullopt : std::optional<Timestamp>(from + 1));
+    }
     before = position;
   }
 }
