@@ -6,8 +6,8 @@ namespace {
 
 using Table = KTable<std::string, std::string>;
 
-Table table(StreamBuilder& builder, const std::string& topic) {
-  return builder.table<std::string, std::string>(topic, {.store = topic + "-rows"});
+Table table(StreamBuilder& builder, const std::string& topic, Emit emit = Emit::kEveryUpdate) {
+  return builder.table<std::string, std::string>(topic, {.store = topic + "-rows", .emit = emit});
 }
 
 const auto kForeignKey = [](const std::string& value) { return fk(value); };
@@ -15,8 +15,8 @@ const auto kJoin = [](const std::string& left, const std::string& right) { retur
 const auto kLeftJoin = [](const std::string& left, const Text& right) { return pair(left, right); };
 
 Table left_kept(StreamBuilder& builder, Emit emit = Emit::kEveryUpdate) {
-  return table(builder, "left")
-      .left_join({.store = "j", .name = "fkj", .emit = emit}, table(builder, "right"), kForeignKey,
+  return table(builder, "left", emit)
+      .left_join({.store = "j", .name = "fkj", .emit = emit}, table(builder, "right", emit), kForeignKey,
                  kLeftJoin);
 }
 
@@ -57,6 +57,25 @@ const Registration kForeignKeys({
            .join({.name = "fkj"}, table(builder, "right"), before_the_dot, kJoin)
            .to_stream()
            .to("out");
+     }},
+    {"fk-then-group",
+     [](StreamBuilder& builder, Effects&) {
+       left_kept(builder)
+           .group_by({.name = "all"},
+                     [](const std::string& key, const std::string& value) {
+                       return std::pair(std::string("all"), kv(key, value));
+                     })
+           .count({.store = "agg"})
+           .to_stream()
+           .to("out");
+     }},
+    {"fk-versioned",
+     [](StreamBuilder& builder, Effects&) {
+       const auto left =
+           builder.table<std::string, std::string>("left", {.store = "lv", .history = Duration(200)});
+       const auto right =
+           builder.table<std::string, std::string>("right", {.store = "rv", .history = Duration(200)});
+       left.left_join({.name = "fkj"}, right, kForeignKey, kLeftJoin).to_stream().to("out");
      }},
     {"fk-chain",
      [](StreamBuilder& builder, Effects&) {

@@ -69,6 +69,16 @@ const Registration kHeaders({
        const auto right = builder.table<std::string, std::string>("right", {.store = "right"});
        left.outer_join(right, [](const Text& l, const Text& r) { return pair(l, r); }).to_stream().to("out");
      }},
+    {"headers-foreign-key",
+     [](StreamBuilder& builder, Effects&) {
+       const auto left = builder.table<std::string, std::string>("left", {.store = "left"});
+       const auto right = builder.table<std::string, std::string>("right", {.store = "right"});
+       left.left_join(
+               {.name = "fkj"}, right, [](const std::string& value) { return fk(value); },
+               [](const std::string& l, const Text& r) { return pair(l, r); })
+           .to_stream()
+           .to("out");
+     }},
 });
 
 }  // namespace

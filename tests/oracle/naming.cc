@@ -84,6 +84,26 @@ void named_joins(StreamBuilder& builder, Effects&) {
       .to("out");
 }
 
+void everything(StreamBuilder& builder, Effects&) {
+  const auto both = [](const std::string& l, const Text& r) { return pair(l, r); };
+  const auto users = builder.table<std::string, std::string>("users", {.store = "users-rows"});
+  const auto regions = builder.table<std::string, std::string>("regions", {.store = "g"});
+  const auto user_regions = users.left_join(
+      {.store = "user-region", .name = "ur"}, regions, [](const std::string& user) { return fk(user); },
+      both);
+  const auto clicks = texts(builder, "clicks").left_join(user_regions, both);
+  clicks.filter([](const std::string& value) { return value.ends_with("null"); }).to("alerts");
+  clicks
+      .group_by(
+          {.name = "by-region"},
+          [](const std::string& value) { return value.size() > 5 ? value.substr(value.size() - 5) : value; })
+      .windowed_by(tumbling({.size = 100ms, .grace = 30ms}))
+      .count({.store = "w"})
+      .suppress(until_window_closes({.store = "final"}))
+      .to_stream()
+      .to("out");
+}
+
 const Registration kNaming({
     {"named-stateless", named_stateless},
     {"named-grouping", count_by_first("by-first", "counts")},
@@ -93,6 +113,7 @@ const Registration kNaming({
     {"named-joins", named_joins},
     {"structure-pipeline", pipeline},
     {"structure-three-stages", three_stages},
+    {"structure-everything", everything},
     {"structure-independent",
      [](StreamBuilder& builder, Effects&) {
        texts(builder, "in1").group_by_key().count({.store = "n"}).to_stream().to("out1");
