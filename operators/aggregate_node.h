@@ -155,6 +155,15 @@ class VersionedAggregateNode final : public UnaryNode<K, V, K, Change<typename S
   VersionedStore<K, Value>* store_ = nullptr;
 };
 
+template <class K, class V, class Step>
+[[nodiscard]] NodeFactory aggregate_factory(const TableOptions& options,
+                                            const std::shared_ptr<BeforeWish>& before, Step step) {
+  const std::string& store = options.store.text();
+  if (options.history)
+    return node_factory<VersionedAggregateNode<K, V, Step>>(store, before, std::move(step));
+  return node_factory<AggregateNode<K, V, Step>>(store, options.emit, before, std::move(step));
+}
+
 // Adds such a node, and its store, below a KGroupedStream or KGroupedTable.
 template <class Group, class Step>
 [[nodiscard]] auto add_aggregate(const Group& group, const std::string& verb, const TableOptions& options,
@@ -164,27 +173,12 @@ template <class Group, class Step>
   using Key = typename decltype(stream)::Key;
   using V = typename decltype(stream)::Value;
   using Value = typename Step::Value;
-  const auto add = [&](TableAccess<Key, Value> access, NodeFactory make) {
-    GraphPoint point = stream.extend_named(stream.name_for(verb, options.name), options.on_error,
-                                           std::move(make), where, {store});
-    return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
-  };
-  TopologyBuilder& topology = stream.graph()->topology();
-  if (options.history) {
-    check_versioned(stream, verb, options, where);
-    topology.add_store(
-        versioned_store_spec<Key, Value>(store, *options.history, Duration(-1), store_options(options)),
-        state_engine(), where);
-    auto access = access_to_versions<Key, Value>(store, *options.history);
-    NodeFactory make =
-        node_factory<VersionedAggregateNode<Key, V, Step>>(store, access.before, std::move(step));
-    return add(std::move(access), std::move(make));
-  }
-  topology.add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(), where);
-  auto access = access_to_store<Key, Value>(store);
-  NodeFactory make =
-      node_factory<AggregateNode<Key, V, Step>>(store, options.emit, access.before, std::move(step));
-  return add(std::move(access), std::move(make));
+  const std::string name = stream.name_for(verb, options.name);
+  auto access = add_table_store<Key, Value>(stream, name, options, where);
+  GraphPoint point =
+      stream.extend_named(name, options.on_error,
+                          aggregate_factory<Key, V>(options, access.before, std::move(step)), where, {store});
+  return KTable<Key, Value, Step::kRows>(std::move(point), std::move(access));
 }
 
 }  // namespace weir

@@ -68,9 +68,7 @@ auto KCogroupedStream<Inputs...>::aggregate(TableOptions options, Init init, Loc
   const std::string& store = options.store.text();
   const GraphPoint& first = std::get<0>(inputs_).group.stream();
   const std::string name = first.name_for("cogroup", options.name);
-  TableAccess<Key, Value> access = access_to_store<Key, Value>(store);
-  first.graph()->topology().add_store(key_value_store_spec<Key, Value>(store, store_options(options)),
-                                      state_engine(), where);
+  auto access = add_table_store<Key, Value>(first, name, options, where);
   GraphPoint point = add_cogroup<Key, Change<Value>>(
       inputs_, name, store, where,
       [&]<class K, class V, class F>(const CogroupInput<K, V, F>& input, const KStream<Key, V>& stream,
@@ -78,11 +76,8 @@ auto KCogroupedStream<Inputs...>::aggregate(TableOptions options, Init init, Loc
         using Step = AggregateStep<Init, F, Key, NonNull<V>>;
         return stream.extend_named(
             node, options.on_error,
-            [store, emit = options.emit, before = access.before,
-             step = Step(init, input.aggregate,
-                         first.graph()->like_kafka_streams())]() -> std::unique_ptr<Node> {
-              return std::make_unique<AggregateNode<Key, V, Step>>(store, emit, before, step);
-            },
+            aggregate_factory<Key, V>(options, access.before,
+                                      Step(init, input.aggregate, first.graph()->like_kafka_streams())),
             where, {store});
       });
   return {std::move(point), std::move(access)};

@@ -89,4 +89,21 @@ void check_versioned(const GraphPoint& table, const std::string& verb, const Tab
 [[nodiscard]] StoreOptions store_options(const ViewOptions& options);
 [[nodiscard]] StoreOptions store_options(const WindowOptions& options);
 
+// Adds the store of a table, and returns how to read it.
+template <class K, class V>
+[[nodiscard]] TableAccess<K, V> add_table_store(const GraphPoint& table, const std::string& verb,
+                                                const TableOptions& options, const Location& where) {
+  const std::string& store = options.store.text();
+  TopologyBuilder& topology = table.graph()->topology();
+  if (!options.history) {
+    topology.add_store(key_value_store_spec<K, V>(store, store_options(options)), state_engine(), where);
+    return access_to_store<K, V>(store);
+  }
+  check_versioned(table, verb, options, where);
+  topology.add_store(
+      versioned_store_spec<K, V>(store, *options.history, Duration(-1), store_options(options)),
+      state_engine(), where);
+  return access_to_versions<K, V>(store, *options.history);
+}
+
 }  // namespace weir

@@ -132,28 +132,13 @@ template <Rows rows, class K, class V>
                                                              const std::string& verb,
                                                              const TableOptions& options,
                                                              const Location& where) {
-  using Key = NonNull<K>;
-  using Value = NonNull<V>;
   const std::string& store = options.store.text();
   const std::string name = stream.name_for(verb, options.name);
-  const auto add = [&](TableAccess<Key, Value> access, NodeFactory make) {
-    GraphPoint point = stream.extend_named(name, options.on_error, std::move(make), where, {store});
-    return KTable<Key, Value, rows>(std::move(point), std::move(access));
-  };
-  TopologyBuilder& topology = stream.graph()->topology();
-  if (options.history) {
-    check_versioned(stream, name, options, where);
-    topology.add_store(
-        versioned_store_spec<Key, Value>(store, *options.history, Duration(-1), store_options(options)),
-        state_engine(), where);
-    auto access = access_to_versions<Key, Value>(store, *options.history);
-    NodeFactory make = node_factory<VersionedTableNode<K, V>>(store, access.before);
-    return add(std::move(access), std::move(make));
-  }
-  topology.add_store(key_value_store_spec<Key, Value>(store, store_options(options)), state_engine(), where);
-  auto access = access_to_store<Key, Value>(store);
-  NodeFactory make = node_factory<TableNode<K, V>>(store, options.emit, access.before);
-  return add(std::move(access), std::move(make));
+  auto access = add_table_store<NonNull<K>, NonNull<V>>(stream, name, options, where);
+  NodeFactory make = options.history ? node_factory<VersionedTableNode<K, V>>(store, access.before)
+                                     : node_factory<TableNode<K, V>>(store, options.emit, access.before);
+  return KTable<NonNull<K>, NonNull<V>, rows>(
+      stream.extend_named(name, options.on_error, std::move(make), where, {store}), std::move(access));
 }
 
 // Requires options.store.

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <weir/operators/cogroup.h>
 #include <weir/operators/count.h>
 #include <weir/operators/group_by.h>
 #include <weir/operators/join_tables.h>
@@ -133,6 +134,21 @@ TEST(VersionedAggregate, ReadsAndWritesTheLatestVersion) {
   auto* counts = driver.driver().store_as<VersionedStore<std::string, std::int64_t>>("vc");
   ASSERT_NE(counts, nullptr);
   EXPECT_EQ(counts->find_as_of("A", 120)->value, 2);
+}
+
+TEST(VersionedAggregate, MayBeACogroup) {
+  TextDriver driver([](StreamBuilder& builder) {
+    const auto append = [](const std::string& value, const std::string& all) { return all + value; };
+    builder.stream<std::string, std::string>("in")
+        .group_by_key()
+        .cogroup(append)
+        .aggregate({.store = "all", .history = 100ms}, [] { return std::string(); })
+        .to_stream()
+        .to("out");
+  });
+  driver.feed<std::string, std::string>("in", "A:a@10 B:b@200 C:c@99 C:d@100");
+  EXPECT_EQ((driver.take<std::string, std::string>("out")), "A:a@10 B:b@200 C:d@100");
+  EXPECT_EQ(driver.dropped(DropReason::kExpired), 1U);
 }
 
 TEST(VersionedTable, GoesOnAfterARestart) {

@@ -184,6 +184,17 @@ const Registration kTables({
            .to_stream()
            .to("out");
      }},
+    {"count-filtered-table",
+     [](StreamBuilder& builder, Effects&) {
+       builder.stream<Text, Text>("in")
+           .group_by_key()
+           .count({.store = "counts"})
+           .filter(even)
+           .to_stream()
+           .to("out");
+     }},
+    {"headers-table", [](StreamBuilder& builder,
+                         Effects&) { fold_groups(texts(builder, {.store = "in-rows"}), by_first_char); }},
     {"windowed-table-group",
      [](StreamBuilder& builder, Effects&) {
        fold_groups(window_counts(builder), [](const Windowed<std::string>& key, std::int64_t count) {
