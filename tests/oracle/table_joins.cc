@@ -54,9 +54,14 @@ const Registration kTableTable({
      tables([](const Texts& l,
                const Texts& r) { return l.outer_join({.store = "j", .emit = Emit::kOnCommit}, r, outer); },
             Emit::kOnCommit)},
-    {"tt-left-filtered", tables([](const Texts& l, const Texts& r) {
-       return l.left_join(r.filter([](const std::string& value) { return !starts_with(value, "R1"); }), left);
-     })},
+    // The filter tells of all that does not pass, as above a table of which nobody knows what was there before.
+    {"tt-left-filtered",
+     [](StreamBuilder& builder, Effects&) {
+       const Texts lefts = table(builder, "left", "lt");
+       const auto rights = builder.table<std::string, std::string>("right").filter(
+           {.store = "rt"}, [](const std::string& value) { return !starts_with(value, "R1"); });
+       lefts.left_join(rights, left).to_stream().to("out");
+     }},
     {"tt-self",
      [](StreamBuilder& builder, Effects&) {
        const Texts rows = table(builder, "in", "rows");
