@@ -13,6 +13,10 @@ Texts table(StreamBuilder& builder, const char* topic, const char* store, Emit e
   return builder.table<std::string, std::string>(topic, {.store = store, .emit = emit});
 }
 
+Texts versioned(StreamBuilder& builder, const char* topic, const char* store, Duration history) {
+  return builder.table<std::string, std::string>(topic, {.store = store, .history = history});
+}
+
 // The joiners by what they may find missing.
 std::string inner(const std::string& left, const std::string& right) { return pair(left, right); }
 std::string left(const std::string& left, const Text& right) { return pair(left, right); }
@@ -68,6 +72,25 @@ const Registration kTableTable({
        rows.join(rows.map_values([](const std::string& value) { return *upper(value); }), inner)
            .to_stream()
            .to("out");
+     }},
+    {"tt-join-then-group",
+     [](StreamBuilder& builder, Effects&) {
+       const Texts lefts = table(builder, "left", "lt");
+       lefts.outer_join(table(builder, "right", "rt"), outer)
+           .group_by([](const std::string& key, const std::string& value) {
+             return std::pair(first_char(value), kv(key, value));
+           })
+           .aggregate(
+               {.store = "agg"}, [] { return std::string(); },
+               [](const std::string& value, const std::string& group) { return plus(group, value); },
+               [](const std::string& value, const std::string& group) { return minus(group, value); })
+           .to_stream()
+           .to("out");
+     }},
+    {"tt-versioned",
+     [](StreamBuilder& builder, Effects&) {
+       const Texts lefts = versioned(builder, "left", "lv", 200ms);
+       lefts.left_join(versioned(builder, "right", "rv", 200ms), left).to_stream().to("out");
      }},
     {"tt-chain", three_tables([](const Texts& a, const Texts& b, const Texts& c) {
        return a.join(b, inner).left_join(c, left);
@@ -144,6 +167,22 @@ const Registration kStreamTable({
      [](StreamBuilder& builder, Effects&) {
        const Texts first = table(builder, "t1", "first");
        stream(builder).join(first, inner).left_join(table(builder, "t2", "second"), left).to("out");
+     }},
+    {"st-versioned",
+     [](StreamBuilder& builder, Effects&) {
+       stream(builder).left_join(versioned(builder, "table-in", "v", 200ms), left).to("out");
+     }},
+    {"st-inner-versioned-grace",
+     [](StreamBuilder& builder, Effects&) {
+       stream(builder)
+           .join({.store = "gj", .grace = 50ms}, versioned(builder, "table-in", "v", 400ms), inner)
+           .to("out");
+     }},
+    {"st-left-versioned-grace",
+     [](StreamBuilder& builder, Effects&) {
+       stream(builder)
+           .left_join({.store = "gj", .grace = 50ms}, versioned(builder, "table-in", "v", 400ms), left)
+           .to("out");
      }},
     {"headers-stream-table",
      [](StreamBuilder& builder, Effects&) {
