@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint8_t kHasNow = 1;
 constexpr std::uint8_t kHasBefore = 2;
+constexpr std::uint8_t kHasReplaced = 4;
 constexpr std::uint32_t kNull = 0xffffffff;
 
 void put_text(BytesView text, Bytes& out) {
@@ -54,7 +55,8 @@ bool take_text(BytesView& bytes, BytesView& text) {
 
 void encode_held(const HeldHead& head, const Headers& headers, Bytes& out) {
   put_big_endian(head.due, out);
-  const int flags = (head.has_now ? kHasNow : 0) | (head.has_before ? kHasBefore : 0);
+  const int flags = (head.has_now ? kHasNow : 0) | (head.has_before ? kHasBefore : 0) |
+                    (head.has_replaced ? kHasReplaced : 0);
   out.push_back(static_cast<char>(flags));
   put_big_endian(static_cast<std::uint32_t>(headers.size()), out);
   for (const Header& header : headers) {
@@ -66,6 +68,7 @@ void encode_held(const HeldHead& head, const Headers& headers, Bytes& out) {
     }
   }
   put_big_endian(head.now_size, out);
+  put_big_endian(head.before_size, out);
 }
 
 absl::Status decode_held(BytesView& bytes, HeldHead& head, Headers& headers) {
@@ -75,6 +78,7 @@ absl::Status decode_held(BytesView& bytes, HeldHead& head, Headers& headers) {
     return cut_short();
   head.has_now = (flags[0] & kHasNow) != 0;
   head.has_before = (flags[0] & kHasBefore) != 0;
+  head.has_replaced = (flags[0] & kHasReplaced) != 0;
   headers.clear();
   for (; count > 0; --count) {
     BytesView name;
@@ -88,7 +92,8 @@ absl::Status decode_held(BytesView& bytes, HeldHead& head, Headers& headers) {
     }
     headers.add(Bytes(name), std::move(value));
   }
-  if (!take_number(bytes, head.now_size) || head.now_size > bytes.size()) return cut_short();
+  if (!take_number(bytes, head.now_size) || !take_number(bytes, head.before_size)) return cut_short();
+  if (std::uint64_t{head.now_size} + head.before_size > bytes.size()) return cut_short();
   return absl::OkStatus();
 }
 

@@ -89,7 +89,8 @@ KTable<K, V, Rows::kStay> KTable<K, V, rows>::suppress(const UntilWindowCloses& 
                                     .final_results = true,
                                     .max_records = how.max_records,
                                     .max_bytes = how.max_bytes,
-                                    .when_full = WhenFull::kFail},
+                                    .when_full = WhenFull::kFail,
+                                    .like_kafka_streams = this->graph()->like_kafka_streams()},
                                    {.persistent = how.persistent, .logged = how.logged}, where);
 }
 
@@ -103,7 +104,8 @@ KTable<K, V, rows> KTable<K, V, rows>::suppress(const UntilTimeLimit& how, Locat
                              .final_results = false,
                              .max_records = how.max_records,
                              .max_bytes = how.max_bytes,
-                             .when_full = how.when_full},
+                             .when_full = how.when_full,
+                             .like_kafka_streams = this->graph()->like_kafka_streams()},
                             {.persistent = how.persistent, .logged = how.logged}, where);
 }
 

@@ -29,6 +29,8 @@ struct Suppression {
   std::optional<std::uint64_t> max_records = std::nullopt;
   std::optional<std::uint64_t> max_bytes = std::nullopt;
   WhenFull when_full = WhenFull::kFail;
+  // Whether what was there before is, for those downstream, what was replaced last, although nobody was told of it.
+  bool like_kafka_streams = false;
 
   [[nodiscard]] bool is_full(const DueIndex& index) const {
     return (max_records && index.records() > *max_records) || (max_bytes && index.bytes() > *max_bytes);
@@ -46,7 +48,8 @@ class SuppressNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
   SuppressNode(Suppression how, const std::shared_ptr<const BeforeWish>& wish)
       : how_(std::move(how)),
         keeps_before_(wish->wanted() || wish->rows_wanted()),
-        tells_before_(wish->wanted()) {}
+        tells_before_(wish->wanted()),
+        tells_replaced_(how_.like_kafka_streams && wish->wanted()) {}
 
   void open() override {
     store_ = &typed_store<HeldStore<V>>(this->context(), *this, how_.store);
@@ -88,6 +91,9 @@ class SuppressNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
       } else {
         row->value.now.reset();
       }
+      if (tells_replaced_) {
+        row->value.replaced = change.before == nullptr ? std::nullopt : std::optional<V>(*change.before);
+      }
       row->value.headers = record.headers;
       row->timestamp = record.timestamp;
     });
@@ -112,8 +118,9 @@ class SuppressNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
     index_.remove_first();
     const Held<V>& held = told_.value;
     if (how_.final_results && !held.now) return;
-    const Change<V> change{held.now ? &*held.now : nullptr,
-                           tells_before_ && held.before ? &*held.before : nullptr, true};
+    const std::optional<V>& before = tells_replaced_ ? held.replaced : held.before;
+    const Change<V> change{held.now ? &*held.now : nullptr, tells_before_ && before ? &*before : nullptr,
+                           true};
     this->emit({key_, change, told_.timestamp, held.headers, origin, {}});
   }
 
@@ -128,6 +135,7 @@ class SuppressNode final : public UnaryNode<K, Change<V>, K, Change<V>> {
   const Suppression how_;
   const bool keeps_before_;
   const bool tells_before_;
+  const bool tells_replaced_;
   HeldStore<V>* store_ = nullptr;
   Timestamp* seen_ = nullptr;  // the largest timestamp of a change that came; committed with the task
   DueIndex index_;

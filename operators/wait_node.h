@@ -66,7 +66,8 @@ class WaitNode final : public UnaryNode<K, V, K, V> {
     waiting_bytes_.clear();
     encode_waiting(record.timestamp, key_bytes_, number_++, waiting_bytes_);
     index_.put(record.timestamp, waiting_bytes_, 0);
-    store_->put(waiting_bytes_, {record.timestamp, non_null(record.value), std::nullopt, record.headers},
+    store_->put(waiting_bytes_,
+                {record.timestamp, non_null(record.value), std::nullopt, std::nullopt, record.headers},
                 record.timestamp);
   }
 

@@ -79,6 +79,21 @@ const Registration kSuppress({
            .to_stream()
            .to("out");
      }},
+    {"suppress-then-group",
+     [](StreamBuilder& builder, Effects&) {
+       rows(builder)
+           .suppress(until_time_limit({.store = "held", .limit = 100ms}))
+           .group_by([](const std::string& key, const std::string& value) {
+             return std::pair(first_char(value), kv(key, value));
+           })
+           .aggregate(
+               {.store = "agg"}, [] { return std::string(); },
+               [](const std::string& value, const std::string& group) { return plus(group, value); },
+               // Perhaps from nothing, and then nothing is told of.
+               [](const std::string& value, const std::string& group) { return Text(minus(group, value)); })
+           .to_stream()
+           .to("out");
+     }},
     {"suppress-then-join",
      [](StreamBuilder& builder, Effects&) {
        const auto other = builder.table<std::string, std::string>("other", {.store = "other-rows"});
