@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,12 +76,18 @@ class GlobalAppTest : public testing::TestWithParam<Guarantee> {
     ASSERT_TRUE(broker_->append("in", kAnyPartition, {.key = key, .value = row, .timestamp = 1}).ok());
   }
 
-  std::multiset<std::string> answers() {
-    std::multiset<std::string> values;
+  // The last answer to each question: at least once may answer some of them again.
+  std::map<std::string, std::string> answers() {
+    std::map<std::string, std::string> values;
     for (Partition partition = 0; partition < 2; ++partition) {
-      for (const BrokerRecord& record : broker_->read("out", partition)) values.insert(*record.value);
+      for (const BrokerRecord& record : broker_->read("out", partition)) values[*record.key] = *record.value;
     }
     return values;
+  }
+  std::size_t answered(const std::string& with) {
+    std::size_t count = 0;
+    for (const auto& [key, value] : answers()) count += value == with ? 1 : 0;
+    return count;
   }
 
   bool eventually(const std::function<bool()>& holds) {
@@ -109,9 +115,9 @@ TEST_P(GlobalAppTest, HasAllRowsBeforeTheFirstRecordIsProcessed) {
   for (std::size_t i = 0; i < kRows; ++i) ask("r" + std::to_string(i));
   const auto app = start(look_up(false), "a");
   EXPECT_TRUE(eventually([&] { return answers().size() == kRows; }));
-  EXPECT_EQ(answers().count("nothing"), 0U);
+  EXPECT_EQ(answered("nothing"), 0U);
   EXPECT_EQ(app->metrics().global_records_read, kRows);
-  EXPECT_EQ(app->metrics().records_processed, kRows);
+  EXPECT_GE(app->metrics().records_processed, kRows);
   EXPECT_TRUE(app->close(10s).ok());
 }
 
@@ -122,13 +128,14 @@ TEST_P(GlobalAppTest, FollowsItsTopicInEveryInstance) {
   const auto other = start(topology, "b");
   EXPECT_TRUE(eventually([&] { return one->metrics().tasks + other->metrics().tasks == 4; }));
   for (int i = 0; i < 20; ++i) ask("r");
-  EXPECT_TRUE(eventually([&] { return answers().count("first") == 20; }));
+  EXPECT_TRUE(eventually([&] { return answered("first") == 20; }));
   write_row("r", "second");
   EXPECT_TRUE(eventually(
       [&] { return one->metrics().global_records_read == 2 && other->metrics().global_records_read == 2; }));
   for (int i = 0; i < 20; ++i) ask("r");
   EXPECT_TRUE(eventually([&] { return answers().size() == 40; }));
-  EXPECT_EQ(answers().count("second"), 20U);
+  const auto all = answers();
+  for (int i = 20; i < 40; ++i) EXPECT_EQ(all.at("k" + std::to_string(i)), "second") << i;
   EXPECT_TRUE(one->close(10s).ok());
   EXPECT_TRUE(other->close(10s).ok());
 }
@@ -148,7 +155,7 @@ TEST_P(GlobalAppTest, ContinuesOnDiskWhereItWasAndReadsAgainWhatIsInMemory) {
     ask("old");
     ask("new");
     EXPECT_TRUE(eventually([&] { return answers().size() == before + 2; }));
-    EXPECT_EQ(answers().count("nothing"), 0U);
+    EXPECT_EQ(answered("nothing"), 0U);
     EXPECT_TRUE(second->close(10s).ok());
   }
 }
@@ -163,7 +170,7 @@ TEST_P(GlobalAppTest, BeginsAnewWhenItsTopicDid) {
   ask("there");
   for (int i = 0; i < 30; ++i) ask("gone" + std::to_string(i));
   EXPECT_TRUE(eventually([&] { return answers().size() == 31; }));
-  EXPECT_EQ(answers().count("nothing"), 30U);
+  EXPECT_EQ(answered("nothing"), 30U);
   EXPECT_TRUE(app->close(10s).ok());
 }
 
@@ -176,7 +183,7 @@ TEST_P(GlobalAppTest, BeginsAnewFromAnotherTopic) {
   ask("old");
   ask("new");
   EXPECT_TRUE(eventually([&] { return answers().size() == 2; }));
-  EXPECT_EQ(answers().count("nothing"), 1U);
+  EXPECT_EQ(answered("nothing"), 1U);
   EXPECT_TRUE(app->close(10s).ok());
 }
 
@@ -190,7 +197,7 @@ TEST_P(GlobalAppTest, IsReadWhileItChanges) {
     ask("r");
   }
   EXPECT_TRUE(eventually([&] { return answers().size() == std::size_t{2 * kRounds}; }));
-  EXPECT_EQ(answers().count("nothing"), 0U);
+  EXPECT_EQ(answered("nothing"), 0U);
   EXPECT_TRUE(app->close(10s).ok());
 }
 
