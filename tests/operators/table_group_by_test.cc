@@ -76,6 +76,22 @@ TEST(TableGroupBy, CountsTheRowsOfEachGroup) {
             "x:1@1 x:0@2 y:1@2 y:2@3 y:1@4 y:0@5");
 }
 
+TEST(TableGroupBy, IsWrittenLikeThis) {
+  TextDriver driver([](StreamBuilder& builder) {
+    const auto customers =
+        builder.table<std::string, std::string>("city-of-customer", {.store = "customers"});
+    customers
+        .group_by(
+            [](const std::string& customer, const std::string& city) { return std::pair(city, customer); })
+        .count({.store = "customers-per-city"})
+        .to_stream()
+        .to("customers-per-city");
+  });
+  driver.feed<std::string, Value>("city-of-customer", "ann:rome@1 bob:rome@2 ann:oslo@3");
+  EXPECT_EQ((driver.take<std::string, std::int64_t>("customers-per-city")),
+            "rome:1@1 rome:2@2 rome:1@3 oslo:1@3");
+}
+
 TEST(TableGroupBy, ReducesSubtractingFirst) {
   EXPECT_EQ(run<std::string>(
                 "A:a@1 A:b@5 B:c@3 A:null@4",

@@ -158,6 +158,21 @@ TEST(TableFilter, IsReadThroughTheTable) {
   EXPECT_EQ((driver.take<std::string, Value>("out")), "a:sa=x@2");
 }
 
+TEST(TableViews, AreWrittenLikeThis) {
+  TextDriver driver([](StreamBuilder& builder) {
+    const auto orders = builder.table<std::string, std::int64_t>("orders", {.store = "orders"});
+    orders.filter([](std::int64_t amount) { return amount >= 100; }).to_stream().to("large-orders");
+    orders.map_values([](std::int64_t amount) { return amount * 119 / 100; }).to_stream().to("gross");
+    orders.to_stream([](const std::string& customer, const Number&) { return "customer-" + customer; })
+        .to("orders-of-customers");
+  });
+  driver.feed<std::string, Number>("orders", "ann:100@1 bob:50@2 ann:null@3");
+  EXPECT_EQ((driver.take<std::string, Number>("large-orders")), "ann:100@1 ann:null@3");
+  EXPECT_EQ((driver.take<std::string, Number>("gross")), "ann:119@1 bob:59@2 ann:null@3");
+  EXPECT_EQ((driver.take<std::string, Number>("orders-of-customers")),
+            "customer-ann:100@1 customer-bob:50@2 customer-ann:null@3");
+}
+
 TEST(TableFilter, LeavesOutTheChangeWhenThePredicateThrows) {
   DriverOptions options;
   options.on_error = ErrorPolicy::kSkip;
