@@ -14,8 +14,8 @@
 #include <weir/core/bootstrap.h>
 #include <weir/core/global_updater.h>
 #include <weir/core/state_directory.h>
-#include <weir/core/topology_diff.h>
 #include <weir/core/topic_watch.h>
+#include <weir/core/topology_diff.h>
 #include <weir/core/worker.h>
 
 namespace weir {

@@ -33,11 +33,11 @@
 #include <weir/operators/stores.h>
 #include <weir/operators/stream_builder.h>
 #include <weir/operators/suppress.h>
-#include <weir/operators/timestamps.h>
 #include <weir/operators/table_filter.h>
 #include <weir/operators/table_group_by.h>
 #include <weir/operators/table_map_values.h>
 #include <weir/operators/table_transform_values.h>
+#include <weir/operators/timestamps.h>
 #include <weir/operators/to.h>
 #include <weir/operators/to_stream.h>
 #include <weir/operators/to_table.h>
