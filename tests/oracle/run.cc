@@ -72,6 +72,7 @@ class Run {
     driver_options.on_error = policy_of(config);
     driver_options.dead_letter_topic = config.value("deadLetterTopic", "");
     driver_options.state_directory = options.state_directory;
+    restarts_ = options.restarts;
     auto driver = TopologyDriver::create(*topology, driver_options);
     if (!driver.ok()) return driver.status();
     driver_ = *std::move(driver);
@@ -88,12 +89,18 @@ class Run {
       if (absl::Status taken = take(steps[step], failure); !taken.ok()) {
         return with_context(taken, fmt::format("step {}", step));
       }
-      const std::uint64_t now = driver_->counters().dropped_total();
+      const std::uint64_t now = dropped_before_ + driver_->counters().dropped_total();
       if (now > dropped) result["droppedAt"].push_back({step, now - dropped});
       dropped = now;
       if (!failure.ok()) {
         result["error"] = {{"step", step}, {"message", message_of(failure)}};
         break;
+      }
+      if (restarts_) {
+        dropped_before_ = dropped;
+        if (absl::Status again = driver_->restart(); !again.ok()) {
+          return with_context(again, fmt::format("restart after step {}", step));
+        }
       }
     }
     result["droppedRecords"] = dropped;
@@ -148,7 +155,7 @@ class Run {
         if (!key.ok()) return with_context(key.status(), "a key in " + topic);
         auto value = decode(types.value, view_of(output.record.value));
         if (!value.ok()) return with_context(value.status(), "a value in " + topic);
-        json record = {{"step", output.step},
+        json record = {{"step", restarts_ ? output.step / 2 : output.step},  // a restart is one too
                        {"key", *std::move(key)},
                        {"value", *std::move(value)},
                        {"ts", output.record.timestamp}};
@@ -162,6 +169,8 @@ class Run {
   const json& scenario_;
   const Types types_;
   Effects effects_;
+  bool restarts_ = false;
+  std::uint64_t dropped_before_ = 0;        // by tasks that are gone
   std::unique_ptr<TopologyDriver> driver_;  // its nodes use effects_
 };
 

@@ -15,6 +15,8 @@ struct RunOptions {
   Likeness likeness = Likeness::kKafkaStreams;
   // Where persistent stores live; empty: all stores are in memory.
   std::string state_directory = {};
+  // After each step a new task goes on from what was committed.
+  bool restarts = false;
 };
 
 // Runs the steps of `scenario`. Returns an object with outputs, effects, stores (those of `wanted_stores`, as far as the
