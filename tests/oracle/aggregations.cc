@@ -124,6 +124,13 @@ const Registration kAggregations({
      [](StreamBuilder& builder, Effects&) {
        grouped(builder).count({.store = "counts", .persistent = false}).to_stream().to("out");
      }},
+    {"count-lru",
+     [](StreamBuilder& builder, Effects&) {
+       grouped(builder)
+           .count({.store = "counts", .persistent = false, .logged = false, .max_rows = 2})
+           .to_stream()
+           .to("out");
+     }},
     {"rekey-twice", rekey_twice},
     {"repartition-count",
      [](StreamBuilder& builder, Effects&) {

@@ -89,6 +89,9 @@ std::string first_difference(const json& recording, const json& result) {
   const json& golden = recording.at("golden");
   if (std::string fault = compare_errors(golden, result); !fault.empty()) return fault;
   const std::string order = recording.at("order");
+  if (order != "exact" && order != "perKey" && order != "multiset") {
+    return fmt::format("the recording's order is '{}', not exact, perKey or multiset", order);
+  }
   for (const auto& [topic, records] : golden.at("outputs").items()) {
     const bool steps = recording.value("stepExact", true);
     const json& got = result.at("outputs").value(topic, json::array());

@@ -11,9 +11,9 @@
 //   --restarts        after each step a new task goes on from what was committed: whoever remembers more is found out
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -21,16 +21,10 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include <weir/core/status.h>
-
-#include "oracle/comparison.h"
-#include "oracle/run.h"
+#include "oracle/recording.h"
 
 namespace {
-
-using nlohmann::json;
 
 struct Arguments {
   weir::oracle::RunOptions options;
@@ -102,31 +96,16 @@ class TemporaryFolder {
   const std::filesystem::path path_;
 };
 
-std::string difference(const json& recording, const weir::oracle::RunOptions& options) {
-  const auto result = weir::oracle::run(recording.at("scenario"),
-                                        recording.at("golden").value("stores", json::array()), options);
-  if (!result.ok()) return weir::message_of(result.status());
-  return weir::oracle::first_difference(recording, *result);
-}
-
 // Returns what is wrong, or nothing.
 std::string check(const std::string& path, const Arguments& arguments) {
-  std::ifstream file(path);
-  if (!file) return "the file cannot be read";
-  const json recording = json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (!recording.is_object()) return "the file is no JSON object";
-  if (!recording.contains("scenario") || !recording.contains("golden")) {
-    return "the file is no recording: it needs a 'scenario' and a 'golden'";
-  }
-  try {
-    if (!arguments.on_disk) return difference(recording, arguments.options);
-    const TemporaryFolder folder;
-    weir::oracle::RunOptions options = arguments.options;
-    options.state_directory = folder.path();
-    return difference(recording, options);
-  } catch (const std::exception& error) {  // the JSON library's way to say that something is missing
-    return error.what();
-  }
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) return "the file cannot be read";
+  if (!arguments.on_disk) return weir::oracle::first_difference_of(text.str(), arguments.options);
+  const TemporaryFolder folder;
+  weir::oracle::RunOptions options = arguments.options;
+  options.state_directory = folder.path();
+  return weir::oracle::first_difference_of(text.str(), options);
 }
 
 }  // namespace
