@@ -37,7 +37,8 @@ class SlidingPlan {
         seen_(seen),
         like_kafka_streams_(like_kafka_streams) {}
 
-  // The windows that the record is in already come by descending start, then those that are made.
+  // The windows that the record is in already come by descending start (by ascending start if it is early, and the shared one
+  // last), then those that are made: the order of Kafka Streams.
   std::vector<Write> writes;
   // Windows that would have taken the record, but are closed.
   std::vector<Timestamp> closed;
@@ -98,7 +99,7 @@ class SlidingPlan {
     const Timestamp time = record_.timestamp;
     std::optional<Row> shared;
     std::optional<Row> after;
-    auto found = store.reverse_fetch(record_.key, 0, next(time), record_.key_bytes);
+    auto found = store.fetch(record_.key, 0, next(time), record_.key_bytes);
     while (found.next()) {
       const Timestamp start = found.start();
       starts_.push_back(start);
@@ -107,8 +108,8 @@ class SlidingPlan {
       if (start == 0) {
         shared = std::move(row);
       } else {
-        if (!after) after = row;
         add(start, &row);
+        after = std::move(row);
       }
     }
     copy_after(after ? after : shared);

@@ -72,6 +72,14 @@ TEST(Sliding, SharesOneWindowAtTheBeginningOfTime) {
             "A[1,?):bcd@6 A[3,?):bc@6 A[0,?):abcd@6");
 }
 
+TEST(Sliding, ChangesWindowsAtTheBeginningOfTimeFromTheFirstToTheLastAndTheSharedOneAtTheEnd) {
+  TextDriver driver = concatenated(0ms);
+  driver.feed<Key, Value>("in", "A:a@4 A:b@8 A:c@6");
+  EXPECT_EQ(out(driver), "A[0,?):a@4 A[5,?):b@8 A[0,?):ab@8 A[5,?):bc@8 A[7,?):b@8 A[0,?):abc@8");
+  driver.feed<Key, Value>("in", "A:d@7");
+  EXPECT_EQ(out(driver), "A[5,?):bcd@8 A[7,?):bd@8 A[8,?):b@8 A[0,?):abcd@8");
+}
+
 TEST(Sliding, RefusesWhatIsLateForEveryWindowOrForOne) {
   TextDriver driver = concatenated(0ms);
   driver.feed<Key, Value>("in", "A:a@100 A:b@110");
