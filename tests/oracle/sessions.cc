@@ -35,6 +35,10 @@ void aggregate(StreamBuilder& builder, const SessionWindows& windows, const Wind
 const Registration kSessions({
     {"session-count",
      [](StreamBuilder& builder, Effects&) { count(builder, session({.gap = 60ms, .grace = 0ms})); }},
+    {"quirk-session-default-retention",
+     [](StreamBuilder& builder, Effects&) {
+       count(builder, session({.gap = 60ms, .grace = 0ms}), {.store = "w"});
+     }},
     {"session-gap-one",
      [](StreamBuilder& builder, Effects&) { count(builder, session({.gap = 1ms, .grace = 40ms})); }},
     {"session-aggregate-grace",
