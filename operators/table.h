@@ -85,7 +85,9 @@ class KTable : public GraphPoint {
   template <class Mapper>
     requires MapperOver<Mapper, K, StreamValue>
   KStream<ResultOver<Mapper, K, StreamValue>, StreamValue> to_stream(
-      VerbOptions options, Mapper select, Location where = Location::current()) const;
+      VerbOptions options, Mapper select, Location where = Location::current()) const {
+    return to_stream(where).select_key(std::move(options), std::move(select), where);
+  }
 
   // The same, with why each change was told.
   [[nodiscard]] KStream<K, Told<StreamValue>> to_stream_with_reason(

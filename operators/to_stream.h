@@ -83,12 +83,4 @@ auto KTable<K, V, rows>::to_stream(VerbOptions options, Location where) const ->
       extend("to-stream", options, node_factory<ToStreamNode<K, V, StreamValue>>(), where));
 }
 
-template <class K, class V, Rows rows>
-template <class Mapper>
-  requires MapperOver<Mapper, K, typename KTable<K, V, rows>::StreamValue>
-auto KTable<K, V, rows>::to_stream(VerbOptions options, Mapper select, Location where) const
-    -> KStream<ResultOver<Mapper, K, StreamValue>, StreamValue> {
-  return to_stream(where).select_key(std::move(options), std::move(select), where);
-}
-
 }  // namespace weir
