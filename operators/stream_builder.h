@@ -66,14 +66,14 @@ class StreamBuilder {
   template <class K, class V>
     requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
              std::default_initializable<V>
-  [[nodiscard]] KStream<K, V> stream(SourceTopics topics, Location where = Location::current()) {
+  [[nodiscard]] KStream<K, V> stream(const SourceTopics& topics, Location where = Location::current()) {
     if (const auto known = known_source(topics, typeid(K), typeid(V))) return KStream<K, V>(*known);
-    return stream<K, V>(std::move(topics), {}, where);
+    return stream<K, V>(topics, {}, where);
   }
   template <class K, class V>
     requires Transportable<K> && Transportable<V> && std::default_initializable<K> &&
              std::default_initializable<V>
-  [[nodiscard]] KStream<K, V> stream(SourceTopics topics, StreamOptions<K, V> options,
+  [[nodiscard]] KStream<K, V> stream(const SourceTopics& topics, StreamOptions<K, V> options,
                                      Location where = Location::current()) {
     const GraphPoint source = add_source(topics, "stream", options.name, options.on_error,
                                          node_factory<TypedSource<K, V>>(options.timestamp.function()),

@@ -131,9 +131,9 @@ class ManagedStore : public StateStore, public ByteQueryable, protected SlotOwne
   [[nodiscard]] MergedCursor merge(const ByteRange& range, std::shared_ptr<const KeyFilter> filter,
                                    Direction direction, const std::function<std::uint32_t(Slot)>& snapshot);
 
-  // Finds the first rows of rows.range that the filter takes, at most `limit`, in ascending order of keys. Without
+  // Finds the first rows of found.range that the filter takes, at most `limit`, in ascending order of keys. Without
   // `committed_too` the caller knows that the committed part has none, and is spared the search.
-  void gather(GatheredRows& rows, const KeyFilter& filter, std::size_t limit, bool committed_too);
+  void gather(GatheredRows& found, const KeyFilter& filter, std::size_t limit, bool committed_too);
 
   // Stages what is dirty; for a changelog too, unless it is null.
   [[nodiscard]] absl::Status stage(ChangelogWriter* changelog);
