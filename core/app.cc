@@ -1,6 +1,5 @@
 #include <weir/core/app.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <weir/core/app_wiring.h>
 #include <weir/core/bootstrap.h>
 #include <weir/core/global_updater.h>
 #include <weir/core/state_directory.h>
@@ -21,51 +21,7 @@
 namespace weir {
 namespace {
 
-constexpr Duration kAtLeastOnceInterval{30'000};
-constexpr Duration kExactlyOnceInterval{100};
 constexpr std::chrono::milliseconds kSupervision{10};
-
-bool uses_dead_letters(const Topology& topology, ErrorPolicy fallback) {
-  return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const NodeSpec& node) {
-    return node.on_error == ErrorPolicy::kDeadLetter ||
-           (node.on_error == ErrorPolicy::kInherit && fallback == ErrorPolicy::kDeadLetter);
-  });
-}
-
-Logger logger_of(const AppConfig& config) {
-  if (!config.log) return log_to_stderr(LogLevel::kWarning);
-  if (!*config.log) return [](LogLevel, std::string_view) {};
-  return *config.log;
-}
-
-absl::Status check(const Topology& topology, const AppConfig& config) {
-  std::vector<std::string> faults;
-  if (config.application_id.empty()) faults.push_back("application_id is empty");
-  if (config.transport == nullptr) faults.push_back("transport is not set (see weir::connect)");
-  if (config.workers < 1) faults.push_back(fmt::format("workers is {}", config.workers));
-  if (config.commit_interval && config.commit_interval->count() < 1) {
-    faults.push_back(fmt::format("commit_interval is {} ms", config.commit_interval->count()));
-  }
-  if (config.topic_refresh_interval.count() < 1) {
-    faults.push_back(fmt::format("topic_refresh_interval is {} ms", config.topic_refresh_interval.count()));
-  }
-  if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
-  const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
-                                      [](const StoreSpec& store) { return store.persistent; });
-  if (persistent && config.state_directory.empty()) {
-    faults.push_back("state_directory is empty, but the topology has persistent stores");
-  }
-  if (config.guarantee == Guarantee::kExactlyOnce && config.state_directory.empty()) {
-    faults.push_back(
-        "state_directory is empty, but exactly-once needs an instance id that survives restarts");
-  }
-  if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config.on_error)) {
-    faults.push_back("dead_letter_topic is empty, but records are to be sent aside");
-  }
-  if (faults.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      fmt::format("the configuration cannot work: {}", fmt::join(faults, "; ")));
-}
 
 }  // namespace
 
@@ -314,26 +270,8 @@ class App::Impl {
   }
 
   WorkerOptions options_for(const std::string& role, int slot = 0) const {
-    WorkerOptions options;
-    options.application_id = config_.application_id;
-    options.client_id = fmt::format("{}-{}-{}", config_.application_id, instance_id_, role);
-    options.transactional_id = fmt::format("{}-{}-{}", config_.application_id, instance_id_, slot);
-    options.guarantee = config_.guarantee;
-    options.commit_interval = config_.commit_interval.value_or(
-        config_.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
-    options.offset_reset = config_.offset_reset;
-    options.on_error = config_.on_error;
-    options.dead_letter_topic = config_.dead_letter_topic;
-    options.max_task_idle = config_.max_task_idle;
-    options.buffered_records = config_.buffered_records;
-    options.state_directory = directory_.path();
-    options.resources = resources_;
-    options.globals = globals_ != nullptr ? globals_->store() : nullptr;
-    options.session_timeout = config_.session_timeout;
-    options.consumer_properties = config_.consumer_properties;
-    options.producer_properties = config_.producer_properties;
-    options.log = log_;
-    return options;
+    return worker_options(config_, {instance_id_, directory_.path(), resources_}, role, slot,
+                          globals_ != nullptr ? globals_->store() : nullptr);
   }
 
   void run(Worker& worker) {
@@ -418,7 +356,7 @@ App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 App::~App() = default;
 
 absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig config) {
-  WEIR_RETURN_IF_ERROR(check(topology, config));
+  WEIR_RETURN_IF_ERROR(check_config(topology, config));
   StateDirectory directory;
   if (!config.state_directory.empty()) {
     auto opened = StateDirectory::open(config.state_directory, config.application_id);

@@ -1,0 +1,83 @@
+#include <weir/core/app_wiring.h>
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace weir {
+namespace {
+
+constexpr Duration kAtLeastOnceInterval{30'000};
+constexpr Duration kExactlyOnceInterval{100};
+
+bool uses_dead_letters(const Topology& topology, ErrorPolicy fallback) {
+  return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const NodeSpec& node) {
+    return node.on_error == ErrorPolicy::kDeadLetter ||
+           (node.on_error == ErrorPolicy::kInherit && fallback == ErrorPolicy::kDeadLetter);
+  });
+}
+
+}  // namespace
+
+Logger logger_of(const AppConfig& config) {
+  if (!config.log) return log_to_stderr(LogLevel::kWarning);
+  if (!*config.log) return [](LogLevel, std::string_view) {};
+  return *config.log;
+}
+
+absl::Status check_config(const Topology& topology, const AppConfig& config) {
+  std::vector<std::string> faults;
+  if (config.application_id.empty()) faults.push_back("application_id is empty");
+  if (config.transport == nullptr) faults.push_back("transport is not set (see weir::connect)");
+  if (config.workers < 1) faults.push_back(fmt::format("workers is {}", config.workers));
+  if (config.commit_interval && config.commit_interval->count() < 1) {
+    faults.push_back(fmt::format("commit_interval is {} ms", config.commit_interval->count()));
+  }
+  if (config.topic_refresh_interval.count() < 1) {
+    faults.push_back(fmt::format("topic_refresh_interval is {} ms", config.topic_refresh_interval.count()));
+  }
+  if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
+  const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
+                                      [](const StoreSpec& store) { return store.persistent; });
+  if (persistent && config.state_directory.empty()) {
+    faults.push_back("state_directory is empty, but the topology has persistent stores");
+  }
+  if (config.guarantee == Guarantee::kExactlyOnce && config.state_directory.empty()) {
+    faults.push_back(
+        "state_directory is empty, but exactly-once needs an instance id that survives restarts");
+  }
+  if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config.on_error)) {
+    faults.push_back("dead_letter_topic is empty, but records are to be sent aside");
+  }
+  if (faults.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("the configuration cannot work: {}", fmt::join(faults, "; ")));
+}
+
+WorkerOptions worker_options(const AppConfig& config, const InstanceState& instance, const std::string& role,
+                             int slot, const TaskStore* globals) {
+  WorkerOptions options;
+  options.application_id = config.application_id;
+  options.client_id = fmt::format("{}-{}-{}", config.application_id, instance.id, role);
+  options.transactional_id = fmt::format("{}-{}-{}", config.application_id, instance.id, slot);
+  options.guarantee = config.guarantee;
+  options.commit_interval = config.commit_interval.value_or(
+      config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
+  options.offset_reset = config.offset_reset;
+  options.on_error = config.on_error;
+  options.dead_letter_topic = config.dead_letter_topic;
+  options.max_task_idle = config.max_task_idle;
+  options.buffered_records = config.buffered_records;
+  options.state_directory = instance.directory;
+  options.resources = instance.resources;
+  options.globals = globals;
+  options.session_timeout = config.session_timeout;
+  options.consumer_properties = config.consumer_properties;
+  options.producer_properties = config.producer_properties;
+  options.log = logger_of(config);
+  return options;
+}
+
+}  // namespace weir
