@@ -10,7 +10,7 @@
 // The result has the left table's keys. join has a row where the right row exists, left_join where the left one does. A change of
 // a right row makes a new result for each left row that names it, with the right row's time and headers; a change of a left
 // row makes one with its own headers, at the later of the two rows' times. Where the join cannot know whether there was a
-// result it deletes once too often.
+// result it deletes once too often: always when a left row of join comes or changes and there is no right row.
 //
 // The extractor is a KeySelectorOver: key(value), key(key, value) or key(key, value, info); an empty std::optional says that
 // the row names none: join drops and counts it, left_join joins it with nothing. The joiners are a JoinerOver and a
@@ -78,7 +78,7 @@ template <JoinKind kind, class K, class L, Rows left_rows, class RightKey, class
   const AnsweringSide side{subscription_store(options), left.graph()->like_kafka_streams()};
   ForeignKeyNodes nodes;
   nodes.to_registration = node_factory<RegisterSink<kind, K, L, RightKey, Extractor>>(
-      registration_topic(options), std::move(foreign_key));
+      registration_topic(options), left.graph()->like_kafka_streams(), std::move(foreign_key));
   nodes.subscribe = node_factory<TypedSubscribeNode<RightKey, R>>(side, right.access());
   nodes.subscribe_reads = right.access().stores;
   nodes.tell = node_factory<TellNode<RightKey, R>>(side);

@@ -35,7 +35,8 @@ template <class K>
 template <JoinKind kind, class K, class L, class RightKey, class Extractor>
 class RegisterSink final : public LeafNode<K, Change<L>> {
  public:
-  RegisterSink(TopicName topic, Extractor extract) : topic_(std::move(topic)), extract_(std::move(extract)) {}
+  RegisterSink(TopicName topic, bool like_kafka_streams, Extractor extract)
+      : topic_(std::move(topic)), like_kafka_streams_(like_kafka_streams), extract_(std::move(extract)) {}
 
   void open() override {
     output_ = this->context().output(topic_.on_broker(this->context().application_id()));
@@ -53,7 +54,7 @@ class RegisterSink final : public LeafNode<K, Change<L>> {
     });
     if (!asked) return;
     const Registrations registrations =
-        registrations_of(kind, change.before != nullptr, bytes_of(old_key_, old_bytes_),
+        registrations_of(kind, like_kafka_streams_, change.before != nullptr, bytes_of(old_key_, old_bytes_),
                          change.now != nullptr, bytes_of(new_key_, new_bytes_));
     if (registrations.dropped) this->context().drop(DropReason::kNullKey);
     if (registrations.messages.empty()) return;
@@ -103,6 +104,7 @@ class RegisterSink final : public LeafNode<K, Change<L>> {
   }
 
   const TopicName topic_;
+  const bool like_kafka_streams_;
   const Extractor extract_;
   OutputTopic output_;
   // Reused, so that their memory is.

@@ -90,8 +90,8 @@ void encode_subscription_prefix(BytesView foreign_key, Bytes& out) {
 
 // Whether an old foreign key ever had a right row is nobody's memory: where it may have had one, the row of the join is
 // deleted once too often rather than once too rarely.
-Registrations registrations_of(JoinKind kind, bool was_there, NullableBytes old_key, bool is_there,
-                               NullableBytes new_key) {
+Registrations registrations_of(JoinKind kind, bool like_kafka_streams, bool was_there, NullableBytes old_key,
+                               bool is_there, NullableBytes new_key) {
   Registrations result;
   const bool moved = old_key && old_key != new_key;
   if (kind == JoinKind::kLeft) {
@@ -105,12 +105,9 @@ Registrations registrations_of(JoinKind kind, bool was_there, NullableBytes old_
     result.dropped = is_there;
     return result;
   }
-  if (moved) {
-    result.messages.push_back({old_key, Instruction::kDelete});
-    result.messages.push_back({new_key, Instruction::kAnswer});
-  } else {
-    result.messages.push_back({new_key, Instruction::kAnswerIfThere});
-  }
+  if (moved) result.messages.push_back({old_key, Instruction::kDelete});
+  const bool always = moved || !like_kafka_streams;
+  result.messages.push_back({new_key, always ? Instruction::kAnswer : Instruction::kAnswerIfThere});
   return result;
 }
 

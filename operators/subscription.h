@@ -68,8 +68,9 @@ struct Registrations {
   bool dropped = false;                // the row has no foreign key, and without one there can be no result
 };
 
-// A row that is not there, before or now, has no foreign key. `kind` is kInner or kLeft.
-[[nodiscard]] Registrations registrations_of(JoinKind kind, bool was_there, NullableBytes old_key,
-                                             bool is_there, NullableBytes new_key);
+// A row that is not there, before or now, has no foreign key. `kind` is kInner or kLeft. Kafka Streams asks for no answer when
+// an inner join's row keeps its foreign key or gets its first one: an answer that the change made stale is then never replaced.
+[[nodiscard]] Registrations registrations_of(JoinKind kind, bool like_kafka_streams, bool was_there,
+                                             NullableBytes old_key, bool is_there, NullableBytes new_key);
 
 }  // namespace weir
