@@ -265,9 +265,7 @@ bool Worker::rebalance() {
       break;
     case RebalanceEvent::Kind::kRevoked: {
       activity_ = "committing before tasks are given back";
-      const bool dirty =
-          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
-      if (dirty) {
+      if (owes_commit()) {
         start_commit();
         return true;
       }
@@ -393,6 +391,12 @@ bool Worker::commit_due() const {
          (now - last_commit_ >= options_.commit_interval || uncommitted >= options_.uncommitted_bytes_max);
 }
 
+// At least once, tasks whose positions could not be committed have nothing left to apply, but owe the positions.
+bool Worker::owes_commit() const {
+  return (commit_forced_ && !tasks_.empty()) ||
+         std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
+}
+
 void Worker::start_commit() {
   const Duration now = clock_.steady();
   const bool forced = commit_forced_ || now - last_forced_commit_ >= kPositionsInterval;
@@ -476,9 +480,7 @@ void Worker::reopen_all() {
 
 void Worker::begin_closing() {
   state_ = WorkerState::kStopping;
-  const bool dirty =
-      std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
-  if (dirty && stage_ == Stage::kMember) {
+  if (owes_commit() && stage_ == Stage::kMember) {
     activity_ = "committing before the end";
     return start_commit();
   }

@@ -101,6 +101,8 @@ class Worker {
   void open_tasks();
   bool process();
   [[nodiscard]] bool commit_due() const;
+  // Whether something must be committed before tasks may go.
+  [[nodiscard]] bool owes_commit() const;
   void start_commit();
   void advance_commit();
   void commit_failed(const absl::Status& status);

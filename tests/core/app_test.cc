@@ -17,41 +17,13 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/topology_builder.h>
 
+#include "support/raw_nodes.h"
+
 namespace weir {
 namespace {
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
-
-class RawSource final : public Emitter<BytesView, BytesView>, public SourceNode {
- public:
-  void accept(const RawRecord& raw, Timestamp timestamp, const Headers& headers,
-              const Origin& origin) override {
-    const BytesView key = raw.key.value_or(BytesView());
-    const BytesView value = raw.value.value_or(BytesView());
-    emit({key, value, timestamp, headers, origin, key});
-  }
-  Timestamp timestamp_of(const RawRecord& raw, Timestamp, const Origin&) override { return raw.timestamp; }
-};
-
-class RawSink final : public LeafNode<BytesView, BytesView> {
- public:
-  explicit RawSink(std::string topic) : topic_(std::move(topic)) {}
-  void open() override { output_ = context().output(topic_); }
-  void accept(const Record<BytesView, BytesView>& record) override {
-    if (record.value == "poison") context().failed(*this, DropReason::kFailed, "the value is poison");
-    OutgoingRecord outgoing;
-    outgoing.topic = output_.id;
-    outgoing.key = record.key;
-    outgoing.value = record.value;
-    outgoing.timestamp = record.timestamp;
-    context().send(outgoing);
-  }
-
- private:
-  const std::string topic_;
-  OutputTopic output_;
-};
 
 class AppTest : public testing::TestWithParam<Guarantee> {
  protected:
@@ -172,13 +144,18 @@ TEST_P(AppTest, ReadsTopicsThatMatchAndThoseThatAppearLater) {
   ASSERT_TRUE(broker_->append("in-b", 1, {.key = "k", .value = "second", .timestamp = 2}).ok());
   ASSERT_TRUE(broker_->append("other", 0, {.key = "k", .value = "never", .timestamp = 2}).ok());
   ASSERT_TRUE(broker_->append("in-a", 0, {.key = "k", .value = "third", .timestamp = 3}).ok());
-  EXPECT_TRUE(eventually([&] { return committed_output().size() == 3; })) << (*app)->failure();
+  // At least once may copy a record again when its task moves.
+  const auto copied = [&] {
+    const auto values = committed_output();
+    if (GetParam() == Guarantee::kExactlyOnce && values.size() > 3) return std::set<std::string>{"too many"};
+    return std::set<std::string>(values.begin(), values.end());
+  };
+  const std::set<std::string> all{"first", "second", "third"};
+  EXPECT_TRUE(eventually([&] { return copied() == all; })) << (*app)->failure();
   EXPECT_TRUE((*app)->wait_for(AppState::kRunning, 10s));
-  EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_processed == 3; }));
+  EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_processed >= 3; }));
   EXPECT_TRUE((*app)->close(10s).ok());
-  const auto values = committed_output();
-  EXPECT_EQ(std::multiset<std::string>(values.begin(), values.end()),
-            (std::multiset<std::string>{"first", "second", "third"}));
+  EXPECT_EQ(copied(), all);
 }
 
 TEST_P(AppTest, FailsWhenATopicThatAppearsLaterIsTooLarge) {
