@@ -13,7 +13,9 @@ namespace weir::embedded {
 
 class EmbeddedAdmin final : public Admin {
  public:
-  explicit EmbeddedAdmin(std::shared_ptr<EmbeddedBroker> broker) : broker_(std::move(broker)) {}
+  EmbeddedAdmin(std::shared_ptr<EmbeddedBroker> broker, const std::string& host)
+      : broker_(std::move(broker)),
+        operations_({ClientName::Kind::kAdmin, host}, broker_->clock(), broker_->faults()) {}
 
   void poll() override;
   Pending<std::vector<TopicDescription>> describe_topics(std::vector<std::string> names) override;

@@ -157,4 +157,73 @@ bool EmbeddedBroker::expire_transactional_id(const std::string& transactional_id
   return enter()->transactions().forget(transactional_id);
 }
 
+bool EmbeddedBroker::fence(const std::string& transactional_id) {
+  const Access access = enter();
+  access->deadlines_changed();
+  return access->transactions().fence(transactional_id);
+}
+
+bool EmbeddedBroker::exhaust_epochs(const std::string& transactional_id) {
+  const Access access = enter();
+  access->deadlines_changed();
+  return access->transactions().fence(transactional_id, true);
+}
+
+void EmbeddedBroker::hide_offsets(const std::string& group, Duration duration) {
+  const Access access = enter();
+  access->group(group).forget_until(access->clock().steady() + duration);
+}
+
+void EmbeddedBroker::take_coordinator(const std::string& group, Duration duration) {
+  const Access access = enter();
+  access->group(group).go_away(access->clock().steady() + duration);
+  access->deadlines_changed();
+}
+
+void EmbeddedBroker::rebalance(const std::string& group) {
+  const Access access = enter();
+  access->group(group).rebalance(access->clock().steady());
+  access->deadlines_changed();
+}
+
+bool EmbeddedBroker::throw_out(const std::string& group, const std::string& member_id) {
+  const Access access = enter();
+  const auto& members = access->group(group).members();
+  if (std::none_of(members.begin(), members.end(),
+                   [&](const auto& member) { return member->id == member_id; }))
+    return false;
+  access->group(group).leave(member_id, access->clock().steady());
+  access->deadlines_changed();
+  return true;
+}
+
+absl::Status EmbeddedBroker::stop_reading(const TopicPartition& where, Duration duration) {
+  const Access access = enter();
+  const auto log = access->find_log(where);
+  if (!log.ok()) return log.status();
+  (*log)->outage().no_reading_before = access->clock().steady() + duration;
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedBroker::stop_writing(const TopicPartition& where, Duration duration) {
+  const Access access = enter();
+  const auto log = access->find_log(where);
+  if (!log.ok()) return log.status();
+  (*log)->outage().no_writing_before = access->clock().steady() + duration;
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedBroker::delay_markers(const TopicPartition& where, Duration delay) {
+  const Access access = enter();
+  const auto log = access->find_log(where);
+  if (!log.ok()) return log.status();
+  (*log)->outage().marker_delay = delay;
+  access->deadlines_changed();
+  return absl::OkStatus();
+}
+
+absl::Status EmbeddedBroker::pin_stable_end(const TopicPartition& where, Duration timeout) {
+  return enter()->pin_stable_end(where, timeout);
+}
+
 }  // namespace weir

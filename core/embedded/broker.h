@@ -23,6 +23,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/clock.h>
+#include <weir/core/embedded/faults.h>
 #include <weir/core/embedded/log.h>
 #include <weir/core/headers.h>
 #include <weir/core/status.h>
@@ -133,6 +134,14 @@ class EmbeddedBroker {
   // Forgets committed offsets of topics no member subscribes to, if they were committed at least that long
   // ago; the group may be alive.
   void expire_offsets(const std::string& group, Duration at_least = Duration::zero());
+  // Until then, whoever asks for committed offsets is told that there are none.
+  void hide_offsets(const std::string& group, Duration duration);
+  // Takes the coordinator away for a while: nobody joins, hears of rebalances, commits or is told offsets.
+  void take_coordinator(const std::string& group, Duration duration);
+  // Makes all members join once more, as any change of the group does; nothing while they do so already.
+  void rebalance(const std::string& group);
+  // Drops a member as if its session had ended; it hears of it at its next poll. Returns whether there was one.
+  bool throw_out(const std::string& group, const std::string& member_id);
   // Removes a static member, as an administrator does. Returns whether there was one.
   bool remove_member(const std::string& group, const std::string& instance_id);
 
@@ -142,6 +151,29 @@ class EmbeddedBroker {
   // Forgets an idle transactional id, as Kafka does after a week. Returns false if it is unknown or in a
   // transaction.
   bool expire_transactional_id(const std::string& transactional_id);
+  // Does what a second producer with that id would do: aborts an open transaction and fences the one before.
+  // Returns false if the id is unknown. It also is what happens to a transaction that outlives its timeout.
+  bool fence(const std::string& transactional_id);
+  // The same, with the last epoch there is: the next producer gets another producer id.
+  bool exhaust_epochs(const std::string& transactional_id);
+
+  // ------------------------------------------------------------------------------------------------- failures
+
+  // What goes wrong between clients and broker; null, as in the beginning, is nothing. Must be set before the
+  // first client is made, and costs nothing where it is not.
+  void set_faults(std::shared_ptr<Faults> faults) { faults_ = std::move(faults); }
+  [[nodiscard]] Faults* faults() const { return faults_.get(); }
+
+  // Makes a partition unreachable for a while: nothing can be fetched from it, and what is written to it times
+  // out while other records of the same batch go through.
+  [[nodiscard]] absl::Status stop_reading(const TopicPartition& where, Duration duration);
+  [[nodiscard]] absl::Status stop_writing(const TopicPartition& where, Duration duration);
+  // From now on, markers of transactions reach that partition that much after the decision, which is what their
+  // producer and the committed offsets go by. The producer's next transaction waits for them.
+  [[nodiscard]] absl::Status delay_markers(const TopicPartition& where, Duration delay);
+  // Lets somebody else's transaction hold the last stable offset of a partition where it is. It has written one
+  // record, and is aborted after that time.
+  [[nodiscard]] absl::Status pin_stable_end(const TopicPartition& where, Duration timeout);
 
   // --------------------------------------------------------------------------------------- for the transport
 
@@ -162,6 +194,7 @@ class EmbeddedBroker {
 
  private:
   const Clock& clock_;
+  std::shared_ptr<Faults> faults_;  // shared with who decides what fails
   std::mutex mutex_;
   std::unique_ptr<embedded::Engine> engine_;
 };

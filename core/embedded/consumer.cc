@@ -15,11 +15,14 @@ constexpr Duration kRetryInterval{5};
 
 }  // namespace
 
-EmbeddedConsumer::EmbeddedConsumer(std::shared_ptr<EmbeddedBroker> broker, const ConsumerOptions& options)
+EmbeddedConsumer::EmbeddedConsumer(std::shared_ptr<EmbeddedBroker> broker, const ConsumerOptions& options,
+                                   const std::string& host)
     : broker_(std::move(broker)),
       options_(options),
       waiter_(std::make_shared<Waiter>()),
-      membership_(options, waiter_) {}
+      membership_(options, waiter_),
+      operations_({ClientName::Kind::kConsumer, host, options.client_id, options.group}, broker_->clock(),
+                  broker_->faults()) {}
 
 absl::Status EmbeddedConsumer::subscribe(const std::string& topic) {
   if (closed_) return misused("the consumer is closed");
@@ -33,7 +36,11 @@ void EmbeddedConsumer::poll(std::vector<ConsumerEvent>& events) {
   const EmbeddedBroker::Access access = broker_->enter();
   signals_seen_ = waiter_->signals;
   operations_.run(*access);
-  membership_.serve(*access, events);
+  if (operations_.cut_off()) {
+    membership_.miss(access->clock().steady(), events);
+  } else {
+    membership_.serve(*access, events);
+  }
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> EmbeddedConsumer::assign(
@@ -80,11 +87,13 @@ Pending<std::vector<PartitionOffset>> EmbeddedConsumer::committed(std::vector<To
       Operation::kFetchOffsets,
       [name = options_.group, partitions = std::move(partitions)](Engine& engine) -> Answer<Result> {
         const Group& group = engine.group(name);
+        const Duration now = engine.clock().steady();
+        if (group.away(now)) return std::nullopt;
         Result result;
         for (const TopicPartition& where : partitions) {
           if (group.unstable(where)) return std::nullopt;
           const auto found = group.committed().find(where);
-          if (found == group.committed().end()) {
+          if (found == group.committed().end() || group.forgetful(now)) {
             result.push_back({where, kNoOffset, {}});
           } else {
             result.push_back({where, found->second.offset, found->second.metadata});
@@ -103,6 +112,7 @@ Pending<std::vector<OffsetRange>> EmbeddedConsumer::offset_ranges(std::vector<To
                              for (const TopicPartition& where : partitions) {
                                const auto log = engine.find_log(where);
                                if (!log.ok()) return absl::StatusOr<Result>(log.status());
+                               if ((*log)->outage().reading(engine.clock().steady())) return std::nullopt;
                                result.push_back({(*log)->begin(), (*log)->end()});
                              }
                              return absl::StatusOr<Result>(std::move(result));
@@ -185,7 +195,9 @@ std::size_t EmbeddedReader::fetch(std::size_t max_records, std::vector<RawRecord
     }
   }
   const EmbeddedBroker::Access access = consumer_.broker_->enter();
+  if (consumer_.operations_.cut_off()) return 0;
   if (log_ == nullptr && !find_log(*access)) return 0;
+  if (log_->outage().reading(access->clock().steady())) return 0;
   if (position_ < log_->begin() || position_ > log_->end()) {
     fail(out_of_range(where_, position_, log_->begin(), log_->end()));
     return 0;

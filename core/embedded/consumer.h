@@ -15,7 +15,8 @@ namespace weir::embedded {
 
 class EmbeddedConsumer final : public Consumer {
  public:
-  EmbeddedConsumer(std::shared_ptr<EmbeddedBroker> broker, const ConsumerOptions& options);
+  EmbeddedConsumer(std::shared_ptr<EmbeddedBroker> broker, const ConsumerOptions& options,
+                   const std::string& host);
 
   absl::Status subscribe(const std::string& topic) override;
   void poll(std::vector<ConsumerEvent>& events) override;

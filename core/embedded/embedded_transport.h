@@ -14,6 +14,8 @@
 namespace weir {
 
 // Several transports, of several instances of a program, may share a broker.
-[[nodiscard]] std::unique_ptr<Transport> make_embedded_transport(std::shared_ptr<EmbeddedBroker> broker);
+// `host` names the instance to whoever injects faults.
+[[nodiscard]] std::unique_ptr<Transport> make_embedded_transport(std::shared_ptr<EmbeddedBroker> broker,
+                                                                 const std::string& host = {});
 
 }  // namespace weir

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/embedded/errors.h>
+#include <weir/core/embedded/faults.h>
 
 namespace weir::embedded {
 namespace {
@@ -24,12 +25,19 @@ CommittedOffset committed_offset(const PartitionOffset& position, Timestamp wall
 void Engine::tick() {
   const Duration now = clock_.steady();
   if (now < next_deadline_) return;
+  while (!later_.empty() && later_.begin()->first <= now) later_.extract(later_.begin()).mapped()(*this);
   transactions_.expire();
   next_deadline_ = transactions_.next_deadline();
+  if (!later_.empty()) next_deadline_ = std::min(next_deadline_, later_.begin()->first);
   for (const auto& [name, group] : groups_) {
     group->expire(now);
     next_deadline_ = std::min(next_deadline_, group->next_deadline());
   }
+}
+
+void Engine::do_later(Duration when, std::function<void(Engine&)> request) {
+  later_.emplace(when, std::move(request));
+  deadlines_changed();
 }
 
 absl::Status Engine::create_topic(const NewTopic& request) {
@@ -142,19 +150,20 @@ absl::StatusOr<Offset> Engine::append(const std::string& name, Partition partiti
   return offset;
 }
 
-absl::StatusOr<Transaction*> Engine::enter_transaction(const ProducerSession& session) {
-  const auto entered = transactions_.enter(session.transactional_id, session.identity);
+absl::StatusOr<Transaction*> Engine::enter_transaction(const std::string& transactional_id,
+                                                       ProducerIdentity producer) {
+  const auto entered = transactions_.enter(transactional_id, producer);
   // A fresh transaction has touched nothing, and brings a deadline.
   if (entered.ok() && (*entered)->logs.empty() && (*entered)->groups.empty()) deadlines_changed();
   return entered;
 }
 
-ProduceReport Engine::produce(ProducerSession& session, const RecordBatch& batch) {
+ProduceReport Engine::produce(ProducerSession& session, ProducerIdentity producer, const RecordBatch& batch) {
   ProduceReport report;
   if (batch.empty()) return report;
   Transaction* transaction = nullptr;
   if (!session.transactional_id.empty()) {
-    const auto entered = enter_transaction(session);
+    const auto entered = enter_transaction(session.transactional_id, producer);
     if (!entered.ok()) {
       report.failure =
           with_context(entered.status(), session.destinations[batch.items().front().topic].topic);
@@ -163,6 +172,7 @@ ProduceReport Engine::produce(ProducerSession& session, const RecordBatch& batch
     transaction = *entered;
   }
 
+  const Duration now = clock_.steady();
   std::vector<Topic*> topics(session.destinations.size(), nullptr);
   std::vector<Log*> touched;
   for (const RecordBatch::Item& item : batch.items()) {
@@ -190,8 +200,16 @@ ProduceReport Engine::produce(ProducerSession& session, const RecordBatch& batch
     }
     if (topic->settings.log_append_time) record.timestamp = clock_.wall();
     const std::shared_ptr<Log>& log = topic->logs[static_cast<std::size_t>(partition)];
-    if (transaction != nullptr && log->open(session.identity.id)) transaction->logs.push_back(log);
-    const Offset offset = log->append(record, session.identity.id, transaction != nullptr);
+    if (log->outage().writing(now)) {
+      if (report.failure.ok()) {
+        report.failure =
+            with_context(unanswered(Operation::kProduce, transaction != nullptr, Duration::zero()),
+                         text_of({destination.topic, partition}));
+      }
+      continue;
+    }
+    if (transaction != nullptr && log->open(producer.id)) transaction->logs.push_back(log);
+    const Offset offset = log->append(record, producer.id, transaction != nullptr);
     if (log->slot() == Log::kNoSlot) {
       log->slot() = touched.size();
       touched.push_back(log.get());
@@ -269,6 +287,8 @@ absl::Status Engine::check_offsets(const std::vector<PartitionOffset>& offsets) 
 }
 
 absl::Status Engine::commit_offsets(const MemberIdentity& who, const std::vector<PartitionOffset>& offsets) {
+  if (group(who.group).away(clock_.steady()))
+    return retriable_error(fmt::format("the coordinator is not available: group={}", who.group));
   WEIR_RETURN_IF_ERROR(group(who.group).check(who, false));
   WEIR_RETURN_IF_ERROR(check_offsets(offsets));
   for (const PartitionOffset& position : offsets) {
@@ -277,9 +297,9 @@ absl::Status Engine::commit_offsets(const MemberIdentity& who, const std::vector
   return absl::OkStatus();
 }
 
-absl::Status Engine::send_offsets(const ProducerSession& session, const MemberIdentity& who,
-                                  const std::vector<PartitionOffset>& offsets) {
-  const auto entered = enter_transaction(session);
+absl::Status Engine::send_offsets(const std::string& transactional_id, ProducerIdentity producer,
+                                  const MemberIdentity& who, const std::vector<PartitionOffset>& offsets) {
+  const auto entered = enter_transaction(transactional_id, producer);
   if (!entered.ok()) return entered.status();
   Transaction& transaction = **entered;
   Group& target = group(who.group);
@@ -289,8 +309,21 @@ absl::Status Engine::send_offsets(const ProducerSession& session, const MemberId
   WEIR_RETURN_IF_ERROR(target.check(who, true));
   WEIR_RETURN_IF_ERROR(check_offsets(offsets));
   for (const PartitionOffset& position : offsets) {
-    target.commit_later(session.identity.id, position.where, committed_offset(position, clock_.wall()));
+    target.commit_later(producer.id, position.where, committed_offset(position, clock_.wall()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::pin_stable_end(const TopicPartition& where, Duration timeout) {
+  const auto log = find_log(where);
+  if (!log.ok()) return log.status();
+  const std::string id = fmt::format("foreign-{}", ++foreigners_);
+  const auto producer = transactions_.init(id, timeout);
+  if (!producer.ok()) return producer.status();
+  const auto transaction = enter_transaction(id, *producer);
+  if (!transaction.ok()) return transaction.status();
+  if ((*log)->open(producer->id)) (*transaction)->logs.push_back(*log);
+  (*log)->append({BytesView("foreign"), BytesView("foreign"), {}, clock_.wall()}, producer->id, true);
   return absl::OkStatus();
 }
 

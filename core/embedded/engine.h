@@ -3,6 +3,7 @@
 // Thread safety: guarded by the mutex of the `EmbeddedBroker` that owns it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -51,6 +52,8 @@ class Engine {
 
   // Lets what is overdue happen: transactions time out, members are dropped.
   void tick();
+  // Lets a request take place at a later tick, after those that are due before it.
+  void do_later(Duration when, std::function<void(Engine&)> request);
 
   // Creates a topic; one that exists stays as it is.
   [[nodiscard]] absl::Status create_topic(const NewTopic& request);
@@ -71,7 +74,8 @@ class Engine {
                                               const RecordView& record);
 
   // Appends what can be appended.
-  [[nodiscard]] ProduceReport produce(ProducerSession& session, const RecordBatch& batch);
+  [[nodiscard]] ProduceReport produce(ProducerSession& session, ProducerIdentity producer,
+                                      const RecordBatch& batch);
 
   [[nodiscard]] absl::Status compact(const std::string& name);
   [[nodiscard]] absl::Status enforce_retention(const std::string& name);
@@ -83,8 +87,12 @@ class Engine {
   [[nodiscard]] absl::Status commit_offsets(const MemberIdentity& who,
                                             const std::vector<PartitionOffset>& offsets);
   // Adds offsets to the producer's transaction.
-  [[nodiscard]] absl::Status send_offsets(const ProducerSession& session, const MemberIdentity& who,
+  [[nodiscard]] absl::Status send_offsets(const std::string& transactional_id, ProducerIdentity producer,
+                                          const MemberIdentity& who,
                                           const std::vector<PartitionOffset>& offsets);
+  // Opens a transaction of a producer nobody knows, with a record, which holds the stable end of a partition
+  // there until it times out.
+  [[nodiscard]] absl::Status pin_stable_end(const TopicPartition& where, Duration timeout);
 
   [[nodiscard]] Transactions& transactions() { return transactions_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -96,13 +104,16 @@ class Engine {
                                           const RecordView& record) const;
   [[nodiscard]] absl::Status check_offsets(const std::vector<PartitionOffset>& offsets);
   [[nodiscard]] absl::StatusOr<Topic*> require_topic(const std::string& name);
-  [[nodiscard]] absl::StatusOr<Transaction*> enter_transaction(const ProducerSession& session);
+  [[nodiscard]] absl::StatusOr<Transaction*> enter_transaction(const std::string& transactional_id,
+                                                               ProducerIdentity producer);
   void notify_groups(const std::string& topic);
 
   const Clock& clock_;
   Transactions transactions_;
   std::map<std::string, Topic> topics_;
-  std::map<std::string, std::unique_ptr<Group>> groups_;  // never removed: transactions point at them
+  std::map<std::string, std::unique_ptr<Group>> groups_;         // never removed: transactions point at them
+  std::multimap<Duration, std::function<void(Engine&)>> later_;  // by when
+  std::uint64_t foreigners_ = 0;
   Duration next_deadline_ = Duration::min();
 };
 

@@ -101,6 +101,17 @@ void Group::drop(std::size_t index, Duration now) {
   }
 }
 
+void Group::go_away(Duration until) {
+  away_until_ = until;
+  // The next coordinator counts from when it has begun.
+  for (const auto& member : members_) member->last_heard = std::max(member->last_heard, until);
+  round_deadline_ = std::max(round_deadline_, until);
+}
+
+void Group::rebalance(Duration now) {
+  if (!members_.empty() && !preparing_) begin_round(now);
+}
+
 void Group::expire(Duration now) {
   const auto overdue = [&](const Member& member) {
     const Duration patience = std::min(member.options.session_timeout, member.options.max_poll_interval);

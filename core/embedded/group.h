@@ -95,6 +95,15 @@ class Group {
   // Removes the member with that instance id, as an administrator does. Returns whether there was one.
   bool remove_instance(const std::string& instance_id, Duration now);
 
+  // The coordinator is away until then: nobody is heard or dropped; whoever comes back is welcome.
+  void go_away(Duration until);
+  [[nodiscard]] bool away(Duration now) const { return now < away_until_; }
+  // Until then, whoever asks is told that there is no committed offset.
+  void forget_until(Duration until) { forgetful_until_ = until; }
+  [[nodiscard]] bool forgetful(Duration now) const { return now < forgetful_until_; }
+  // Begins a round for no reason.
+  void rebalance(Duration now);
+
   // Drops members that are overdue.
   void expire(Duration now);
   // Returns when `expire` has something to do at the earliest, unless it hears of members before.
@@ -142,6 +151,8 @@ class Group {
   std::uint64_t joins_ = 0;
   bool preparing_ = false;
   Duration round_deadline_{0};
+  Duration away_until_{0};
+  Duration forgetful_until_{0};
   std::map<TopicPartition, CommittedOffset> committed_;
   std::map<ProducerId, std::map<TopicPartition, CommittedOffset>> pending_;
 };

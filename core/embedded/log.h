@@ -106,6 +106,16 @@ struct Chunk {
   std::unique_ptr<char[]> bytes;
 };
 
+// What is wrong with a partition for a while, by the steady clock.
+struct Outage {
+  Duration no_reading_before{0};
+  Duration no_writing_before{0};
+  Duration marker_delay{0};  // how long after the decision the marker of a transaction is written
+
+  [[nodiscard]] bool reading(Duration now) const { return now < no_reading_before; }
+  [[nodiscard]] bool writing(Duration now) const { return now < no_writing_before; }
+};
+
 class Log {
  public:
   Log() = default;
@@ -166,6 +176,8 @@ class Log {
   static constexpr std::size_t kNoSlot = static_cast<std::size_t>(-1);
   std::size_t& slot() { return slot_; }
 
+  [[nodiscard]] Outage& outage() { return outage_; }
+
   [[nodiscard]] bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   void mark_deleted() {
     deleted_.store(true, std::memory_order_release);
@@ -185,6 +197,7 @@ class Log {
   std::vector<std::pair<ProducerId, Offset>> open_;  // first offset of each open transaction
   std::vector<std::shared_ptr<Waiter>> listeners_;   // shared with the consumers that read here
   std::size_t slot_ = kNoSlot;
+  Outage outage_;
 };
 
 }  // namespace weir::embedded

@@ -28,6 +28,8 @@ void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events) {
 
   Group& group = engine.group(options_.group);
   const Duration now = engine.clock().steady();
+  if (group.away(now)) return miss(now, events);
+  heard_at_ = now;
   if (member_id_.empty()) {
     member_id_ = group.join({options_.client_id, options_.instance_id, topic_, options_.session_timeout,
                              options_.max_poll_interval, waiter_},
@@ -56,6 +58,10 @@ void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events) {
                                      {}});
       break;
   }
+}
+
+void Membership::miss(Duration now, std::vector<ConsumerEvent>& events) {
+  if (!member_id_.empty() && now - heard_at_ >= options_.session_timeout) lose(events);
 }
 
 void Membership::take_assignment(const Group::Answer& answer, std::vector<ConsumerEvent>& events) {

@@ -25,6 +25,10 @@ class Membership {
   // Speaks to the group once and appends what it said.
   void serve(Engine& engine, std::vector<ConsumerEvent>& events);
 
+  // Notes that the group could not be reached. Like a client library, gives its partitions up by itself once the
+  // group must have dropped it.
+  void miss(Duration now, std::vector<ConsumerEvent>& events);
+
   // Notes that the oldest unanswered event was dealt with; nothing if there is none.
   void answer();
 
@@ -50,6 +54,7 @@ class Membership {
   std::string topic_;                     // empty: not subscribed
   std::string member_id_;                 // empty: not joined
   std::int32_t generation_ = kNoGeneration;
+  Duration heard_at_{0};  // when the group was last reached
   std::set<TopicPartition> owned_;
   std::deque<RebalanceEvent> unanswered_;
   bool rejoin_ = false;        // something was given up since the last round

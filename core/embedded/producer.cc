@@ -17,8 +17,13 @@ constexpr std::size_t kRoomBytes = 16 * 1024 * 1024;
 
 }  // namespace
 
-EmbeddedProducer::EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options)
-    : broker_(std::move(broker)), options_(options), session_(std::make_shared<ProducerSession>()) {
+EmbeddedProducer::EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options,
+                                   const std::string& host)
+    : broker_(std::move(broker)),
+      options_(options),
+      session_(std::make_shared<ProducerSession>()),
+      operations_({ClientName::Kind::kProducer, host, options.client_id, {}, options.transactional_id},
+                  broker_->clock(), broker_->faults(), options.transaction_timeout) {
   session_->transactional_id = options.transactional_id;
   if (options.transactional_id.empty()) session_->identity = broker_->enter()->transactions().new_producer();
 }
@@ -59,8 +64,9 @@ void EmbeddedProducer::hand_over() {
   // What became of the records is told by `failure` and `in_flight`.
   Pending<> unwatched = operations_.start(
       Operation::kProduce, [this] { return before_produce(); },
-      [session = session_, batch](Engine& engine) {
-        return Answer<ProduceReport>(absl::StatusOr<ProduceReport>(engine.produce(*session, *batch)));
+      [session = session_, identity = session_->identity, batch](Engine& engine) -> Answer<ProduceReport> {
+        if (engine.transactions().settling(session->transactional_id)) return std::nullopt;
+        return absl::StatusOr<ProduceReport>(engine.produce(*session, identity, *batch));
       },
       [this, batch](const absl::StatusOr<ProduceReport>& report) -> absl::StatusOr<Done> {
         handed_over_ -= batch->size();
@@ -86,8 +92,14 @@ void EmbeddedProducer::take_report(const ProduceReport& report) {
   }
   if (report.failure.ok()) return;
   note(report.failure);
+  // Nobody knows what became of records that are given up.
+  stray_ |= report.failure.code() == absl::StatusCode::kDeadlineExceeded;
   if (failure_.ok()) failure_ = report.failure;
-  if (delivery_.ok()) delivery_ = report.failure;
+  spoil(with_context(report.failure, "a record of the transaction was not written"));
+}
+
+void EmbeddedProducer::spoil(const absl::Status& status) {
+  if (spoiled_.ok()) spoiled_ = status;
 }
 
 void EmbeddedProducer::poll() {
@@ -122,8 +134,13 @@ Pending<> EmbeddedProducer::init_transactions() {
   if (state_ != State::kNew) return Pending<>::completed(misused("transactions are initialised already"));
   return operations_.start(
       Operation::kInitTransactions, [] { return Answer<ProducerIdentity>(); },
-      [id = options_.transactional_id, timeout = options_.transaction_timeout](Engine& engine) {
-        return Answer<ProducerIdentity>(engine.transactions().init(id, timeout));
+      [id = options_.transactional_id,
+       timeout = options_.transaction_timeout](Engine& engine) -> Answer<ProducerIdentity> {
+        auto identity = engine.transactions().init(id, timeout);
+        engine.deadlines_changed();
+        // The library tries again until the markers of the last transaction are written.
+        if (class_of(identity.status()) == ErrorClass::kRetriable) return std::nullopt;
+        return identity;
       },
       [this](const absl::StatusOr<ProducerIdentity>& identity) -> absl::StatusOr<Done> {
         if (!identity.ok()) return identity.status();
@@ -139,7 +156,7 @@ absl::Status EmbeddedProducer::begin_transaction() {
   if (state_ == State::kInTransaction) return misused("a transaction is open already");
   state_ = State::kInTransaction;
   touched_ = false;
-  delivery_ = absl::OkStatus();
+  spoiled_ = absl::OkStatus();
   return absl::OkStatus();
 }
 
@@ -156,11 +173,16 @@ Pending<> EmbeddedProducer::send_offsets(std::vector<PartitionOffset> offsets, c
         touched_ = true;
         return std::nullopt;
       },
-      [session = session_, who, offsets = std::move(offsets)](Engine& engine) {
-        return answer_of(engine.send_offsets(*session, *who, offsets));
+      [session = session_, identity = session_->identity, who,
+       offsets = std::move(offsets)](Engine& engine) -> Answer<Done> {
+        if (engine.transactions().settling(session->transactional_id)) return std::nullopt;
+        if (engine.group(who->group).away(engine.clock().steady())) return std::nullopt;
+        return answer_of(engine.send_offsets(session->transactional_id, identity, *who, offsets));
       },
       [this](absl::StatusOr<Done> answer) {
         note(answer.status());
+        // The client library insists on the abort as well.
+        if (class_of(answer.status()) == ErrorClass::kAbortable) spoil(answer.status());
         return answer;
       });
 }
@@ -178,26 +200,40 @@ Pending<> EmbeddedProducer::abort_transaction() {
 
 Pending<> EmbeddedProducer::end_transaction(Operation what, bool commit) {
   if (const absl::Status status = require_transaction(); !status.ok()) return Pending<>::completed(status);
+  // Records given up may still be on their way: then an abort also raises the epoch, which shuts them out.
+  const auto raise_epoch = std::make_shared<bool>(false);  // shared with the request
   return operations_.start(
-      what, [this, commit] { return before_end(commit); },
-      [id = options_.transactional_id, identity = session_->identity, commit](Engine& engine) {
-        return answer_of(engine.transactions().end(id, identity, commit));
+      what,
+      [this, commit, raise_epoch] {
+        *raise_epoch = stray_ && !commit;
+        return before_end(commit);
       },
-      [this](absl::StatusOr<Done> answer) {
-        note(answer.status());
-        if (answer.ok()) state_ = State::kReady;
-        return answer;
+      [session = session_, identity = session_->identity, commit,
+       raise_epoch](Engine& engine) -> Answer<ProducerIdentity> {
+        Transactions& transactions = engine.transactions();
+        auto renewed = *raise_epoch ? transactions.renew(session->transactional_id, identity)
+                                    : transactions.end(session->transactional_id, identity, commit);
+        engine.deadlines_changed();
+        if (class_of(renewed.status()) == ErrorClass::kRetriable) return std::nullopt;
+        return renewed;
+      },
+      [this](const absl::StatusOr<ProducerIdentity>& identity) -> absl::StatusOr<Done> {
+        note(identity.status());
+        if (!identity.ok()) return identity.status();
+        if (identity->epoch != session_->identity.epoch || identity->id != session_->identity.id)
+          stray_ = false;
+        session_->identity = *identity;
+        state_ = State::kReady;
+        return Done{};
       });
 }
 
-Answer<Done> EmbeddedProducer::before_end(bool commit) const {
-  if (const absl::Status status = require_transaction(); !status.ok()) return absl::StatusOr<Done>(status);
-  if (commit && !delivery_.ok()) {
-    return absl::StatusOr<Done>(abortable_error(
-        fmt::format("a record of the transaction was not written: {}", message_of(delivery_))));
-  }
+Answer<ProducerIdentity> EmbeddedProducer::before_end(bool commit) const {
+  using Identity = absl::StatusOr<ProducerIdentity>;
+  if (const absl::Status status = require_transaction(); !status.ok()) return Identity(status);
+  if (commit && !spoiled_.ok()) return Identity(abortable_error(message_of(spoiled_)));
   // As in Kafka, a transaction that wrote nothing ends without the broker, even if the producer is fenced.
-  if (!touched_) return absl::StatusOr<Done>(Done{});
+  if (!touched_) return Identity(session_->identity);
   return std::nullopt;
 }
 

@@ -15,7 +15,8 @@ namespace weir::embedded {
 
 class EmbeddedProducer final : public Producer {
  public:
-  EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options);
+  EmbeddedProducer(std::shared_ptr<EmbeddedBroker> broker, const ProducerOptions& options,
+                   const std::string& host);
 
   TopicId topic(const std::string& name) override;
   void send(const OutgoingRecord& record) override;
@@ -42,7 +43,8 @@ class EmbeddedProducer final : public Producer {
   Answer<ProduceReport> before_produce();
   void take_report(const ProduceReport& report);
   Pending<> end_transaction(Operation what, bool commit);
-  Answer<Done> before_end(bool commit) const;
+  Answer<ProducerIdentity> before_end(bool commit) const;
+  void spoil(const absl::Status& status);
   // Returns why the producer is not in a transaction; ok if it is.
   absl::Status require_transaction() const;
   // Remembers it if the broker knows a younger producer.
@@ -55,9 +57,10 @@ class EmbeddedProducer final : public Producer {
   std::vector<std::vector<Offset>>
       acknowledged_;  // highest, by TopicId and partition; kNoOffset or missing: none
   State state_ = State::kNew;
-  bool touched_ = false;   // the open transaction has something the broker knows of
-  absl::Status delivery_;  // of the open transaction's records
-  absl::Status fenced_;    // why, in state kFenced
+  bool touched_ = false;  // the open transaction has something the broker knows of
+  bool stray_ = false;    // records given up may still arrive under the present epoch
+  absl::Status spoiled_;  // why the open transaction can only be aborted; ok if it can be committed
+  absl::Status fenced_;   // why, in state kFenced
   absl::Status failure_;
   std::shared_ptr<RecordBatch> lingering_ = std::make_shared<RecordBatch>();  // shared with its request later
   Duration lingering_since_{0};

@@ -11,6 +11,7 @@ namespace weir::embedded {
 namespace {
 
 constexpr Duration kLongestTimeout{15 * 60 * 1000};
+constexpr std::int16_t kLastEpoch = std::numeric_limits<std::int16_t>::max() - 1;
 
 }  // namespace
 
@@ -25,8 +26,13 @@ absl::StatusOr<ProducerIdentity> Transactions::init(const std::string& transacti
     transaction.transactional_id = transactional_id;
     transaction.producer = new_producer();
   } else {
-    if (transaction.state == Transaction::State::kOpen) decide(transaction, false);
-    write_markers(transaction);
+    if (transaction.state == Transaction::State::kOpen) {
+      decide(transaction, false);
+      if (transaction.settling()) raise_epoch(transaction);
+    }
+    if (transaction.settling()) {
+      return retriable_error(fmt::format("concurrent transactions: id={}", transactional_id));
+    }
     raise_epoch(transaction);
   }
   transaction.timeout = timeout;
@@ -67,22 +73,22 @@ absl::StatusOr<Transaction*> Transactions::enter(const std::string& transactiona
   }
 }
 
-absl::Status Transactions::end(const std::string& transactional_id, ProducerIdentity producer, bool commit) {
+absl::StatusOr<ProducerIdentity> Transactions::end(const std::string& transactional_id,
+                                                   ProducerIdentity producer, bool commit) {
   const absl::StatusOr<Transaction*> checked = check(transactional_id, producer);
   if (!checked.ok()) return checked.status();
   Transaction& transaction = **checked;
   switch (transaction.state) {
     case Transaction::State::kOpen:
       decide(transaction, commit);
-      write_markers(transaction);
-      return absl::OkStatus();
+      return producer;
     case Transaction::State::kCommitting:
     case Transaction::State::kCommitted:
-      if (commit) return absl::OkStatus();
+      if (commit) return producer;
       break;
     case Transaction::State::kAborting:
     case Transaction::State::kAborted:
-      if (!commit) return absl::OkStatus();
+      if (!commit) return producer;
       break;
     case Transaction::State::kEmpty:
       break;
@@ -94,21 +100,28 @@ absl::Status Transactions::end(const std::string& transactional_id, ProducerIden
 
 void Transactions::decide(Transaction& transaction, bool commit) {
   transaction.state = commit ? Transaction::State::kCommitting : Transaction::State::kAborting;
+  transaction.writer = transaction.producer.id;
+  transaction.decided = clock_.steady();
+  write_markers(transaction);
 }
 
 void Transactions::write_markers(Transaction& transaction) {
   const bool commit = transaction.state == Transaction::State::kCommitting;
-  if (!commit && transaction.state != Transaction::State::kAborting) return;
-  for (const auto& log : transaction.logs) log->settle(transaction.producer.id, commit, clock_.wall());
-  for (Group* group : transaction.groups) group->settle(transaction.producer.id, commit);
-  transaction.logs.clear();
+  const Duration now = clock_.steady();
+  for (Group* group : transaction.groups) group->settle(transaction.writer, commit);
   transaction.groups.clear();
+  std::erase_if(transaction.logs, [&](const std::shared_ptr<Log>& log) {
+    if (now < transaction.decided + log->outage().marker_delay) return false;
+    log->settle(transaction.writer, commit, clock_.wall());
+    return true;
+  });
+  if (!transaction.logs.empty()) return;
   transaction.state = commit ? Transaction::State::kCommitted : Transaction::State::kAborted;
 }
 
 void Transactions::raise_epoch(Transaction& transaction) {
   // Kafka keeps the last epoch for itself and changes to a new producer id instead.
-  if (transaction.producer.epoch >= std::numeric_limits<std::int16_t>::max() - 1) {
+  if (transaction.producer.epoch >= kLastEpoch) {
     transaction.producer = new_producer();
   } else {
     ++transaction.producer.epoch;
@@ -118,12 +131,42 @@ void Transactions::raise_epoch(Transaction& transaction) {
 void Transactions::expire() {
   const Duration now = clock_.steady();
   for (auto& [id, transaction] : transactions_) {
+    if (transaction.settling()) write_markers(transaction);
     if (transaction.state != Transaction::State::kOpen || now - transaction.opened < transaction.timeout)
       continue;
     decide(transaction, false);
-    write_markers(transaction);
     raise_epoch(transaction);
   }
+}
+
+absl::StatusOr<ProducerIdentity> Transactions::renew(const std::string& transactional_id,
+                                                     ProducerIdentity producer) {
+  const absl::StatusOr<Transaction*> checked = check(transactional_id, producer);
+  if (!checked.ok()) return checked.status();
+  Transaction& transaction = **checked;
+  if (transaction.state == Transaction::State::kOpen) decide(transaction, false);
+  if (transaction.settling())
+    return retriable_error(fmt::format("concurrent transactions: id={}", transactional_id));
+  raise_epoch(transaction);
+  return transaction.producer;
+}
+
+bool Transactions::settling(const std::string& transactional_id) const {
+  if (transactional_id.empty()) return false;
+  const auto found = transactions_.find(transactional_id);
+  return found != transactions_.end() && found->second.settling();
+}
+
+bool Transactions::fence(const std::string& transactional_id, bool last_epoch) {
+  const auto found = transactions_.find(transactional_id);
+  if (found == transactions_.end()) return false;
+  Transaction& transaction = found->second;
+  if (transaction.state == Transaction::State::kOpen) decide(transaction, false);
+  if (last_epoch)
+    transaction.producer.epoch = kLastEpoch;
+  else
+    raise_epoch(transaction);
+  return true;
 }
 
 Duration Transactions::next_deadline() const {
@@ -132,13 +175,19 @@ Duration Transactions::next_deadline() const {
     if (transaction.state == Transaction::State::kOpen) {
       deadline = std::min(deadline, transaction.opened + transaction.timeout);
     }
+    for (const auto& log : transaction.logs) {
+      if (!transaction.settling()) break;
+      deadline = std::min(deadline, transaction.decided + log->outage().marker_delay);
+    }
   }
   return deadline;
 }
 
 bool Transactions::forget(const std::string& transactional_id) {
   const auto found = transactions_.find(transactional_id);
-  if (found == transactions_.end() || found->second.state == Transaction::State::kOpen) return false;
+  if (found == transactions_.end() || found->second.state == Transaction::State::kOpen ||
+      found->second.settling())
+    return false;
   transactions_.erase(found);
   return true;
 }

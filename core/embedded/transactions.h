@@ -4,8 +4,8 @@
 // an older epoch is fenced. The same happens when a transaction outlives its timeout.
 //
 // Ending takes two steps, as in Kafka: the decision (`kCommitting`, `kAborting`), which can no longer be
-// changed, and then the markers in every partition and group touched. Here they follow each other at once, in
-// `end`.
+// changed, and then the markers in every group and partition touched. Here they follow each other at once,
+// unless a log wants its markers late: then the transaction is settling until the last one is written.
 //
 // Thread safety: guarded by the broker's mutex.
 #pragma once
@@ -35,9 +35,13 @@ struct Transaction {
   ProducerIdentity producer;
   State state = State::kEmpty;
   Duration timeout{0};
-  Duration opened{0};                      // by the steady clock
+  Duration opened{0};               // by the steady clock
+  ProducerId writer = kNoProducer;  // whose records the markers settle; the producer may be another since
+  Duration decided{0};              // by the steady clock
   std::vector<std::shared_ptr<Log>> logs;  // shared with the topic, which may be deleted meanwhile
   std::vector<Group*> groups;
+
+  [[nodiscard]] bool settling() const { return state == State::kCommitting || state == State::kAborting; }
 };
 
 class Transactions {
@@ -47,17 +51,28 @@ class Transactions {
   // Returns an identity for a producer without transactions.
   [[nodiscard]] ProducerIdentity new_producer() { return {next_producer_++, 0}; }
 
-  // Takes a transactional id over.
+  // Takes a transactional id over. Retriable while its last transaction is settling; the producer before is
+  // fenced nevertheless.
   [[nodiscard]] absl::StatusOr<ProducerIdentity> init(const std::string& transactional_id, Duration timeout);
 
   // Returns the open transaction of that producer for writing to it; opens one if there is none.
   [[nodiscard]] absl::StatusOr<Transaction*> enter(const std::string& transactional_id,
                                                    ProducerIdentity producer);
 
-  // Commits or aborts the open transaction. Saying the same twice is fine.
-  [[nodiscard]] absl::Status end(const std::string& transactional_id, ProducerIdentity producer, bool commit);
+  // Commits or aborts the open transaction. Saying the same twice is fine. Returns the same producer.
+  [[nodiscard]] absl::StatusOr<ProducerIdentity> end(const std::string& transactional_id,
+                                                     ProducerIdentity producer, bool commit);
 
-  // Aborts transactions that are older than their timeout and fences their producers.
+  // Aborts the open transaction, if there is one, and raises the epoch for the same producer, so that nothing it
+  // sent before can arrive any more. Retriable while the transaction is settling.
+  [[nodiscard]] absl::StatusOr<ProducerIdentity> renew(const std::string& transactional_id,
+                                                       ProducerIdentity producer);
+
+  // Says whether the decided transaction of that id still lacks markers, so that the next cannot begin.
+  [[nodiscard]] bool settling(const std::string& transactional_id) const;
+
+  // Aborts transactions that are older than their timeout and fences their producers; writes markers that are
+  // due.
   void expire();
   // Returns when `expire` has something to do at the earliest.
   [[nodiscard]] Duration next_deadline() const;
@@ -66,12 +81,18 @@ class Transactions {
   // transaction.
   bool forget(const std::string& transactional_id);
 
+  // Fences whoever uses the id, as a second producer with it does: aborts an open transaction, raises the epoch.
+  // `last_epoch`: to the last there is, so that the next `init` brings a new producer id. Returns false if the
+  // id is unknown.
+  bool fence(const std::string& transactional_id, bool last_epoch = false);
+
   [[nodiscard]] const std::map<std::string, Transaction>& all() const { return transactions_; }
 
  private:
   [[nodiscard]] absl::StatusOr<Transaction*> check(const std::string& transactional_id,
                                                    ProducerIdentity producer);
   void decide(Transaction& transaction, bool commit);
+  // Writes the markers that are due.
   void write_markers(Transaction& transaction);
   void raise_epoch(Transaction& transaction);
 
