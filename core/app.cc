@@ -56,6 +56,7 @@ void add_counters(AppMetrics& sum, const WorkerMetrics& one) {
     }
   }
   sum.dead_letters += one.dead_letters;
+  sum.retries += one.retries;
   sum.commits += one.commits;
   sum.transactions_aborted += one.transactions_aborted;
   sum.records_restored += one.records_restored;

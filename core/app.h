@@ -56,6 +56,8 @@ struct AppConfig {
   std::string state_directory = {};
   // What to do with records that cannot be processed, unless their node says otherwise.
   ErrorPolicy on_error = ErrorPolicy::kFail;
+  // How records are tried again: those that meet weir::Retriable, and those of nodes with the policy kRetry.
+  RetryOptions retry = {};
   // An existing topic; required if any policy is to send records aside.
   std::string dead_letter_topic = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
@@ -82,6 +84,7 @@ struct AppMetrics {
   std::uint64_t records_committed = 0;  // processed, and their positions committed
   std::map<DropReason, std::uint64_t> records_dropped;
   std::uint64_t dead_letters = 0;
+  std::uint64_t retries = 0;  // failed attempts that were followed by another
   std::uint64_t commits = 0;
   std::uint64_t transactions_aborted = 0;
   std::uint64_t records_restored = 0;

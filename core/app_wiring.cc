@@ -12,10 +12,11 @@ namespace {
 constexpr Duration kAtLeastOnceInterval{30'000};
 constexpr Duration kExactlyOnceInterval{100};
 
-bool uses_dead_letters(const Topology& topology, ErrorPolicy fallback) {
+bool uses_dead_letters(const Topology& topology, const AppConfig& config) {
   return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const NodeSpec& node) {
-    return node.on_error == ErrorPolicy::kDeadLetter ||
-           (node.on_error == ErrorPolicy::kInherit && fallback == ErrorPolicy::kDeadLetter);
+    ErrorPolicy policy = node.on_error == ErrorPolicy::kInherit ? config.on_error : node.on_error;
+    if (policy == ErrorPolicy::kRetry) policy = config.retry.then;
+    return policy == ErrorPolicy::kDeadLetter;
   });
 }
 
@@ -38,6 +39,14 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
   if (config.topic_refresh_interval.count() < 1) {
     faults.push_back(fmt::format("topic_refresh_interval is {} ms", config.topic_refresh_interval.count()));
   }
+  if (config.retry.attempts < 0) faults.push_back(fmt::format("retry.attempts is {}", config.retry.attempts));
+  if (config.retry.first_pause.count() < 1 || config.retry.longest_pause < config.retry.first_pause) {
+    faults.push_back(fmt::format("retry goes from pauses of {} ms to {} ms", config.retry.first_pause.count(),
+                                 config.retry.longest_pause.count()));
+  }
+  if (config.retry.then == ErrorPolicy::kRetry || config.retry.then == ErrorPolicy::kInherit) {
+    faults.push_back("retry.then must say what happens in the end: fail, skip or dead-letter");
+  }
   if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
   const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
                                       [](const StoreSpec& store) { return store.persistent; });
@@ -48,7 +57,7 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
     faults.push_back(
         "state_directory is empty, but exactly-once needs an instance id that survives restarts");
   }
-  if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config.on_error)) {
+  if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config)) {
     faults.push_back("dead_letter_topic is empty, but records are to be sent aside");
   }
   if (faults.empty()) return absl::OkStatus();
@@ -67,6 +76,7 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
       config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
   options.offset_reset = config.offset_reset;
   options.on_error = config.on_error;
+  options.retry = config.retry;
   options.dead_letter_topic = config.dead_letter_topic;
   options.max_task_idle = config.max_task_idle;
   options.buffered_records = config.buffered_records;

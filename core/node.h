@@ -54,14 +54,14 @@ class Node {
         std::forward<F>(call)();
         return true;
       } catch (const std::exception& error) {
-        user_code_threw(error.what());
+        user_code_threw(error);
       }
       return false;
     } else {
       try {
         return std::optional<Result>(std::forward<F>(call)());
       } catch (const std::exception& error) {
-        user_code_threw(error.what());
+        user_code_threw(error);
       }
       return std::optional<Result>();
     }
@@ -74,7 +74,7 @@ class Node {
   }
 
  private:
-  void user_code_threw(const char* what) const;
+  void user_code_threw(const std::exception& error) const;
 
   std::string name_;
   ErrorPolicy on_error_ = ErrorPolicy::kInherit;

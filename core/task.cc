@@ -64,6 +64,14 @@ std::string_view name_of(DropReason reason) {
       return "no partition";
     case DropReason::kDuplicate:
       return "duplicate";
+    case DropReason::kTooLarge:
+      return "too large";
+    case DropReason::kNoTopic:
+      return "no such topic";
+    case DropReason::kNotAllowed:
+      return "not allowed";
+    case DropReason::kRefused:
+      return "refused";
   }
   return "";
 }
@@ -147,6 +155,7 @@ absl::Status Task::guarded(F&& call) {
   }
   current_ = nullptr;
   origin_ = &kNoOrigin;
+  accepting_ = false;
   return status;
 }
 
@@ -303,7 +312,7 @@ Task::Source* Task::choose() {
 absl::StatusOr<bool> Task::process_next() {
   Source* source = nullptr;
   WEIR_RETURN_IF_ERROR(guarded([&] { source = choose(); }));
-  if (source == nullptr) return false;
+  if (source == nullptr || held_back(*source)) return false;
 
   const RawRecord& raw = source->buffer.front();
   const Timestamp time = *source->head_time;
@@ -312,12 +321,25 @@ absl::StatusOr<bool> Task::process_next() {
   raw.read_headers(headers_);
   source->partition_time = std::max(source->partition_time, time);
   stream_time_ = std::max(stream_time_, time);
-  dirty_ = true;
+  const bool was_dirty = std::exchange(dirty_, true);
+  const std::uint64_t sends_before = sends_;
 
   current_ = &raw;
   origin_ = &source->origin;
-  WEIR_RETURN_IF_ERROR(guarded([&] { source->node->accept(raw, time, headers_, source->origin); }));
+  accepting_ = true;
+  const absl::Status accepted = guarded([&] { source->node->accept(raw, time, headers_, source->origin); });
+  if (!accepted.ok()) {
+    // The record left no trace: it can be tried where it stands, from its timestamp on.
+    const bool untouched = store_ == nullptr && sends_ == sends_before;
+    if (class_of(accepted) != ErrorClass::kRetriable || !untouched) return accepted;
+    source->head_time.reset();
+    dirty_ = was_dirty;
+    return false;
+  }
 
+  if (environment_.retries != nullptr && !environment_.retries->empty()) {
+    environment_.retries->settle(source->buffer.where(), raw.offset);
+  }
   source->position = raw.offset + 1;
   source->head_time.reset();
   source->buffer.pop();
@@ -326,6 +348,19 @@ absl::StatusOr<bool> Task::process_next() {
     WEIR_RETURN_IF_ERROR(guarded([&] { fire_timers(TimerClock::kStreamTime, stream_time_); }));
   }
   return true;
+}
+
+bool Task::held_back(const Source& source) {
+  RecordRetries* const retries = environment_.retries;
+  if (retries == nullptr || retries->empty()) return false;
+  const Offset offset = source.buffer.front().offset;
+  if (!retries->known(source.buffer.where(), offset)) return false;
+  // What comes before the record is committed first, so that the next failure takes back the record alone.
+  if (dirty_ && (store_ != nullptr || sends_ > 0)) {
+    commit_requested_ = true;
+    return true;
+  }
+  return retries->waits(source.buffer.where(), offset);
 }
 
 absl::Status Task::fire_wall_timers() {
@@ -485,17 +520,36 @@ OutputTopic Task::output(const std::string& topic) {
 
 void Task::send(const OutgoingRecord& record) {
   dirty_ = true;
+  ++sends_;
   environment_.producer->send(record);
 }
 
 void Task::drop(DropReason reason) { ++counters_.dropped[static_cast<std::size_t>(reason)]; }
 
 void Task::failed(const Node& node, DropReason reason, const std::string& what) {
+  fail_record(node, reason, what, /*passing=*/false);
+}
+
+void Task::failed_for_now(const Node& node, DropReason reason, const std::string& what) {
+  fail_record(node, reason, what, /*passing=*/true);
+}
+
+void Task::fail_record(const Node& node, DropReason reason, const std::string& what, bool passing) {
   const std::string message =
       fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason),
                   node.name(), origin_->topic, origin_->partition, origin_->offset, name_, what);
-  const ErrorPolicy policy =
-      node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
+  ErrorPolicy policy = node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
+  RecordRetries* const retries = environment_.retries;
+  if (accepting_ && retries != nullptr && (passing || policy == ErrorPolicy::kRetry)) {
+    const TopicPartition where{std::string(origin_->topic), origin_->partition};
+    if (retries->failed(where, origin_->offset)) {
+      ++counters_.retries;
+      if (environment_.log) environment_.log(LogLevel::kWarning, "to be tried again: " + message);
+      throw ProcessingFailure{retriable_error(message)};
+    }
+  }
+  if (policy == ErrorPolicy::kRetry)
+    policy = retries != nullptr ? retries->options().then : ErrorPolicy::kFail;
   if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit)
     throw ProcessingFailure{fatal_error(message)};
   drop(reason);
@@ -563,6 +617,12 @@ Cancellable Task::add_timer(Timestamp first, Duration interval, TimerClock clock
   return Cancellable(std::move(cancelled));
 }
 
-void Node::user_code_threw(const char* what) const { context().failed(*this, DropReason::kFailed, what); }
+void Node::user_code_threw(const std::exception& error) const {
+  if (dynamic_cast<const Retriable*>(&error) != nullptr) {
+    context().failed_for_now(*this, DropReason::kFailed, error.what());
+  } else {
+    context().failed(*this, DropReason::kFailed, error.what());
+  }
+}
 
 }  // namespace weir

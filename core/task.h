@@ -24,6 +24,7 @@
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
 #include <weir/core/partition_plan.h>
+#include <weir/core/record_retries.h>
 #include <weir/core/task_context.h>
 #include <weir/core/task_store.h>
 #include <weir/core/topology.h>
@@ -40,6 +41,8 @@ struct TaskEnvironment {
   const TaskStore* globals = nullptr;  // the instance's global stores; null if there are none
   Logger log = {};
   ErrorPolicy on_error = ErrorPolicy::kFail;
+  // The worker's memory of what is tried again; null: nothing is.
+  RecordRetries* retries = nullptr;
   // Where records with the policy kDeadLetter go. Required if any node may have it.
   std::string dead_letter_topic = {};
   // Partition counts by name on the broker.
@@ -55,6 +58,7 @@ struct TaskCounters {
   std::uint64_t processed = 0;
   std::array<std::uint64_t, kDropReasons> dropped{};
   std::uint64_t dead_letters = 0;
+  std::uint64_t retries = 0;  // attempts that failed and are followed by another
 
   [[nodiscard]] std::uint64_t dropped_total() const;
 };
@@ -85,8 +89,9 @@ class Task final : private TaskContext {
   // Appends a record to the buffer of a partition that was opened without a reader.
   void add(const TopicPartition& where, RawRecord record);
 
-  // Processes one record. Returns false if there is none, or if the task waits for a slower partition. A failure leaves the
-  // position at the record that failed.
+  // Processes one record. Returns false if there is none, or if the task waits for a slower partition or for another attempt.
+  // A failure leaves the position at the record that failed. One of class kRetriable is passing: the record is to be tried
+  // again by a task that begins at the committed positions.
   [[nodiscard]] absl::StatusOr<bool> process_next();
 
   // Fires wall-clock timers that are due.
@@ -156,12 +161,16 @@ class Task final : private TaskContext {
   void send(const OutgoingRecord& record) override;
   void drop(DropReason reason) override;
   void failed(const Node& node, DropReason reason, const std::string& what) override;
+  void failed_for_now(const Node& node, DropReason reason, const std::string& what) override;
   Cancellable schedule(Duration interval, TimerClock clock, std::function<void(Timestamp)> fire) override;
   Cancellable schedule_from(Timestamp start, Duration interval, TimerClock clock,
                             std::function<void(Timestamp)> fire) override;
   void request_commit() override { commit_requested_ = true; }
   [[nodiscard]] const Origin& origin() const override { return *origin_; }
 
+  void fail_record(const Node& node, DropReason reason, const std::string& what, bool passing);
+  // Whether the record at the head has failed and is to be left for now.
+  [[nodiscard]] bool held_back(const Source& source);
   void make_nodes();
   [[nodiscard]] SourceNode* node_that_reads(const std::string& topic) const;
   void load_meta();
@@ -200,6 +209,8 @@ class Task final : private TaskContext {
   bool dirty_ = false;
   bool commit_requested_ = false;
   bool open_ = false;
+  bool accepting_ = false;   // a record is on its way through the nodes
+  std::uint64_t sends_ = 0;  // records handed to the producer
   TaskCounters counters_;
 };
 

@@ -30,8 +30,13 @@ enum class DropReason {
   kFailed,        // user code threw, and the policy is to go on
   kNoPartition,   // a partitioner sent it nowhere
   kDuplicate,     // one of the same id came before
+  // Records that the broker refuses, where the policy is to go on without them:
+  kTooLarge,
+  kNoTopic,     // the topic or its partition does not exist
+  kNotAllowed,  // to this client
+  kRefused,     // for another reason
 };
-inline constexpr std::size_t kDropReasons = 9;
+inline constexpr std::size_t kDropReasons = 13;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 enum class TimerClock {
@@ -86,6 +91,11 @@ class TaskContext {
   // A record failed at a node. Returns if the policy is to go on without it, throws ProcessingFailure if not. `key` and
   // `value` of the source record are known to the task.
   virtual void failed(const Node& node, DropReason reason, const std::string& what) = 0;
+
+  // The same for what may go well later: the record is tried again first, see error_policy.h.
+  virtual void failed_for_now(const Node& node, DropReason reason, const std::string& what) {
+    failed(node, reason, what);
+  }
 
   // Calls `fire` with the clock's time at every multiple of `interval` (>= 1 ms): of stream time since 0, or of wall time
   // since now. A jump over several multiples fires once. What it emits has no origin.

@@ -19,6 +19,7 @@ constexpr Duration kPositionsInterval = std::chrono::hours{1};
 void add(TaskCounters& total, const TaskCounters& more) {
   total.processed += more.processed;
   total.dead_letters += more.dead_letters;
+  total.retries += more.retries;
   for (std::size_t i = 0; i < kDropReasons; ++i) total.dropped[i] += more.dropped[i];
 }
 
@@ -44,12 +45,18 @@ std::string_view name_of(WorkerState state) {
 
 Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& transport, const Clock& clock,
                WorkerOptions options)
-    : topology_(topology), plan_(plan), transport_(transport), clock_(clock), options_(std::move(options)) {
+    : topology_(topology),
+      plan_(plan),
+      transport_(transport),
+      clock_(clock),
+      options_(std::move(options)),
+      retries_(options_.retry, clock) {
   environment_.application_id = options_.application_id;
   environment_.state_directory = options_.state_directory;
   environment_.clock = &clock_;
   environment_.log = options_.log;
   environment_.on_error = options_.on_error;
+  environment_.retries = &retries_;
   environment_.dead_letter_topic = options_.dead_letter_topic;
   environment_.partitions = &plan_.partitions;
   environment_.globals = options_.globals;
@@ -146,8 +153,12 @@ void Worker::advance(Duration& idle) {
   activity_ = "processing";
   open_tasks();
   if (!failure_.ok()) return;
+  if (positions_unknown_ && !tasks_.empty()) {
+    commit_forced_ = true;
+    return start_commit();
+  }
   const bool progressed = process();
-  if (!failure_.ok()) return;
+  if (!failure_.ok() || aborting_.started()) return;
   if (commit_due()) {
     start_commit();
   } else if (!progressed) {
@@ -338,6 +349,7 @@ void Worker::open_tasks() {
     tasks_[entry->first] = entry->second->take();
     entry = openings_.erase(entry);
     commit_forced_ = true;
+    positions_unknown_ = true;
     if (openings_.empty()) state_ = WorkerState::kRunning;
   }
 }
@@ -360,7 +372,11 @@ bool Worker::process() {
     for (std::size_t count = 0; count < kRecordsPerStep && producer_->has_room(); ++count) {
       const auto processed = task->process_next();
       if (!processed.ok()) {
-        fail(processed.status());
+        if (class_of(processed.status()) == ErrorClass::kRetriable) {
+          set_back(token, processed.status());
+        } else {
+          fail(processed.status());
+        }
         return true;
       }
       if (!*processed) break;
@@ -421,6 +437,7 @@ void Worker::advance_commit() {
   if (!over.ok()) return commit_failed(over.status());
   if (!*over) return;
   in_transaction_ = false;
+  positions_unknown_ = false;
   last_commit_ = clock_.steady();
   metrics_.records_committed.store(committed_records_, std::memory_order_relaxed);
   metrics_.commits.fetch_add(1, std::memory_order_relaxed);
@@ -471,9 +488,23 @@ void Worker::reopen_all() {
   for (const auto& [token, opening] : openings_) {
     if (!tasks_.contains(token)) tokens.push_back({tasks_topic(options_.application_id), token});
   }
-  release_tokens(tokens);
   producer_->clear_failure();
+  reopen(tokens);
+}
+
+void Worker::reopen(const std::vector<TopicPartition>& tokens) {
+  release_tokens(tokens);
   assign_tokens(tokens);
+}
+
+void Worker::set_back(Partition token, const absl::Status& status) {
+  log(LogLevel::kInfo, "set back to what is committed: " + message_of(status));
+  if (options_.guarantee == Guarantee::kAtLeastOnce)
+    return reopen({{tasks_topic(options_.application_id), token}});
+  metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
+  if (!in_transaction_) return reopen_all();
+  aborting_ = producer_->abort_transaction();
+  in_transaction_ = false;
 }
 
 // -------------------------------------------------------------------------------------------------- ending
@@ -520,7 +551,7 @@ void Worker::drop_everything() {
 
 Duration Worker::until_next_deadline() const {
   const Duration left = options_.commit_interval - (clock_.steady() - last_commit_);
-  return std::clamp(left, Duration{1}, kLongestIdle);
+  return std::clamp(std::min(left, retries_.until_next().value_or(left)), Duration{1}, kLongestIdle);
 }
 
 void Worker::publish() {
@@ -543,6 +574,7 @@ void Worker::publish() {
   for (std::size_t i = 0; i < kDropReasons; ++i)
     metrics_.records_dropped[i].store(total.dropped[i], kRelaxed);
   metrics_.dead_letters.store(total.dead_letters, kRelaxed);
+  metrics_.retries.store(total.retries, kRelaxed);
   metrics_.tasks.store(tasks_.size(), kRelaxed);
   metrics_.lag.store(lag, kRelaxed);
   metrics_.state_bytes.store(bytes, kRelaxed);

@@ -20,6 +20,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/commit_cycle.h>
+#include <weir/core/record_retries.h>
 #include <weir/core/task.h>
 #include <weir/core/task_lifecycle.h>
 #include <weir/core/worker_options.h>
@@ -41,6 +42,7 @@ struct WorkerMetrics {
   std::atomic<std::uint64_t> records_processed{0};
   std::array<std::atomic<std::uint64_t>, kDropReasons> records_dropped{};
   std::atomic<std::uint64_t> dead_letters{0};
+  std::atomic<std::uint64_t> retries{0};
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> transactions_aborted{0};
   std::atomic<std::uint64_t> records_restored{0};
@@ -107,6 +109,9 @@ class Worker {
   void advance_commit();
   void commit_failed(const absl::Status& status);
   void reopen_all();
+  void reopen(const std::vector<TopicPartition>& tokens);
+  // Takes a task back to what is committed; in a transaction all tasks share its fate.
+  void set_back(Partition token, const absl::Status& status);
   void recover_producer();
   void begin_closing();
   void fail(const absl::Status& status);
@@ -124,6 +129,7 @@ class Worker {
   std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<Consumer> restore_consumer_;
   std::unique_ptr<Producer> producer_;
+  RecordRetries retries_;
   TaskEnvironment environment_;
   std::unique_ptr<CommitCycle> commit_;
   // By token. Openings and tasks use the clients above.
@@ -138,6 +144,8 @@ class Worker {
   Pending<> closing_;
   bool in_transaction_ = false;
   bool commit_forced_ = false;  // positions are to be committed although nothing was processed
+  // Tasks have been opened whose positions the group may not know: nothing could be taken back to them.
+  bool positions_unknown_ = false;
   Duration last_commit_{0};
   Duration last_forced_commit_{0};
   Duration last_publish_{0};
