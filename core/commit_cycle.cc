@@ -1,5 +1,7 @@
 #include <weir/core/commit_cycle.h>
+#include <weir/core/planted.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -47,9 +49,10 @@ absl::StatusOr<bool> CommitCycle::advance() {
     case Phase::kIdle:
       return true;
     case Phase::kDraining:
-      WEIR_RETURN_IF_ERROR(producer_->failure());
-      if (producer_->in_flight() > 0) return false;
+      if (!WEIR_PLANTED("failure-ignored")) WEIR_RETURN_IF_ERROR(producer_->failure());
+      if (producer_->in_flight() > 0 && !WEIR_PLANTED("acks-not-awaited")) return false;
       if (guarantee_ == Guarantee::kExactlyOnce) {
+        if (WEIR_PLANTED("apply-before-commit")) WEIR_RETURN_IF_ERROR(apply());
         pending_ = producer_->send_offsets(positions(), consumer_.group_metadata());
         phase_ = Phase::kSendingOffsets;
       } else {
@@ -63,10 +66,15 @@ absl::StatusOr<bool> CommitCycle::advance() {
       WEIR_RETURN_IF_ERROR(pending_.take().status());
       pending_ = producer_->commit_transaction();
       phase_ = Phase::kCommitting;
+      if (WEIR_PLANTED("apply-before-outcome")) WEIR_RETURN_IF_ERROR(apply());
       return false;
     case Phase::kCommitting:
       if (!pending_.ready()) return false;
-      WEIR_RETURN_IF_ERROR(pending_.take().status());
+      if (const absl::Status committed = pending_.take().status(); !committed.ok()) {
+        if (WEIR_PLANTED("unknown-is-committed") && class_of(committed) == ErrorClass::kUnknown)
+          WEIR_RETURN_IF_ERROR(apply());
+        return committed;
+      }
       WEIR_RETURN_IF_ERROR(apply());
       return true;
     case Phase::kStoringPositions:
@@ -85,7 +93,12 @@ absl::Status CommitCycle::apply() {
 std::vector<PartitionOffset> CommitCycle::positions() const {
   std::vector<PartitionOffset> all;
   for (const Task* task : tasks_) {
-    for (PartitionOffset& position : task->positions()) all.push_back(std::move(position));
+    if (WEIR_PLANTED("positions-of-first-task") && task != tasks_.front()) continue;
+    for (PartitionOffset& position : task->positions()) {
+      if (WEIR_PLANTED("position-one-ahead")) ++position.offset;
+      if (WEIR_PLANTED("position-one-behind")) position.offset = std::max<Offset>(position.offset - 1, 0);
+      all.push_back(std::move(position));
+    }
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/partition_plan.h>
+#include <weir/core/planted.h>
 
 namespace weir {
 namespace {
@@ -96,7 +97,11 @@ absl::Status Restorer::read(Log& log) {
     restored_ += count;
     batch_.clear();
   }
-  if (log.reader->position() >= log.end) log.reader.reset();
+  const bool over =
+      log.reader->position() >= log.end ||
+      (WEIR_PLANTED("restore-to-stable-end") && log.reader->position() == log.reader->known_end()) ||
+      (WEIR_PLANTED("restore-ends-early") && log.reader->position() >= log.end - 2);
+  if (over) log.reader.reset();
   return absl::OkStatus();
 }
 

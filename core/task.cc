@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/planted.h>
 #include <weir/core/serde.h>
 
 namespace weir {
@@ -106,7 +107,7 @@ class Task::Changelog final : public ChangelogWriter {
   void update(std::map<std::string, Offset>& changelogs) const {
     for (const auto& [store, topic] : topics_) {
       const Offset last = producer_->last_acknowledged(topic, partition_);
-      if (last != kNoOffset) changelogs[store] = last + 1;
+      if (last != kNoOffset) changelogs[store] = last + (WEIR_PLANTED("changelog-offset-ahead") ? 3 : 1);
     }
   }
 
@@ -163,7 +164,7 @@ void Task::load_meta() {
   static const std::map<std::string, Bytes> kEmpty;
   const auto& values = store_ != nullptr ? store_->meta().values : kEmpty;
   for (auto& [name, time] : times_) *time = decode_time(values, kTimePrefix + name);
-  stream_time_ = decode_time(values, kStreamTime);
+  if (!WEIR_PLANTED("stream-time-lost")) stream_time_ = decode_time(values, kStreamTime);
   for (Source& source : sources_) {
     source.partition_time = decode_time(values, time_key(source.buffer.where()));
   }
@@ -413,7 +414,8 @@ std::vector<PartitionOffset> Task::positions() const {
   for (const Source& source : sources_) {
     Offset position = source.position;
     // With nothing buffered the reader may have passed control records that nobody will ever process.
-    if (const PartitionReader* reader = source.buffer.reader(); reader != nullptr && source.buffer.empty()) {
+    if (const PartitionReader* reader = source.buffer.reader();
+        reader != nullptr && (source.buffer.empty() || WEIR_PLANTED("position-of-fetch"))) {
       position = std::max(position, reader->position());
     }
     result.push_back({source.buffer.where(), position, ""});
@@ -500,8 +502,9 @@ StateStore* Task::view_of_global(std::string_view name) {
 Timestamp* Task::persistent_time(const std::string& name) {
   auto& time = times_[name];
   if (time == nullptr) {
-    time = std::make_unique<Timestamp>(
-        store_ != nullptr ? decode_time(store_->meta().values, kTimePrefix + name) : kNoTimestamp);
+    time = std::make_unique<Timestamp>(store_ != nullptr && !WEIR_PLANTED("operator-time-lost")
+                                           ? decode_time(store_->meta().values, kTimePrefix + name)
+                                           : kNoTimestamp);
   }
   return time.get();
 }

@@ -1,3 +1,4 @@
+#include <weir/core/planted.h>
 #include <weir/core/task_lifecycle.h>
 
 #include <fmt/format.h>
@@ -82,7 +83,8 @@ OffsetReset TaskOpening::reset_of(const std::string& topic) const {
       return node.offset_reset.value_or(options_.offset_reset);
     for (const TopicName& name : node.topics) {
       if (name.on_broker(options_.application_id) != topic) continue;
-      return name.internal ? OffsetReset::kEarliest : node.offset_reset.value_or(options_.offset_reset);
+      if (name.internal) return WEIR_PLANTED("reset-to-end") ? OffsetReset::kLatest : OffsetReset::kEarliest;
+      return node.offset_reset.value_or(options_.offset_reset);
     }
   }
   return options_.offset_reset;
@@ -94,7 +96,7 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
     const TopicPartition& source = plan_.sources[i];
     const OffsetRange& range = (*source_ranges_)[i];
     Offset start = (*committed_positions_)[i].offset;
-    if (start == kNoOffset && store_ != nullptr) {
+    if ((start == kNoOffset || WEIR_PLANTED("own-positions")) && store_ != nullptr) {
       // Brokers forget positions of topics that no member subscribes to; our own record of the last commit does not.
       const auto own = store_->meta().positions.find(source);
       if (own != store_->meta().positions.end()) start = own->second;

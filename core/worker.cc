@@ -1,3 +1,4 @@
+#include <weir/core/planted.h>
 #include <weir/core/worker.h>
 
 #include <algorithm>
@@ -138,6 +139,7 @@ void Worker::advance(Duration& idle) {
       log(LogLevel::kWarning, "the abort failed, renewing the producer: " + message_of(aborted.status()));
       return recover_producer();
     }
+    if (WEIR_PLANTED("abort-without-rewind")) return producer_->clear_failure();
     reopen_all();
     return;
   }
@@ -184,6 +186,7 @@ void Worker::connect() {
     ConsumerOptions restore = group;
     restore.client_id += "-restore";
     restore.group.clear();
+    if (WEIR_PLANTED("restore-uncommitted")) restore.read_committed = false;
     auto restorer = transport_.make_consumer(restore);
     if (!restorer.ok()) return fail(restorer.status());
     restore_consumer_ = *std::move(restorer);
@@ -244,7 +247,8 @@ void Worker::serve_clients() {
   producer_->poll();
   // A record that the broker refused is lost for good if the position moves past it.
   if (const absl::Status failure = producer_->failure();
-      !failure.ok() && options_.guarantee == Guarantee::kAtLeastOnce && stage_ == Stage::kMember) {
+      !failure.ok() && options_.guarantee == Guarantee::kAtLeastOnce && stage_ == Stage::kMember &&
+      !WEIR_PLANTED("failure-ignored")) {
     fail(with_context(failure, "a record could not be written"));
   }
 }
@@ -276,7 +280,14 @@ bool Worker::rebalance() {
       break;
     case RebalanceEvent::Kind::kRevoked: {
       activity_ = "committing before tasks are given back";
-      if (owes_commit()) {
+      const bool owes = WEIR_PLANTED("positions-of-revoked")
+                            ? std::any_of(event.partitions.begin(), event.partitions.end(),
+                                          [this](const TopicPartition& token) {
+                                            const auto task = tasks_.find(token.partition);
+                                            return task != tasks_.end() && task->second->dirty();
+                                          })
+                            : owes_commit();
+      if (owes && !WEIR_PLANTED("revoked-before-commit")) {
         start_commit();
         return true;
       }
@@ -286,7 +297,7 @@ bool Worker::rebalance() {
     case RebalanceEvent::Kind::kLost:
       // The group has given the tasks to others already. In a transaction all tasks of the worker share their fate.
       release_tokens(event.partitions);
-      if (in_transaction_) {
+      if (in_transaction_ && !WEIR_PLANTED("lost-without-abort")) {
         aborting_ = producer_->abort_transaction();
         in_transaction_ = false;
       }
@@ -418,6 +429,10 @@ void Worker::start_commit() {
   const bool forced = commit_forced_ || now - last_forced_commit_ >= kPositionsInterval;
   std::vector<Task*> tasks;
   for (const auto& [token, task] : tasks_) {
+    if (WEIR_PLANTED("positions-of-revoked") && !rebalances_.empty() &&
+        std::none_of(rebalances_.front().partitions.begin(), rebalances_.front().partitions.end(),
+                     [number = token](const TopicPartition& revoked) { return revoked.partition == number; }))
+      continue;
     if (forced || task->dirty() || task->commit_requested()) tasks.push_back(task.get());
   }
   if (forced) last_forced_commit_ = now;
@@ -464,7 +479,8 @@ void Worker::commit_failed(const absl::Status& status) {
   }
   metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
   log(LogLevel::kWarning, "the transaction is given up: " + message_of(status));
-  if (error == ErrorClass::kRetriable || error == ErrorClass::kAbortable) {
+  if (error == ErrorClass::kRetriable || error == ErrorClass::kAbortable ||
+      (WEIR_PLANTED("unknown-keeps-producer") && error == ErrorClass::kUnknown)) {
     aborting_ = producer_->abort_transaction();
     in_transaction_ = false;
     return;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/planted.h>
 #include <weir/core/serde.h>
 #include <weir/core/status.h>
 #include <weir/state/stored_row.h>
@@ -48,7 +49,7 @@ absl::Status ManagedStore::stage(ChangelogWriter* changelog) {
       overlay_.set_value_bytes(slot, value.size());
     } else if (!overlay_.known_absent(slot)) {
       bytes_->erase(key);
-      if (log_of_rows != nullptr)
+      if (log_of_rows != nullptr && !WEIR_PLANTED("deletes-not-logged"))
         log_of_rows->append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
     }
   }
@@ -90,7 +91,7 @@ absl::Status ManagedStore::stage_restore(std::span<const RawRecord> records) {
       put_big_endian(record.timestamp, row_buffer_);
       row_buffer_.append(*record.value);
       bytes_->put(**key, row_buffer_);
-    } else {
+    } else if (!WEIR_PLANTED("restore-keeps-stale")) {
       bytes_->erase(**key);
     }
     if (overlay_.size() > 0) restored_keys_.emplace_back(**key);

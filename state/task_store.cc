@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/planted.h>
 #include <weir/core/status.h>
 #include <weir/state/database.h>
 #include <weir/state/fingerprint.h>
@@ -285,6 +286,7 @@ void TaskStores::forget_staged() {
 
 void TaskStores::drop() {
   forget_staged();
+  if (WEIR_PLANTED("overlay-kept")) return;
   for (Member& member : members_) member.store->drop();
 }
 

@@ -1,11 +1,13 @@
 #include <weir/core/embedded/consumer.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <weir/core/embedded/errors.h>
+#include <weir/core/planted.h>
 
 namespace weir::embedded {
 namespace {
@@ -59,7 +61,13 @@ absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> EmbeddedConsumer::
   std::vector<std::unique_ptr<PartitionReader>> readers;
   const EmbeddedBroker::Access access = broker_->enter();
   for (const PartitionOffset& start : starts) {
-    auto reader = std::make_unique<EmbeddedReader>(*this, start.where, start.offset);
+    Offset offset = start.offset;
+#ifdef WEIR_PLANTED_BUGS
+    if (const auto left = left_at_.find(start.where);
+        WEIR_PLANTED("abort-without-seek") && left != left_at_.end())
+      offset = std::max(offset, left->second);
+#endif
+    auto reader = std::make_unique<EmbeddedReader>(*this, start.where, offset);
     reader->find_log(*access);
     readers.push_back(std::move(reader));
   }
@@ -91,7 +99,7 @@ Pending<std::vector<PartitionOffset>> EmbeddedConsumer::committed(std::vector<To
         if (group.away(now)) return std::nullopt;
         Result result;
         for (const TopicPartition& where : partitions) {
-          if (group.unstable(where)) return std::nullopt;
+          if (group.unstable(where) && !WEIR_PLANTED("offsets-not-stable")) return std::nullopt;
           const auto found = group.committed().find(where);
           if (found == group.committed().end() || group.forgetful(now)) {
             result.push_back({where, kNoOffset, {}});
@@ -157,6 +165,9 @@ void EmbeddedConsumer::report(absl::Status status, const TopicPartition& where) 
 
 EmbeddedReader::~EmbeddedReader() {
   consumer_.reading_.erase(where_);
+#ifdef WEIR_PLANTED_BUGS
+  consumer_.left_at_[where_] = position_;
+#endif
   if (log_ == nullptr) return;
   const EmbeddedBroker::Access access = consumer_.broker_->enter();
   log_->remove_listener(consumer_.waiter_);

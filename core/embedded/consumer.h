@@ -1,6 +1,7 @@
 // The embedded broker's consumer and the readers of its partitions.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -43,6 +44,9 @@ class EmbeddedConsumer final : public Consumer {
   OperationQueue operations_;
   std::vector<ConsumerEvent> reported_;  // by readers since the last poll
   std::set<TopicPartition> reading_;
+#ifdef WEIR_PLANTED_BUGS
+  std::map<TopicPartition, Offset> left_at_;  // where readers that are gone had come to
+#endif
   std::uint64_t signals_seen_ = 0;
   bool more_to_fetch_ = false;
   bool closed_ = false;

@@ -8,10 +8,12 @@
 // Thread safety: a hook is called with the broker's mutex held and must not call the broker.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <absl/status/status.h>
 

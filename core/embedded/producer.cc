@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/embedded/errors.h>
+#include <weir/core/planted.h>
 
 namespace weir::embedded {
 namespace {
@@ -164,7 +165,9 @@ Pending<> EmbeddedProducer::send_offsets(std::vector<PartitionOffset> offsets, c
   if (const absl::Status status = require_transaction(); !status.ok()) return Pending<>::completed(status);
   if (group == nullptr) return Pending<>::completed(refused("offsets without group metadata"));
   if (offsets.empty()) return Pending<>::completed(Done{});
-  const auto who = std::static_pointer_cast<const MemberIdentity>(group);
+  auto who = std::static_pointer_cast<const MemberIdentity>(group);
+  if (WEIR_PLANTED("zombie-not-fenced"))
+    who = std::make_shared<const MemberIdentity>(MemberIdentity{who->group, {}, {}});
   return operations_.start(
       Operation::kSendOffsets,
       [this]() -> Answer<Done> {
@@ -231,7 +234,9 @@ Pending<> EmbeddedProducer::end_transaction(Operation what, bool commit) {
 Answer<ProducerIdentity> EmbeddedProducer::before_end(bool commit) const {
   using Identity = absl::StatusOr<ProducerIdentity>;
   if (const absl::Status status = require_transaction(); !status.ok()) return Identity(status);
-  if (commit && !spoiled_.ok()) return Identity(abortable_error(message_of(spoiled_)));
+  if (commit && !spoiled_.ok() && !WEIR_PLANTED("failure-ignored"))
+    return Identity(abortable_error(message_of(spoiled_)));
+  if (!commit && WEIR_PLANTED("abort-not-done")) return Identity(session_->identity);
   // As in Kafka, a transaction that wrote nothing ends without the broker, even if the producer is fenced.
   if (!touched_) return Identity(session_->identity);
   return std::nullopt;

@@ -1,0 +1,88 @@
+// Bugs on purpose, to prove that the simulator finds their like.
+//
+// A build with WEIR_PLANTED_BUGS (never one that is installed) has them all, asleep; `plant` wakes one. In any other build
+// WEIR_PLANTED is `false`, and nothing of this is in the binary. Each bug is a condition at the place where somebody could
+// have made the mistake, and a line of the table here.
+//
+// Included by sources only. Thread safety: `plant` comes before the first thread.
+#pragma once
+
+#ifdef WEIR_PLANTED_BUGS
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace weir {
+
+struct PlantedBug {
+  std::string_view name;
+  std::string_view what;
+};
+
+inline constexpr std::array kPlantedBugs{
+    PlantedBug{"apply-before-commit",
+               "state is applied when the records are acknowledged, before the commit"},
+    PlantedBug{"apply-before-outcome", "state is applied when the commit was asked for, whatever it says"},
+    PlantedBug{"position-one-behind", "committed positions name the last record instead of the next"},
+    PlantedBug{"position-one-ahead", "committed positions skip a record"},
+    PlantedBug{"position-of-fetch", "committed positions are those of the reader, not of what was processed"},
+    PlantedBug{"positions-of-first-task",
+               "a transaction commits with the positions of one of its tasks only"},
+    PlantedBug{"positions-of-revoked",
+               "at a revocation only the revoked tasks are committed, with the writes of all"},
+    PlantedBug{"revoked-before-commit", "a task is given back while its writes wait for their commit"},
+    PlantedBug{"lost-without-abort", "after a lost assignment the transaction goes on"},
+    PlantedBug{"zombie-not-fenced", "transactional offsets come without a proof of membership"},
+    PlantedBug{"unknown-is-committed", "an unknown outcome of a commit is taken for a commit"},
+    PlantedBug{"unknown-keeps-producer", "after an unknown outcome the same producer goes on"},
+    PlantedBug{"abort-not-done", "an abort is reported done, and the next transaction continues the old one"},
+    PlantedBug{"abort-without-rewind", "after an abort the tasks go on from where they were"},
+    PlantedBug{"abort-without-seek", "after an abort partitions are read on from where their readers were"},
+    PlantedBug{"overlay-kept", "what was not committed stays in the stores after a rewind"},
+    PlantedBug{"failure-ignored", "a failed delivery does not keep the transaction from its commit"},
+    PlantedBug{"acks-not-awaited", "positions are committed while records are on their way"},
+    PlantedBug{"deletes-not-logged", "the changelog has no tombstones"},
+    PlantedBug{"changelog-offset-ahead", "a store believes to contain more of its changelog than it does"},
+    PlantedBug{"restore-to-stable-end", "a restore ends at the last stable offset"},
+    PlantedBug{"restore-uncommitted", "a restore reads what is not committed, and what was aborted"},
+    PlantedBug{"restore-ends-early", "a restore stops before the end of the changelog"},
+    PlantedBug{"restore-keeps-stale", "a restore does not delete what the changelog deletes"},
+    PlantedBug{"own-positions",
+               "a task goes on from its own record of the last commit, not from the group's"},
+    PlantedBug{"reset-to-end", "a topic between two tasks is read from its end when there is no position"},
+    PlantedBug{"offsets-not-stable",
+               "committed positions are taken although a transaction is about to change them"},
+    PlantedBug{"stream-time-lost", "the stream time does not survive a restart"},
+    PlantedBug{"operator-time-lost", "the clocks of operators do not survive a restart"},
+};
+
+// Returns the number of a bug; one that is not in the table does not compile.
+consteval std::size_t planted_bug(std::string_view name) {
+  for (std::size_t bug = 0; bug < kPlantedBugs.size(); ++bug) {
+    if (kPlantedBugs[bug].name == name) return bug;
+  }
+  throw "there is no such bug";
+}
+
+inline std::size_t the_planted_bug = kPlantedBugs.size();
+
+// Wakes the bug of that name. Returns whether there is one.
+inline bool plant(std::string_view name) {
+  for (std::size_t bug = 0; bug < kPlantedBugs.size(); ++bug) {
+    if (kPlantedBugs[bug].name != name) continue;
+    the_planted_bug = bug;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace weir
+
+#define WEIR_PLANTED(name) (::weir::the_planted_bug == ::weir::planted_bug(name))
+
+#else
+
+#define WEIR_PLANTED(name) false
+
+#endif
