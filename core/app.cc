@@ -13,6 +13,7 @@
 #include <weir/core/app_wiring.h>
 #include <weir/core/bootstrap.h>
 #include <weir/core/global_updater.h>
+#include <weir/core/memory_budget.h>
 #include <weir/core/state_directory.h>
 #include <weir/core/topic_watch.h>
 #include <weir/core/topology_diff.h>
@@ -148,6 +149,13 @@ class App::Impl {
       sum.tasks += one.tasks;
       sum.lag += one.lag;
       sum.state_bytes += one.state_bytes;
+      sum.memory.uncommitted += one.uncommitted_bytes;
+      sum.memory.buffered += one.buffered_bytes;
+    }
+    if (resources_ != nullptr) {
+      const StateResources::Use use = resources_->use();
+      sum.memory.block_cache = use.block_cache;
+      sum.memory.memtables = use.memtables;
     }
     if (globals_ != nullptr) {
       sum.global_records_read = globals_->records_read();
@@ -271,7 +279,9 @@ class App::Impl {
   }
 
   WorkerOptions options_for(const std::string& role, int slot = 0) const {
-    return worker_options(config_, {instance_id_, directory_.path(), resources_}, role, slot,
+    std::size_t partitions = 0;
+    for (const TaskPlan& task : plan_.tasks) partitions += task.sources.size();
+    return worker_options(config_, {instance_id_, directory_.path(), resources_, partitions}, role, slot,
                           globals_ != nullptr ? globals_->store() : nullptr);
   }
 
@@ -367,7 +377,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig co
   }
   std::shared_ptr<StateResources> resources;
   if (topology.engine != nullptr) {
-    auto made = topology.engine->make_resources(config.state_limits);
+    auto made = topology.engine->make_resources(
+        {.memory_bytes = share_out(config.memory_bytes, config.workers, 0, /*stateful=*/true).state_bytes});
     if (!made.ok()) return made.status();
     resources = *std::move(made);
   }

@@ -66,7 +66,8 @@ struct AppConfig {
   // workers commit, stop, and start again with it; tasks and state stay where they are.
   Duration topic_refresh_interval{30'000};
   std::size_t buffered_records = 1000;
-  StateLimits state_limits = {};
+  // What the application may use, beside some 40 MiB for code, threads and clients; see memory_budget.h for who has which share.
+  std::size_t memory_bytes = std::size_t{256} << 20;
   // How long start may take to reach the brokers and prepare the topics.
   Duration start_timeout{60'000};
   Duration session_timeout{45'000};
@@ -76,6 +77,15 @@ struct AppConfig {
   std::optional<Logger> log = {};
   // Default: the system's. Outlives the application.
   const Clock* clock = nullptr;
+};
+
+// What the parts of the memory budget hold now, in bytes. What the clients hold is not known; their limits are in
+// memory_budget.h.
+struct MemoryUse {
+  std::uint64_t block_cache = 0;
+  std::uint64_t memtables = 0;
+  std::uint64_t uncommitted = 0;
+  std::uint64_t buffered = 0;
 };
 
 // Sums over the workers and what maintains global stores. Counters begin at 0 with the process.
@@ -93,6 +103,7 @@ struct AppMetrics {
   std::uint64_t tasks = 0;
   std::uint64_t lag = 0;  // records the brokers are known to hold for this process that are not processed
   std::uint64_t state_bytes = 0;  // estimate, on disk or in memory
+  MemoryUse memory;
 };
 
 class App {

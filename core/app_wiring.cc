@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <weir/core/memory_budget.h>
+
 namespace weir {
 namespace {
 
@@ -80,6 +82,12 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   options.dead_letter_topic = config.dead_letter_topic;
   options.max_task_idle = config.max_task_idle;
   options.buffered_records = config.buffered_records;
+  const MemoryShares memory = share_out(config.memory_bytes, config.workers, instance.partitions,
+                                        /*stateful=*/instance.resources != nullptr);
+  options.buffered_bytes = memory.buffered_bytes;
+  options.uncommitted_bytes_max = memory.uncommitted_bytes;
+  options.partition_queue_bytes = memory.partition_queue_bytes;
+  options.producer_queue_bytes = memory.producer_queue_bytes;
   options.state_directory = instance.directory;
   options.resources = instance.resources;
   options.globals = globals;

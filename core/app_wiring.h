@@ -28,6 +28,7 @@ struct InstanceState {
   std::string id = {};                             // in the names of its clients and its transactional ids
   std::string directory = {};                      // of its tasks; empty: nothing is on disk
   std::shared_ptr<StateResources> resources = {};  // shared by its workers; null if there is no store
+  std::size_t partitions = 0;                      // of the sources of all tasks
 };
 
 // Returns the options of a worker or of the updater of the global stores. `role` ends the names of its clients, `slot` tells

@@ -192,7 +192,7 @@ absl::Status GlobalUpdater::find_ends() {
 }
 
 absl::StatusOr<bool> GlobalUpdater::read() {
-  bool progressed = task_->fill(options_.buffered_records) > 0;
+  bool progressed = task_->fill({options_.buffered_records, options_.buffered_bytes}) > 0;
   for (std::size_t count = 0; count < kRecordsPerStep; ++count) {
     const auto processed = task_->process_next();
     if (!processed.ok()) return processed.status();

@@ -245,9 +245,9 @@ void Task::use(Producer& producer) {
   changelog_->use(producer);
 }
 
-std::size_t Task::fill(std::size_t capacity) {
+std::size_t Task::fill(const BufferLimit& limit) {
   std::size_t fetched = 0;
-  for (Source& source : sources_) fetched += source.buffer.fill(capacity);
+  for (Source& source : sources_) fetched += source.buffer.fill(limit);
   return fetched;
 }
 
@@ -464,6 +464,12 @@ std::size_t Task::buffered_records() const {
   std::size_t records = 0;
   for (const Source& source : sources_) records += source.buffer.size();
   return records;
+}
+
+std::size_t Task::buffered_bytes() const {
+  std::size_t bytes = 0;
+  for (const Source& source : sources_) bytes += source.buffer.size_bytes();
+  return bytes;
 }
 
 std::uint64_t Task::lag() const {

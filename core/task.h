@@ -84,7 +84,7 @@ class Task final : private TaskContext {
   [[nodiscard]] absl::Status add_input(Input input);
 
   // Takes what has been fetched, up to `capacity` records a partition. Returns how many came.
-  std::size_t fill(std::size_t capacity);
+  std::size_t fill(const BufferLimit& limit);
 
   // Appends a record to the buffer of a partition that was opened without a reader.
   void add(const TopicPartition& where, RawRecord record);
@@ -125,6 +125,8 @@ class Task final : private TaskContext {
   [[nodiscard]] TaskStore* task_store() { return store_.get(); }
   [[nodiscard]] Timestamp stream_time() const override { return stream_time_; }
   [[nodiscard]] std::size_t buffered_records() const;
+  [[nodiscard]] std::size_t buffered_bytes() const;
+  [[nodiscard]] std::size_t source_count() const { return sources_.size(); }
   // Records the broker is known to hold for this task that are not processed yet; fetched ones included.
   [[nodiscard]] std::uint64_t lag() const;
 

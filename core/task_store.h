@@ -128,7 +128,14 @@ class TaskStore {
 // Memory and files that the tasks of a process share. Made by the engine, held by whoever runs tasks.
 class StateResources {
  public:
+  // Bytes held now. Any thread.
+  struct Use {
+    std::size_t block_cache = 0;
+    std::size_t memtables = 0;
+  };
+
   virtual ~StateResources() = default;
+  [[nodiscard]] virtual Use use() const { return {}; }
 };
 
 struct StateLimits {

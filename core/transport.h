@@ -78,6 +78,8 @@ struct ConsumerOptions {
   bool read_committed = false;
   Duration session_timeout{45'000};
   Duration max_poll_interval{300'000};
+  // About what one partition may have in the client, fetched and not yet taken by its reader.
+  std::size_t partition_queue_bytes = std::size_t{8} << 20;
   std::map<std::string, std::string> properties = {};  // passed on to the client library as they are
 };
 
@@ -140,6 +142,8 @@ struct ProducerOptions {
   std::string transactional_id = {};  // empty: idempotent, without transactions
   Duration transaction_timeout{10'000};
   Duration linger{100};
+  // What may be handed over and not yet acknowledged; then there is no room.
+  std::size_t queue_bytes = std::size_t{64} << 20;
   // Whether `last_acknowledged` is wanted; costs a report per record.
   bool report_offsets = true;
   std::map<std::string, std::string> properties = {};

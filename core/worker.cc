@@ -177,6 +177,7 @@ void Worker::connect() {
   group.group = options_.application_id;
   group.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
   group.session_timeout = options_.session_timeout;
+  group.partition_queue_bytes = options_.partition_queue_bytes;
   group.properties = options_.consumer_properties;
   auto consumer = transport_.make_consumer(group);
   if (!consumer.ok()) return fail(consumer.status());
@@ -202,6 +203,7 @@ absl::Status Worker::make_producer() {
   options.client_id = options_.client_id;
   if (options_.guarantee == Guarantee::kExactlyOnce) options.transactional_id = options_.transactional_id;
   options.report_offsets = topology_.engine != nullptr;
+  options.queue_bytes = options_.producer_queue_bytes;
   options.properties = options_.producer_properties;
   auto producer = transport_.make_producer(options);
   if (!producer.ok()) return producer.status();
@@ -370,8 +372,12 @@ void Worker::open_tasks() {
 bool Worker::process() {
   if (!producer_->has_room()) return false;
   bool progressed = false;
+  std::size_t sources = 0;
+  for (const auto& [token, task] : tasks_) sources += task->source_count();
+  const BufferLimit limit{options_.buffered_records,
+                          options_.buffered_bytes / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
-    const std::size_t fetched = task->fill(options_.buffered_records);
+    const std::size_t fetched = task->fill(limit);
     progressed |= fetched > 0;
     if (!in_transaction_ && options_.guarantee == Guarantee::kExactlyOnce) {
       if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) {
@@ -574,10 +580,16 @@ void Worker::publish() {
   TaskCounters total = past_;
   std::uint64_t lag = 0;
   std::uint64_t bytes = 0;
+  std::size_t uncommitted = 0;
+  std::size_t buffered = 0;
   for (const auto& [token, task] : tasks_) {
     add(total, task->counters());
     lag += task->lag();
-    if (TaskStore* store = task->task_store(); store != nullptr) bytes += store->stored_bytes();
+    buffered += task->buffered_bytes();
+    if (TaskStore* store = task->task_store(); store != nullptr) {
+      bytes += store->stored_bytes();
+      uncommitted += store->uncommitted_bytes();
+    }
   }
   std::uint64_t restored = past_restored_;
   std::uint64_t remaining = 0;
@@ -594,6 +606,8 @@ void Worker::publish() {
   metrics_.tasks.store(tasks_.size(), kRelaxed);
   metrics_.lag.store(lag, kRelaxed);
   metrics_.state_bytes.store(bytes, kRelaxed);
+  metrics_.uncommitted_bytes.store(uncommitted, kRelaxed);
+  metrics_.buffered_bytes.store(buffered, kRelaxed);
   metrics_.records_restored.store(restored, kRelaxed);
   metrics_.restore_remaining.store(remaining, kRelaxed);
 }

@@ -50,6 +50,8 @@ struct WorkerMetrics {
   std::atomic<std::uint64_t> tasks{0};
   std::atomic<std::uint64_t> lag{0};
   std::atomic<std::uint64_t> state_bytes{0};
+  std::atomic<std::uint64_t> uncommitted_bytes{0};
+  std::atomic<std::uint64_t> buffered_bytes{0};
   // Records processed and committed.
   std::atomic<std::uint64_t> records_committed{0};
 };

@@ -32,6 +32,11 @@ struct WorkerOptions {
   Duration max_task_idle{0};
   // Records kept per partition between the client and the task.
   std::size_t buffered_records = 1000;
+  // What all its partitions together may keep there.
+  std::size_t buffered_bytes = std::size_t{16} << 20;
+  // What a partition may have in the client beside that, and what may wait for the broker's acknowledgement.
+  std::size_t partition_queue_bytes = std::size_t{8} << 20;
+  std::size_t producer_queue_bytes = std::size_t{64} << 20;
   std::string state_directory = {};  // tasks have folders below it
   std::shared_ptr<StateResources> resources =
       {};  // shared by the workers of a process; null if there is no store

@@ -50,6 +50,8 @@ class RocksResources final : public SharedResources {
         write_buffer_bytes(
             std::clamp<std::size_t>(memory_bytes / 16, std::size_t{256} << 10, std::size_t{16} << 20)) {}
 
+  [[nodiscard]] Use use() const override { return {cache->GetUsage(), write_buffers->memory_usage()}; }
+
   // Shared by all databases of the process.
   const std::shared_ptr<rocksdb::Cache> cache;
   const std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;

@@ -13,8 +13,6 @@ namespace {
 
 // A batch that has grown to this does not linger.
 constexpr std::size_t kBatchBytes = 256 * 1024;
-// What may be waiting for a poll before the producer has no room.
-constexpr std::size_t kRoomBytes = 16 * 1024 * 1024;
 
 }  // namespace
 
@@ -53,7 +51,9 @@ void EmbeddedProducer::send(const OutgoingRecord& record) {
   if (lingering_->size_bytes() >= kBatchBytes) hand_over();
 }
 
-bool EmbeddedProducer::has_room() const { return handed_over_bytes_ + lingering_->size_bytes() < kRoomBytes; }
+bool EmbeddedProducer::has_room() const {
+  return handed_over_bytes_ + lingering_->size_bytes() < options_.queue_bytes;
+}
 
 void EmbeddedProducer::hand_over() {
   if (lingering_->empty()) return;

@@ -77,7 +77,8 @@ absl::StatusOr<std::unique_ptr<Producer>> KafkaProducer::make(std::shared_ptr<Sh
   configuration.set_default("socket.nagle.disable", "true");
   configuration.set_default("reconnect.backoff.max.ms", "1000");
   configuration.set_default("linger.ms", milliseconds(options.linger));
-  configuration.set_default("queue.buffering.max.kbytes", "65536");
+  configuration.set_default("queue.buffering.max.kbytes",
+                            std::to_string(std::max<std::size_t>(options.queue_bytes / 1024, 1)));
   // Bounds what small records cost beside their bytes: some 300 bytes each.
   configuration.set_default("queue.buffering.max.messages", "200000");
   if (options.transactional_id.empty()) {

@@ -29,13 +29,13 @@ TEST(PartitionBuffer, IsEmptyAtFirst) {
 TEST(PartitionBuffer, GivesRecordsInOffsetOrder) {
   Fixture fixture;
   fixture.add(20);
-  EXPECT_EQ(fixture.buffer.fill(8), 8u);
+  EXPECT_EQ(fixture.buffer.fill({8}), 8u);
   for (int i = 0; i < 20; ++i) {
     ASSERT_FALSE(fixture.buffer.empty());
     EXPECT_EQ(fixture.buffer.front().offset, i);
     EXPECT_EQ(fixture.buffer.front().value, std::to_string(i));
     fixture.buffer.pop();
-    fixture.buffer.fill(8);
+    fixture.buffer.fill({8});
   }
   EXPECT_TRUE(fixture.buffer.empty());
 }
@@ -43,13 +43,13 @@ TEST(PartitionBuffer, GivesRecordsInOffsetOrder) {
 TEST(PartitionBuffer, TakesNoMoreThanItsCapacity) {
   Fixture fixture;
   fixture.add(100);
-  EXPECT_EQ(fixture.buffer.fill(8), 8u);
+  EXPECT_EQ(fixture.buffer.fill({8}), 8u);
   EXPECT_EQ(fixture.buffer.size(), 8u);
   // Only once a good part is gone does it ask again.
   for (int i = 0; i < 5; ++i) fixture.buffer.pop();
-  EXPECT_EQ(fixture.buffer.fill(8), 0u);
+  EXPECT_EQ(fixture.buffer.fill({8}), 0u);
   fixture.buffer.pop();
-  EXPECT_EQ(fixture.buffer.fill(8), 6u);
+  EXPECT_EQ(fixture.buffer.fill({8}), 6u);
   EXPECT_EQ(fixture.buffer.size(), 8u);
   EXPECT_EQ(fixture.buffer.front().offset, 6);
 }
@@ -57,10 +57,10 @@ TEST(PartitionBuffer, TakesNoMoreThanItsCapacity) {
 TEST(PartitionBuffer, FillsEvenWithACapacityOfOne) {
   Fixture fixture;
   fixture.add(2);
-  EXPECT_EQ(fixture.buffer.fill(1), 1u);
-  EXPECT_EQ(fixture.buffer.fill(1), 0u);
+  EXPECT_EQ(fixture.buffer.fill({1}), 1u);
+  EXPECT_EQ(fixture.buffer.fill({1}), 0u);
   fixture.buffer.pop();
-  EXPECT_EQ(fixture.buffer.fill(1), 1u);
+  EXPECT_EQ(fixture.buffer.fill({1}), 1u);
   EXPECT_EQ(fixture.buffer.front().offset, 1);
 }
 
@@ -71,14 +71,14 @@ TEST(PartitionBuffer, IsCaughtUpOnceTheBrokerSaidSo) {
   EXPECT_TRUE(fixture.buffer.caught_up());
   fixture.add(1);
   EXPECT_FALSE(fixture.buffer.caught_up());
-  fixture.buffer.fill(8);
+  fixture.buffer.fill({8});
   EXPECT_TRUE(fixture.buffer.caught_up());
 }
 
 TEST(PartitionBuffer, WithoutAReaderHasOnlyWhatIsAdded) {
   PartitionBuffer buffer({"in", 0}, nullptr);
   EXPECT_TRUE(buffer.caught_up());
-  EXPECT_EQ(buffer.fill(8), 0u);
+  EXPECT_EQ(buffer.fill({8}), 0u);
   buffer.add(to_raw({.key = "a", .value = "x", .timestamp = 5, .offset = 7}));
   EXPECT_EQ(buffer.size(), 1u);
   EXPECT_EQ(buffer.front().offset, 7);
@@ -112,7 +112,7 @@ TEST(PartitionBuffer, ResetForgetsRecordsAndReadsOnFromAnotherReader) {
   int alive = 0;
   Fixture fixture;
   fixture.add(4);
-  fixture.buffer.fill(8);
+  fixture.buffer.fill({8});
   fixture.buffer.add(Counted::make(alive));
   fixture.buffer.pop();
   const auto other = std::make_shared<ListPartition>();
@@ -122,7 +122,7 @@ TEST(PartitionBuffer, ResetForgetsRecordsAndReadsOnFromAnotherReader) {
   EXPECT_EQ(alive, 0);
   EXPECT_FALSE(fixture.partition->reader_is_alive);
   EXPECT_TRUE(fixture.buffer.empty());
-  fixture.buffer.fill(8);
+  fixture.buffer.fill({8});
   EXPECT_EQ(fixture.buffer.front().offset, 40);
 }
 
@@ -145,6 +145,30 @@ TEST(OwnedRecord, BecomesARawRecordThatOwnsItsBytes) {
   Headers headers;
   raw.read_headers(headers);
   EXPECT_EQ(headers, (Headers{{"h", "1"}, {"h", std::nullopt}}));
+}
+
+TEST(PartitionBuffer, TakesNoMoreBytesThanItMay) {
+  Fixture fixture;
+  for (int i = 0; i < 100; ++i) fixture.partition->add("k", std::string(1000, 'v'), 0);
+  const BufferLimit limit{.records = 100, .bytes = 10'000};
+  EXPECT_EQ(fixture.buffer.fill(limit), 2U);  // not knowing how large they are
+  EXPECT_GT(fixture.buffer.size_bytes(), 2000U);
+  fixture.buffer.pop();
+  EXPECT_EQ(fixture.buffer.fill(limit), 8U);
+  EXPECT_LE(fixture.buffer.size_bytes(), limit.bytes);
+  while (!fixture.buffer.empty()) fixture.buffer.pop();
+  EXPECT_EQ(fixture.buffer.size_bytes(), 0U);
+}
+
+TEST(PartitionBuffer, ARecordLargerThanTheLimitComesAlone) {
+  Fixture fixture;
+  for (int i = 0; i < 3; ++i) fixture.partition->add("k", std::string(50'000, 'v'), 0);
+  const BufferLimit limit{.records = 100, .bytes = 10'000};
+  EXPECT_EQ(fixture.buffer.fill(limit), 2U);
+  EXPECT_EQ(fixture.buffer.fill(limit), 0U);
+  fixture.buffer.pop();
+  fixture.buffer.pop();
+  EXPECT_EQ(fixture.buffer.fill(limit), 1U);
 }
 
 }  // namespace

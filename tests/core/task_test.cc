@@ -95,12 +95,12 @@ class TaskTest : public testing::Test {
     make_task();
     const absl::Status opened = task_->open(inputs());
     ASSERT_TRUE(opened.ok()) << opened;
-    task_->fill(100);
+    task_->fill({100});
   }
 
   // Processes until the task has nothing it may process. Returns how many there were.
   int work() {
-    task_->fill(100);
+    task_->fill({100});
     for (int processed = 0;; ++processed) {
       const auto more = task_->process_next();
       EXPECT_TRUE(more.ok()) << more.status();
@@ -109,7 +109,7 @@ class TaskTest : public testing::Test {
   }
 
   absl::Status first_failure() {
-    task_->fill(100);
+    task_->fill({100});
     for (;;) {
       const auto more = task_->process_next();
       if (!more.ok()) return more.status();
@@ -269,10 +269,10 @@ TEST_F(TaskTest, ReadsNoMoreThanItMayBuffer) {
   partition("b").add("b", "x", 1);
   make_task();
   ASSERT_TRUE(task_->open(inputs()).ok());
-  EXPECT_EQ(task_->fill(4), 5u);
+  EXPECT_EQ(task_->fill({4}), 5u);
   EXPECT_EQ(task_->buffered_records(), 5u);
   EXPECT_EQ(task_->lag(), 11u);
-  EXPECT_EQ(task_->fill(4), 0u);
+  EXPECT_EQ(task_->fill({4}), 0u);
 }
 
 // ------------------------------------------------------------------------------------------------ positions
@@ -326,7 +326,7 @@ TEST_F(TaskTest, PassesControlRecordsOnceAllBeforeThemAreProcessed) {
   ASSERT_TRUE(*task_->process_next());
   EXPECT_EQ(position("in"), 3);
   partition("in").add_control();
-  task_->fill(100);
+  task_->fill({100});
   EXPECT_EQ(position("in"), 4);
 }
 
