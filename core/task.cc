@@ -413,9 +413,12 @@ std::vector<PartitionOffset> Task::positions() const {
   std::vector<PartitionOffset> result;
   for (const Source& source : sources_) {
     Offset position = source.position;
-    // With nothing buffered the reader may have passed control records that nobody will ever process.
-    if (const PartitionReader* reader = source.buffer.reader();
-        reader != nullptr && (source.buffer.empty() || WEIR_PLANTED("position-of-fetch"))) {
+    // Control records lie before the next record, or, with nothing buffered, before the reader: nobody will ever process them.
+    // Both are passed alike, or a position that was committed would go back over them.
+    const PartitionReader* reader = source.buffer.reader();
+    if (!source.buffer.empty() && !WEIR_PLANTED("position-of-fetch")) {
+      position = std::max(position, source.buffer.front().offset);
+    } else if (reader != nullptr) {
       position = std::max(position, reader->position());
     }
     result.push_back({source.buffer.where(), position, ""});

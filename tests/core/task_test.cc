@@ -328,6 +328,12 @@ TEST_F(TaskTest, PassesControlRecordsOnceAllBeforeThemAreProcessed) {
   partition("in").add_control();
   task_->fill({100});
   EXPECT_EQ(position("in"), 4);
+  // What comes then does not make it go back: that position may be committed.
+  partition("in").add("a", "z", 3);
+  task_->fill(100);
+  EXPECT_EQ(position("in"), 4);
+  ASSERT_TRUE(*task_->process_next());
+  EXPECT_EQ(position("in"), 5);
 }
 
 TEST_F(TaskTest, KeepsTheGivenPositionUntilSomethingIsRead) {
