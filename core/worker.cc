@@ -143,6 +143,9 @@ void Worker::advance(Duration& idle) {
     reopen_all();
     return;
   }
+  // Positions that were not sent yet would go out in the name of a member that no longer has these tasks: of none, or of the
+  // new one that this consumer is by now. The group refuses neither. What was sent before the loss is the group's to judge.
+  if (commit_->phase() == CommitCycle::Phase::kDraining && lost_tasks()) commit_->abandon();
   if (commit_->running()) {
     activity_ = name_of(commit_->phase());
     advance_commit();
@@ -307,6 +310,10 @@ bool Worker::rebalance() {
   }
   answer_rebalance();
   return true;
+}
+
+bool Worker::lost_tasks() const {
+  return !rebalances_.empty() && rebalances_.front().kind == RebalanceEvent::Kind::kLost;
 }
 
 // A loss needs no answer; one more would count for the event after it.

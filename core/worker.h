@@ -99,6 +99,7 @@ class Worker {
   void take_event(const ConsumerEvent& event);
   // Returns whether rebalancing needs the worker's attention, so that nothing else should go on.
   bool rebalance();
+  [[nodiscard]] bool lost_tasks() const;
   void answer_rebalance();
   void assign_tokens(const std::vector<TopicPartition>& tokens);
   void release_tokens(const std::vector<TopicPartition>& tokens);

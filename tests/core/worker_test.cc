@@ -45,10 +45,14 @@ class WorkerTest : public testing::Test {
     plan_ = *std::move(plan);
   }
 
-  std::unique_ptr<Worker> worker(const std::string& name) {
+  std::unique_ptr<Worker> worker(const std::string& name, Guarantee guarantee = Guarantee::kAtLeastOnce) {
     WorkerOptions options;
     options.application_id = "copy";
     options.client_id = name;
+    options.guarantee = guarantee;
+    options.transactional_id = name;
+    options.commit_interval = Duration{1};
+    options.session_timeout = 2s;
     return std::make_unique<Worker>(topology_, plan_, *transport_, clock_, options);
   }
 
@@ -111,6 +115,39 @@ TEST_F(WorkerTest, CommitsItsPositionsBeforeItEndsThoughTheGroupRefusedThemOnce)
     EXPECT_EQ(committed(0), 1);
     EXPECT_EQ(committed(1), 1);
     EXPECT_EQ(broker_->read("out", 0).size(), 2U);
+  }
+}
+
+// A worker stands still for longer than a session, in whichever step of a commit; another one goes on with its tasks. When it
+// wakes up it is nobody in the group, or somebody new: neither may commit what the old one had done.
+TEST_F(WorkerTest, DoesNotCommitInTheNameOfTheMemberItHasBecome) {
+  for (int head_start = 0; head_start < 12; ++head_start) {
+    SCOPED_TRACE(head_start);
+    begin();
+    const auto sleeper = worker("sleeper", Guarantee::kExactlyOnce);
+    step(*sleeper, 60);
+    ASSERT_EQ(sleeper->state(), WorkerState::kRunning);
+    for (const char* value : {"a", "b", "c"}) write(0, value);
+    clock_.advance(Duration{5});
+    step(*sleeper, head_start);
+
+    const auto other = worker("other", Guarantee::kExactlyOnce);
+    for (int i = 0; i < 300; ++i) {
+      step(*other, 1);
+      clock_.advance(Duration{10});
+    }
+    write(0, "d");
+    step(*other, 60);
+    const Offset before = committed(0);
+    for (int i = 0; i < 2000; ++i) {
+      step(*sleeper, 1);
+      step(*other, 1);
+      clock_.advance(Duration{10});
+      ASSERT_GE(committed(0), before);
+    }
+    std::string values;
+    for (const BrokerRecord& record : broker_->read("out", 0)) values += *record.value;
+    EXPECT_EQ(values, "abcd");
   }
 }
 
