@@ -47,7 +47,13 @@ absl::StatusOr<bool> TaskOpening::step() {
 
   const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
   if (!part.stores.empty()) {
-    if (store_ == nullptr) WEIR_RETURN_IF_ERROR(open_store());
+    if (store_ == nullptr) {
+      if (const absl::Status opened = open_store(); !opened.ok()) {
+        // A worker that was late to hear that the task is no longer its own gives the store back soon.
+        if (class_of(opened) == ErrorClass::kRetriable) return false;
+        return opened;
+      }
+    }
     const auto restored = restorer_->step();
     if (!restored.ok()) return with_context(restored.status(), where());
     if (!*restored) return false;

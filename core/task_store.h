@@ -158,7 +158,7 @@ class StateEngine {
       const StateLimits& limits) const = 0;
 
   // Opens or makes the stores of a task. A directory whose stores are of another kind or format is refused with what
-  // differs, by store.
+  // differs, by store. One that is open elsewhere is refused as retriable: another worker has not given the task back yet.
   [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<TaskStore>> open(
       const TaskStoreOptions& options, std::span<const StoreSpec> stores) const = 0;
 };
