@@ -1,0 +1,234 @@
+#include <weir/core/testing/simulated_disk.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <weir/core/partition_plan.h>
+#include <weir/core/status.h>
+
+namespace weir {
+
+using Phase = SimulationPhase;
+
+class ObservedStore final : public TaskStore {
+ public:
+  ObservedStore(SimulatedDisk& disk, SimulatedDisk::Folder& folder, const TaskStoreOptions& options,
+                std::span<const StoreSpec> specs, int instance, SimulationObserver& observer,
+                std::unique_ptr<TaskStore> inner)
+      : disk_(disk),
+        folder_(folder),
+        task_(options.task),
+        specs_(specs.begin(), specs.end()),
+        instance_(instance),
+        observer_(observer),
+        inner_(std::move(inner)) {
+    folder_.open = true;
+    for (const StoreSpec& spec : specs_) {
+      if (!spec.persistent) folder_.rows.erase(spec.name);
+    }
+  }
+
+  ~ObservedStore() override {
+    folder_.open = false;
+    const bool stays =
+        std::any_of(specs_.begin(), specs_.end(), [](const StoreSpec& spec) { return spec.persistent; });
+    if (disk_.real_ || !stays) return;
+    // What was not applied is lost, whoever closes it.
+    inner_->drop();
+    folder_.parked = std::move(inner_);
+  }
+
+  StateStore* find(std::string_view name) override {
+    if (!std::exchange(checked_, true)) check("after it was restored");
+    return inner_->find(name);
+  }
+  std::unique_ptr<StateStore> open_view(std::string_view name) const override {
+    return inner_->open_view(name);
+  }
+  const TaskMeta& meta() const override { return inner_->meta(); }
+
+  bool emit_pending() override {
+    observer_.reached(instance_, Phase::kEncoding).IgnoreError();
+    return inner_->emit_pending();
+  }
+
+  absl::Status encode(ChangelogWriter& changelog) override {
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kEncoding));
+    Tee tee(changelog, staged_);
+    WEIR_RETURN_IF_ERROR(inner_->encode(tee));
+    return observer_.reached(instance_, Phase::kEncoding);
+  }
+
+  absl::Status apply(const TaskMeta& meta) override {
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kApplying));
+    WEIR_RETURN_IF_ERROR(inner_->apply(meta));
+    for (auto& [store, key, value] : staged_) put(store, key, std::move(value));
+    staged_.clear();
+    // It is written, and nobody hears of a failure any more.
+    observer_.reached(instance_, Phase::kApplying).IgnoreError();
+    return absl::OkStatus();
+  }
+
+  void drop() override {
+    staged_.clear();
+    inner_->drop();
+  }
+
+  absl::Status restore(std::string_view store, std::span<const RawRecord> records, Offset next) override {
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kRestoring));
+    WEIR_RETURN_IF_ERROR(inner_->restore(store, records, next));
+    disk_.restored_ += records.size();
+    for (const RawRecord& record : records) {
+      if (!record.key) continue;
+      put(std::string(store), Bytes(*record.key),
+          record.value ? std::optional<Bytes>(Bytes(*record.value)) : std::nullopt);
+    }
+    return observer_.reached(instance_, Phase::kRestoring);
+  }
+
+  absl::Status clear(std::string_view store) override {
+    folder_.rows.erase(std::string(store));
+    return inner_->clear(store);
+  }
+
+  std::size_t uncommitted_bytes() const override { return inner_->uncommitted_bytes(); }
+  std::size_t cached_bytes() const override { return inner_->cached_bytes(); }
+  std::uint64_t stored_bytes() const override { return inner_->stored_bytes(); }
+
+ private:
+  struct Change {
+    std::string store;
+    Bytes key;
+    std::optional<Bytes> value;
+  };
+
+  class Tee final : public ChangelogWriter {
+   public:
+    Tee(ChangelogWriter& next, std::vector<Change>& staged) : next_(next), staged_(staged) {}
+    void append(const StoreSpec& store, BytesView key, NullableBytes value, Timestamp timestamp) override {
+      staged_.push_back({store.name, Bytes(key), value ? std::optional<Bytes>(Bytes(*value)) : std::nullopt});
+      next_.append(store, key, value, timestamp);
+    }
+
+   private:
+    ChangelogWriter& next_;
+    std::vector<Change>& staged_;
+  };
+
+  void put(const std::string& store, const Bytes& key, std::optional<Bytes> value) {
+    if (value) {
+      folder_.rows[store][key] = *std::move(value);
+    } else {
+      folder_.rows[store].erase(key);
+    }
+  }
+
+  // Compares what went into the stores with what their changelogs say.
+  void check(std::string_view when) {
+    if (!disk_.check_state_) return;
+    Partition partition = 0;
+    const std::size_t underscore = task_.rfind('_');
+    if (underscore == std::string::npos) return;
+    std::from_chars(task_.data() + underscore + 1, task_.data() + task_.size(), partition);
+    for (const StoreSpec& spec : specs_) {
+      if (!spec.logged) continue;
+      const auto& known = inner_->meta().changelogs;
+      const auto end = known.find(spec.name);
+      const auto expected =
+          end == known.end() ? SimulatedDisk::Rows() : disk_.fold(spec.name, partition, end->second);
+      const SimulatedDisk::Rows& rows = folder_.rows[spec.name];
+      if (rows == expected) continue;
+      observer_.violated("state-is-fold",
+                         fmt::format("the store '{}' of task {} of instance {} has {} rows {}, its "
+                                     "changelog up to {} has {} or others",
+                                     spec.name, task_, instance_, rows.size(), when,
+                                     end == known.end() ? 0 : end->second, expected.size()));
+    }
+  }
+
+  SimulatedDisk& disk_;
+  SimulatedDisk::Folder& folder_;
+  const std::string task_;
+  const std::vector<StoreSpec> specs_;
+  const int instance_;
+  SimulationObserver& observer_;
+  std::unique_ptr<TaskStore> inner_;
+  std::vector<Change> staged_;
+  bool checked_ = false;
+};
+
+class ObservedEngine final : public StateEngine {
+ public:
+  ObservedEngine(SimulatedDisk& disk, std::shared_ptr<const StateEngine> inner, int instance,
+                 SimulationObserver& observer)
+      : disk_(disk), inner_(std::move(inner)), instance_(instance), observer_(observer) {}
+
+  absl::StatusOr<std::shared_ptr<StateResources>> make_resources(const StateLimits& limits) const override {
+    return inner_->make_resources(limits);
+  }
+
+  absl::StatusOr<std::unique_ptr<TaskStore>> open(const TaskStoreOptions& options,
+                                                  std::span<const StoreSpec> specs) const override {
+    SimulatedDisk::Folder& folder = disk_.folders_[options.directory];
+    if (folder.open) {
+      // As the real engine has it.
+      return retriable_error(
+          fmt::format("the stores of task {} are open already: {}", options.task, options.directory));
+    }
+    auto inner = disk_.real_ ? inner_->open(options, specs) : open_simulated(folder, options, specs);
+    if (!inner.ok()) return inner.status();
+    return std::make_unique<ObservedStore>(disk_, folder, options, specs, instance_, observer_,
+                                           *std::move(inner));
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<TaskStore>> open_simulated(SimulatedDisk::Folder& folder,
+                                                            const TaskStoreOptions& options,
+                                                            std::span<const StoreSpec> specs) const {
+    if (folder.parked != nullptr) {
+      for (const StoreSpec& spec : specs) {
+        if (!spec.persistent) WEIR_RETURN_IF_ERROR(folder.parked->clear(spec.name));
+      }
+      return std::move(folder.parked);
+    }
+    std::vector<StoreSpec> in_memory(specs.begin(), specs.end());
+    for (StoreSpec& spec : in_memory) spec.persistent = false;
+    return inner_->open(options, in_memory);
+  }
+
+  SimulatedDisk& disk_;
+  const std::shared_ptr<const StateEngine> inner_;  // shared with the topology
+  const int instance_;
+  SimulationObserver& observer_;
+};
+
+std::shared_ptr<const StateEngine> SimulatedDisk::engine(std::shared_ptr<const StateEngine> inner,
+                                                         int instance, SimulationObserver& observer) {
+  return std::make_shared<ObservedEngine>(*this, std::move(inner), instance, observer);
+}
+
+void SimulatedDisk::lose(const std::string& directory) {
+  std::erase_if(folders_, [&](const auto& folder) { return folder.first.starts_with(directory + "/"); });
+  std::error_code ignored;  // it may never have been made
+  if (real_) std::filesystem::remove_all(directory, ignored);
+}
+
+SimulatedDisk::Rows SimulatedDisk::fold(const std::string& store, Partition partition, Offset end) const {
+  Rows rows;
+  for (const BrokerRecord& record : broker_.read(changelog_topic(application_id_, store), partition)) {
+    if (record.offset >= end) break;
+    if (record.value) {
+      rows[*record.key] = *record.value;
+    } else {
+      rows.erase(*record.key);
+    }
+  }
+  return rows;
+}
+
+}  // namespace weir

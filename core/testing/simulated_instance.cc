@@ -1,0 +1,139 @@
+#include <weir/core/testing/simulated_instance.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace weir {
+namespace {
+
+constexpr Duration kSupervision{10};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SimulatedInstance>> SimulatedInstance::create(
+    Topology topology, SimulatedInstanceOptions options) {
+  WEIR_RETURN_IF_ERROR(check_config(topology, options.config));
+  if (topology.engine != nullptr && options.state.resources == nullptr) {
+    auto made = topology.engine->make_resources(options.config.state_limits);
+    if (!made.ok()) return made.status();
+    options.state.resources = *std::move(made);
+  }
+  return std::unique_ptr<SimulatedInstance>(new SimulatedInstance(std::move(topology), std::move(options)));
+}
+
+Duration SimulatedInstance::step(std::size_t part) {
+  if (part == 0) return supervise();
+  if (globals_ != nullptr && part == 1) return globals_->run_once();
+  return workers_[part - (globals_ != nullptr ? 2 : 1)]->run_once();
+}
+
+bool SimulatedInstance::running() const {
+  return started_ && !stopping_ && !renewing_ && !over_ && failure_.ok() &&
+         std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->state() == WorkerState::kRunning; });
+}
+
+std::uint64_t SimulatedInstance::commits() const {
+  std::uint64_t sum = past_commits_;
+  for (const auto& worker : workers_) sum += worker->metrics().commits;
+  return sum;
+}
+
+std::string SimulatedInstance::activity() const {
+  if (over_) return failure_.ok() ? "stopped" : "failed: " + message_of(failure_);
+  if (!prepared_) return "preparing topics";
+  if (!started_) return "reading global stores";
+  std::vector<std::string> all;
+  for (const auto& worker : workers_)
+    all.push_back(fmt::format("{} ({})", name_of(worker->state()), worker->activity()));
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+void SimulatedInstance::fail(const absl::Status& status) {
+  if (failure_.ok()) failure_ = status;
+  stopping_ = true;
+}
+
+Duration SimulatedInstance::supervise() {
+  if (over_) return kSupervision;
+  if (stopping_ && !started_) {
+    over_ = true;
+    globals_.reset();
+  } else if (!prepared_) {
+    prepare();
+  } else if (!started_) {
+    start_workers();
+  } else {
+    follow();
+  }
+  return kSupervision;
+}
+
+void SimulatedInstance::prepare() {
+  if (bootstrap_ == nullptr) {
+    bootstrap_ = std::make_unique<Bootstrap>(topology_, options_.config.application_id,
+                                             options_.config.dead_letter_topic, *options_.config.transport,
+                                             *options_.config.clock,
+                                             options_.config.clock->steady() + options_.config.start_timeout);
+  }
+  const auto ready = bootstrap_->step();
+  if (!ready.ok()) return fail(ready.status());
+  if (!*ready) return;
+  plan_ = bootstrap_->take();
+  bootstrap_.reset();
+  prepared_ = true;
+  if (!topology_.globals.empty() && globals_ == nullptr) {
+    globals_ = std::make_unique<GlobalUpdater>(
+        topology_, plan_, *options_.config.transport, *options_.config.clock,
+        worker_options(options_.config, options_.state, "global", 0, nullptr));
+  }
+}
+
+void SimulatedInstance::start_workers() {
+  if (globals_ != nullptr) {
+    if (globals_->failed()) return fail(globals_->failure());
+    if (!globals_->complete()) return;
+  }
+  for (int slot = 0; slot < options_.config.workers && !plan_.tasks.empty(); ++slot) {
+    WorkerOptions worker = worker_options(options_.config, options_.state, fmt::format("worker-{}", slot),
+                                          slot, globals_ != nullptr ? globals_->store() : nullptr);
+    worker.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+    workers_.push_back(std::make_unique<Worker>(topology_, plan_, *options_.config.transport,
+                                                *options_.config.clock, std::move(worker)));
+  }
+  watch_ = std::make_unique<TopicWatch>(topology_, options_.config.application_id, plan_.matched,
+                                        *options_.config.transport, *options_.config.clock,
+                                        options_.config.topic_refresh_interval, logger_of(options_.config));
+  started_ = true;
+  told_ = false;
+}
+
+void SimulatedInstance::follow() {
+  if (!renewing_ && watch_->changed()) renewing_ = true;
+  if (globals_ != nullptr && globals_->failed()) fail(globals_->failure());
+  for (const auto& worker : workers_) {
+    if (worker->state() == WorkerState::kFailed) fail(worker->failure());
+  }
+  if ((stopping_ || renewing_) && !told_) {
+    for (const auto& worker : workers_) worker->stop(/*leave_group=*/true);
+    told_ = true;
+  }
+  if (!told_ ||
+      !std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->over(); })) {
+    return;
+  }
+  past_commits_ = commits();
+  workers_.clear();
+  watch_.reset();
+  started_ = false;
+  prepared_ = false;
+  renewing_ = false;
+  if (stopping_) {
+    over_ = true;
+    globals_.reset();
+  }
+}
+
+}  // namespace weir

@@ -1,0 +1,194 @@
+#include <weir/core/testing/simulation.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <weir/core/serde.h>
+#include <weir/core/testing/simulation_run.h>
+
+namespace weir {
+namespace {
+
+constexpr std::uint64_t kTwiceEvery = 20;
+
+using Values = std::vector<std::optional<Bytes>>;
+
+std::string shown(const std::optional<Bytes>& value) {
+  if (!value) return "null";
+  if (value->size() == sizeof(std::int64_t))
+    return std::to_string(get_big_endian<std::int64_t>(value->data()));
+  return *value;
+}
+
+std::string shown(const Values& values) {
+  constexpr std::size_t kShown = 12;
+  std::string text = fmt::format("{} values", values.size());
+  for (std::size_t i = values.size() > kShown ? values.size() - kShown : 0; i < values.size(); ++i) {
+    text += " " + shown(values[i]);
+  }
+  return text;
+}
+
+std::int64_t number_in(const std::optional<Bytes>& value) {
+  return value && value->size() == sizeof(std::int64_t) ? get_big_endian<std::int64_t>(value->data()) : 0;
+}
+
+std::int64_t sum_of(const Values& values) {
+  std::int64_t sum = 0;
+  for (const auto& value : values) sum += number_in(value);
+  return sum;
+}
+
+std::optional<Bytes> last_of(const Values& values) { return values.empty() ? std::nullopt : values.back(); }
+
+Values sorted(Values values) {
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+// Returns whether the values are what the rule demands.
+bool fits(OutputRule rule, bool exactly_once, const Values& expected, const Values& actual) {
+  const std::set<std::optional<Bytes>> seen(actual.begin(), actual.end());
+  const auto contains = [&](const std::optional<Bytes>& value) { return seen.contains(value); };
+  switch (rule) {
+    case OutputRule::kSamePerKey:
+      return exactly_once ? expected == actual : std::all_of(expected.begin(), expected.end(), contains);
+    case OutputRule::kSameRecords:
+      return exactly_once ? sorted(expected) == sorted(actual)
+                          : std::all_of(expected.begin(), expected.end(), contains);
+    case OutputRule::kSameLast:
+      // A key that was never written and one that was deleted are the same.
+      return exactly_once ? last_of(expected) == last_of(actual)
+                          : !last_of(expected) || contains(last_of(expected));
+    case OutputRule::kSameCounts:
+      return exactly_once ? expected == actual : expected.size() <= actual.size();
+    case OutputRule::kSameSums:
+      return exactly_once ? sum_of(expected) == sum_of(actual) : sum_of(expected) <= sum_of(actual);
+    case OutputRule::kNotCompared:
+      return true;
+  }
+  return true;
+}
+
+// Returns the first difference, or nothing.
+std::string difference(const SimulatedScenario& scenario, bool exactly_once, const SimulatedOutputs& expected,
+                       const SimulatedOutputs& actual) {
+  for (const SimulatedOutput& output : scenario.outputs) {
+    const auto& wanted = expected.at(output.topic);
+    const auto& found = actual.at(output.topic);
+    std::set<Bytes> keys;
+    for (const auto& [key, values] : wanted) keys.insert(key);
+    for (const auto& [key, values] : found) keys.insert(key);
+    for (const Bytes& key : keys) {
+      const auto want = wanted.find(key);
+      const auto have = found.find(key);
+      const Values none;
+      const Values& wanted_values = want == wanted.end() ? none : want->second;
+      const Values& found_values = have == found.end() ? none : have->second;
+      if (fits(output.rule, exactly_once, wanted_values, found_values)) continue;
+      return fmt::format("topic={} key={}: expected {}, found {}", output.topic, key, shown(wanted_values),
+                         shown(found_values));
+    }
+  }
+  return "";
+}
+
+std::string scratch_folder() {
+  std::error_code error;
+  static int made = 0;
+  const bool quick = std::filesystem::exists("/dev/shm", error) && ::access("/dev/shm", W_OK) == 0;
+  return fmt::format("{}/weir-simulation-{}-{}",
+                     quick ? "/dev/shm" : std::filesystem::temp_directory_path().string(), ::getpid(),
+                     ++made);
+}
+
+// The same plan in a world without faults.
+SimulationPlan peaceful(SimulationPlan plan) {
+  plan.guarantee = Guarantee::kExactlyOnce;
+  plan.instances = 1;
+  plan.workers = 1;
+  plan.on_disk = false;
+  plan.commit_interval = Duration{100};
+  plan.buffered_records = 1000;
+  plan.uncommitted_bytes_max = SimulationPlan().uncommitted_bytes_max;
+  plan.schedule = SimulationSchedule::kUniform;
+  plan.faults.clear();
+  return plan;
+}
+
+}  // namespace
+
+Simulation::Simulation(SimulatedScenario scenario, std::string directory)
+    : scenario_(std::move(scenario)),
+      directory_(directory.empty() ? scratch_folder() : std::move(directory)) {}
+
+SimulationPlan Simulation::draw(std::uint64_t seed) const {
+  return draw_plan(seed, scenario_.name, scenario_.limits);
+}
+
+SimulationResult Simulation::run(const SimulationPlan& plan, const Logger& log) const {
+  SimulationResult result = run_once(plan, log);
+  if (result.ok() && plan.seed % kTwiceEvery == 0) {
+    const SimulationResult again = run_once(plan, {});
+    if (again.events != result.events) {
+      result.invariant = "determinism";
+      result.what = fmt::format("two runs differ: {} steps, {} steps", result.steps, again.steps);
+    }
+  }
+  return result;
+}
+
+SimulationResult Simulation::run_once(const SimulationPlan& plan, const Logger& log) const {
+  SimulationResult result;
+  {
+    SimulationRun run(scenario_, plan, directory_, log);
+    result = run.go();
+    if (result.ok()) {
+      SimulationRun reference(scenario_, peaceful(plan), directory_, {});
+      const SimulationResult peace = reference.go();
+      const std::string different = difference(scenario_, plan.guarantee == Guarantee::kExactlyOnce,
+                                               reference.outputs(), run.outputs());
+      if (!peace.ok()) {
+        result.invariant = peace.invariant;
+        result.what = "without any fault: " + peace.what;
+      } else if (!different.empty()) {
+        result.invariant = "outputs";
+        result.what = different;
+      }
+    }
+  }
+  std::error_code ignored;  // nothing was made unless the stores were real
+  if (plan.on_disk) std::filesystem::remove_all(directory_, ignored);
+  return result;
+}
+
+std::string Simulation::explain(const SimulationResult& failed) const {
+  const SimulationResult small = shrink(failed);
+  return fmt::format("seed {} of scenario '{}': {} does not hold: {}\n\nThis script shows it:\n\n{}\n({})",
+                     failed.plan.seed, scenario_.name, failed.invariant, failed.what, small.plan.script(),
+                     small.what);
+}
+
+std::string coverage_table(const FaultCoverage& coverage) {
+  std::string text = fmt::format("{:12}", "");
+  for (std::size_t phase = 0; phase < kSimulationPhases; ++phase) {
+    text += fmt::format(" {:>10.10}", name_of(static_cast<SimulationPhase>(phase)));
+  }
+  for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
+    text += fmt::format("\n{:12}", name_of(static_cast<FaultKind>(kind)));
+    for (std::size_t phase = 0; phase < kSimulationPhases; ++phase) {
+      text +=
+          fmt::format(" {:>10}", coverage[kind][phase] == 0 ? "." : std::to_string(coverage[kind][phase]));
+    }
+  }
+  return text + "\n";
+}
+
+}  // namespace weir

@@ -1,0 +1,364 @@
+#include <weir/core/testing/simulation_plan.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include <weir/core/status.h>
+#include <weir/core/testing/simulation_chance.h>
+
+namespace weir {
+namespace {
+
+constexpr std::array<std::string_view, kSimulationPhases> kPhaseNames{
+    "starting",          "polling",  "processing", "encoding",  "draining",  "sending-offsets", "committing",
+    "storing-positions", "applying", "aborting",   "rewinding", "restoring", "releasing",       "closing"};
+constexpr std::array<std::string_view, kFaultKinds> kFaultNames{
+    "kill", "pause", "stop", "kick", "fence", "throw", "store-error", "clock-jump", "compact", "pin"};
+constexpr std::array<std::string_view, 4> kScheduleNames{"uniform", "priority", "starve", "run-to-block"};
+
+template <class Enum, std::size_t N>
+std::optional<Enum> find(const std::array<std::string_view, N>& names, const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Enum>(found - names.begin());
+}
+
+std::string line_of(const SimulationFault& fault) {
+  std::string line =
+      fmt::format("at {} {} instance {}", fault.at.count(), name_of(fault.kind), fault.instance);
+  if (fault.during) line += fmt::format(" during {} skip {}", name_of(*fault.during), fault.skip);
+  if (fault.lasts.count() > 0) line += fmt::format(" for {}", fault.lasts.count());
+  if (fault.lose_directory) line += " losing-directory";
+  if (fault.amount != 0) line += fmt::format(" by {}", fault.amount);
+  return line;
+}
+
+absl::StatusOr<SimulationFault> parse_fault(std::istringstream& in) {
+  SimulationFault fault;
+  std::int64_t at = 0;
+  std::string word;
+  if (!(in >> at >> word)) return absl::InvalidArgumentError("a time and a fault are expected");
+  fault.at = Duration{at};
+  const auto kind = find<FaultKind>(kFaultNames, word);
+  if (!kind) return absl::InvalidArgumentError(fmt::format("there is no fault '{}'", word));
+  fault.kind = *kind;
+  while (in >> word) {
+    std::int64_t number = 0;
+    bool read = true;
+    if (word == "instance") {
+      read = static_cast<bool>(in >> fault.instance);
+    } else if (word == "during") {
+      std::string phase;
+      in >> phase;
+      fault.during = find<SimulationPhase>(kPhaseNames, phase);
+      read = fault.during.has_value();
+    } else if (word == "skip") {
+      read = static_cast<bool>(in >> fault.skip);
+    } else if (word == "for") {
+      read = static_cast<bool>(in >> number);
+      fault.lasts = Duration{number};
+    } else if (word == "by") {
+      read = static_cast<bool>(in >> fault.amount);
+    } else if (word == "losing-directory") {
+      fault.lose_directory = true;
+    } else {
+      read = false;
+    }
+    if (!read) return absl::InvalidArgumentError(fmt::format("'{}' is not understood here", word));
+  }
+  return fault;
+}
+
+// Faults of one kind, over the time in which records come.
+class FaultDraw {
+ public:
+  FaultDraw(const SimulationPlan& plan, FaultKind kind)
+      : plan_(plan), kind_(kind), chance_(plan.seed, fmt::format("fault/{}", name_of(kind))) {}
+
+  [[nodiscard]] bool active(std::uint64_t likely) { return chance_.percent(likely); }
+
+  SimulationFault make() {
+    SimulationFault fault;
+    fault.kind = kind_;
+    fault.at = Duration{chance_.between(100, plan_.input_time.count())};
+    fault.instance = static_cast<int>(chance_.below(static_cast<std::uint64_t>(plan_.instances)));
+    return fault;
+  }
+  void during(SimulationFault& fault, std::initializer_list<SimulationPhase> phases, std::int64_t skips) {
+    fault.during = *(phases.begin() + chance_.below(phases.size()));
+    fault.skip = static_cast<int>(chance_.between(0, skips));
+  }
+  SimulationChance& chance() { return chance_; }
+
+ private:
+  const SimulationPlan& plan_;
+  const FaultKind kind_;
+  SimulationChance chance_;
+};
+
+using Phase = SimulationPhase;
+
+void draw_kills(SimulationPlan& plan) {
+  FaultDraw draw(plan, FaultKind::kKill);
+  if (!draw.active(65)) return;
+  for (std::int64_t left = draw.chance().between(1, 6); left > 0; --left) {
+    SimulationFault fault = draw.make();
+    if (!draw.chance().percent(15)) {
+      draw.during(
+          fault,
+          {Phase::kStarting, Phase::kPolling, Phase::kProcessing, Phase::kProcessing, Phase::kEncoding,
+           Phase::kDraining, Phase::kSendingOffsets, Phase::kCommitting, Phase::kCommitting,
+           Phase::kStoringPositions, Phase::kApplying, Phase::kApplying, Phase::kAborting, Phase::kRewinding,
+           Phase::kRestoring, Phase::kRestoring, Phase::kReleasing, Phase::kClosing},
+          3);
+      if (*fault.during == Phase::kProcessing) fault.skip *= static_cast<int>(draw.chance().between(1, 30));
+    }
+    fault.lasts = Duration{draw.chance().percent(50) ? draw.chance().between(1, 300)
+                                                     : draw.chance().between(300, 15'000)};
+    fault.lose_directory = draw.chance().percent(25);
+    plan.faults.push_back(fault);
+  }
+}
+
+void draw_pauses(SimulationPlan& plan) {
+  FaultDraw draw(plan, FaultKind::kPause);
+  if (!draw.active(50)) return;
+  for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
+    SimulationFault fault = draw.make();
+    if (draw.chance().percent(70)) {
+      draw.during(fault,
+                  {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets,
+                   Phase::kCommitting, Phase::kCommitting, Phase::kStoringPositions, Phase::kApplying,
+                   Phase::kAborting, Phase::kRewinding, Phase::kRestoring, Phase::kReleasing},
+                  3);
+    }
+    // Shorter than a session, longer than one, longer than a transaction may last.
+    const std::int64_t session = plan.session_timeout.count();
+    const std::array<std::int64_t, 4> lengths{session / 4, session, session * 2, 11'000};
+    fault.lasts = Duration{lengths[draw.chance().below(lengths.size())] + draw.chance().between(1, 500)};
+    plan.faults.push_back(fault);
+  }
+}
+
+void draw_stops(SimulationPlan& plan) {
+  FaultDraw draw(plan, FaultKind::kStop);
+  if (!draw.active(50)) return;
+  for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
+    SimulationFault fault = draw.make();
+    fault.lasts = Duration{draw.chance().magnitude(1, 8'000)};
+    plan.faults.push_back(fault);
+  }
+}
+
+void draw_swizzle(SimulationPlan& plan) {
+  FaultDraw draw(plan, FaultKind::kKick);
+  if (!draw.active(50)) return;
+  for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
+    SimulationFault fault = draw.make();
+    if (draw.chance().percent(60)) {
+      draw.during(
+          fault,
+          {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets, Phase::kCommitting,
+           Phase::kApplying, Phase::kAborting, Phase::kRewinding, Phase::kRestoring, Phase::kReleasing},
+          2);
+    }
+    plan.faults.push_back(fault);
+  }
+}
+
+void draw_others(SimulationPlan& plan) {
+  FaultDraw fence(plan, FaultKind::kFence);
+  if (plan.guarantee == Guarantee::kExactlyOnce && fence.active(40)) {
+    for (std::int64_t left = fence.chance().between(1, 3); left > 0; --left) {
+      SimulationFault fault = fence.make();
+      fence.during(
+          fault,
+          {Phase::kStarting, Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets,
+           Phase::kCommitting, Phase::kAborting, Phase::kRewinding, Phase::kRestoring, Phase::kReleasing},
+          2);
+      plan.faults.push_back(fault);
+    }
+  }
+  FaultDraw thrown(plan, FaultKind::kThrow);
+  if (thrown.active(30)) {
+    SimulationFault fault = thrown.make();
+    thrown.during(fault, {Phase::kProcessing, Phase::kEncoding}, 20);
+    fault.lasts = Duration{thrown.chance().between(1, 3'000)};
+    plan.faults.push_back(fault);
+  }
+  FaultDraw store(plan, FaultKind::kStoreError);
+  if (store.active(30)) {
+    SimulationFault fault = store.make();
+    store.during(fault, {Phase::kEncoding, Phase::kApplying, Phase::kRestoring}, 3);
+    fault.lasts = Duration{store.chance().between(1, 3'000)};
+    plan.faults.push_back(fault);
+  }
+  FaultDraw jump(plan, FaultKind::kClockJump);
+  if (jump.active(40)) {
+    for (std::int64_t left = jump.chance().between(1, 3); left > 0; --left) {
+      SimulationFault fault = jump.make();
+      fault.amount = jump.chance().magnitude(1, std::int64_t{365} * 24 * 3600 * 1000);
+      if (jump.chance().percent(50)) fault.amount = -fault.amount;
+      plan.faults.push_back(fault);
+    }
+  }
+  FaultDraw compact(plan, FaultKind::kCompact);
+  if (compact.active(50)) {
+    for (std::int64_t left = compact.chance().between(1, 5); left > 0; --left)
+      plan.faults.push_back(compact.make());
+  }
+  FaultDraw pin(plan, FaultKind::kPin);
+  // Who reads what is not committed reads what a foreign transaction writes.
+  if (plan.guarantee == Guarantee::kExactlyOnce && pin.active(30)) {
+    SimulationFault fault = pin.make();
+    fault.lasts = Duration{pin.chance().between(100, 9'000)};
+    plan.faults.push_back(fault);
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(SimulationPhase phase) { return kPhaseNames[static_cast<std::size_t>(phase)]; }
+std::string_view name_of(FaultKind kind) { return kFaultNames[static_cast<std::size_t>(kind)]; }
+std::string_view name_of(SimulationSchedule schedule) {
+  return kScheduleNames[static_cast<std::size_t>(schedule)];
+}
+
+SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const SimulationLimits& limits) {
+  SimulationPlan plan;
+  plan.seed = seed;
+  plan.scenario = scenario;
+  SimulationChance chance(seed, "plan");
+  plan.guarantee =
+      limits.at_least_once && chance.percent(20) ? Guarantee::kAtLeastOnce : Guarantee::kExactlyOnce;
+  plan.instances = static_cast<int>(chance.between(1, 4));
+  plan.workers = static_cast<int>(chance.between(1, 3));
+  plan.partitions = static_cast<Partition>(chance.magnitude(1, 12));
+  plan.records = static_cast<int>(chance.magnitude(50, limits.records_max));
+  plan.keys = static_cast<int>(chance.magnitude(1, 64));
+  plan.input_time = Duration{chance.magnitude(1'000, 20'000)};
+  plan.commit_interval = Duration{chance.magnitude(1, 2'000)};
+  plan.session_timeout = Duration{chance.magnitude(1'000, 8'000)};
+  plan.max_task_idle = chance.percent(50) ? Duration{0} : Duration{chance.between(1, 500)};
+  plan.buffered_records = static_cast<std::size_t>(chance.magnitude(1, 1'000));
+  if (chance.percent(30)) plan.uncommitted_bytes_max = static_cast<std::size_t>(chance.magnitude(64, 65'536));
+  plan.on_disk = limits.on_disk && chance.percent(8);
+  plan.schedule = static_cast<SimulationSchedule>(chance.below(kScheduleNames.size()));
+  draw_kills(plan);
+  draw_pauses(plan);
+  draw_stops(plan);
+  draw_swizzle(plan);
+  draw_others(plan);
+  std::stable_sort(plan.faults.begin(), plan.faults.end(),
+                   [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
+  return plan;
+}
+
+std::string SimulationPlan::script() const {
+  const SimulationPlan defaults;
+  std::string text = fmt::format("seed {}\nscenario {}\n", seed, scenario);
+  const auto add = [&](std::string_view name, const auto& value, const auto& otherwise) {
+    if (value != otherwise) text += fmt::format("{} {}\n", name, value);
+  };
+  if (guarantee == Guarantee::kAtLeastOnce) text += "guarantee at-least-once\n";
+  add("instances", instances, defaults.instances);
+  add("workers", workers, defaults.workers);
+  add("partitions", partitions, defaults.partitions);
+  add("records", records, defaults.records);
+  add("keys", keys, defaults.keys);
+  add("input-time", input_time.count(), defaults.input_time.count());
+  add("commit-interval", commit_interval.count(), defaults.commit_interval.count());
+  add("session-timeout", session_timeout.count(), defaults.session_timeout.count());
+  add("max-task-idle", max_task_idle.count(), defaults.max_task_idle.count());
+  add("buffered-records", buffered_records, defaults.buffered_records);
+  add("uncommitted-bytes", uncommitted_bytes_max, defaults.uncommitted_bytes_max);
+  if (on_disk) text += "on-disk yes\n";
+  if (schedule != defaults.schedule) text += fmt::format("schedule {}\n", name_of(schedule));
+  for (const SimulationFault& fault : faults) text += line_of(fault) + "\n";
+  return text;
+}
+
+absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) {
+  SimulationPlan plan;
+  std::istringstream lines(script);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream in(line);
+    std::string name;
+    if (!(in >> name) || name.front() == '#') continue;
+    const auto wrong = [&](std::string_view what) {
+      return absl::InvalidArgumentError(fmt::format("line {}: '{}': {}", number, line, what));
+    };
+    if (name == "at") {
+      auto fault = parse_fault(in);
+      if (!fault.ok()) return wrong(message_of(fault.status()));
+      plan.faults.push_back(*fault);
+      continue;
+    }
+    std::string value;
+    if (!(in >> value)) return wrong("a value is missing");
+    std::istringstream digits(value);
+    std::int64_t count = 0;
+    const bool numeric = static_cast<bool>(digits >> count) && digits.eof() && count >= 0;
+    if (name == "scenario") {
+      plan.scenario = value;
+    } else if (name == "guarantee") {
+      if (value != "at-least-once" && value != "exactly-once") return wrong("there is no such guarantee");
+      plan.guarantee = value == "at-least-once" ? Guarantee::kAtLeastOnce : Guarantee::kExactlyOnce;
+    } else if (name == "on-disk") {
+      plan.on_disk = value == "yes";
+    } else if (name == "schedule") {
+      const auto schedule = find<SimulationSchedule>(kScheduleNames, value);
+      if (!schedule) return wrong("there is no such schedule");
+      plan.schedule = *schedule;
+    } else if (name == "seed") {
+      std::istringstream(value) >> plan.seed;
+    } else if (!numeric) {
+      return wrong("a number is expected");
+    } else if (name == "instances") {
+      plan.instances = static_cast<int>(count);
+    } else if (name == "workers") {
+      plan.workers = static_cast<int>(count);
+    } else if (name == "partitions") {
+      plan.partitions = static_cast<Partition>(count);
+    } else if (name == "records") {
+      plan.records = static_cast<int>(count);
+    } else if (name == "keys") {
+      plan.keys = static_cast<int>(count);
+    } else if (name == "input-time") {
+      plan.input_time = Duration{count};
+    } else if (name == "commit-interval") {
+      plan.commit_interval = Duration{count};
+    } else if (name == "session-timeout") {
+      plan.session_timeout = Duration{count};
+    } else if (name == "max-task-idle") {
+      plan.max_task_idle = Duration{count};
+    } else if (name == "buffered-records") {
+      plan.buffered_records = static_cast<std::size_t>(count);
+    } else if (name == "uncommitted-bytes") {
+      plan.uncommitted_bytes_max = static_cast<std::size_t>(count);
+    } else {
+      return wrong("there is no such setting");
+    }
+  }
+  if (plan.instances < 1 || plan.workers < 1 || plan.partitions < 1 || plan.keys < 1) {
+    return absl::InvalidArgumentError("instances, workers, partitions and keys must be at least 1");
+  }
+  if (plan.commit_interval.count() < 1 || plan.session_timeout.count() < 1 || plan.buffered_records < 1) {
+    return absl::InvalidArgumentError(
+        "commit-interval, session-timeout and buffered-records must be at least 1");
+  }
+  for (const SimulationFault& fault : plan.faults) {
+    if (fault.instance < 0 || fault.instance >= plan.instances) {
+      return absl::InvalidArgumentError(
+          fmt::format("there is no instance {}: {}", fault.instance, line_of(fault)));
+    }
+  }
+  return plan;
+}
+
+}  // namespace weir

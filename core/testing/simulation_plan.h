@@ -1,0 +1,121 @@
+// What a simulated run does, decided before it begins: sizes, settings, and the faults with their times. A plan is drawn from
+// a seed, or read from a script; a script is the text of a plan and replays it exactly.
+//
+//   seed 412
+//   scenario count
+//   instances 2
+//   ...
+//   at 5200 kill instance 1 during applying skip 1 keep, back after 300
+//
+// A line that is not there leaves the default. Times are virtual milliseconds from the start.
+//
+// Thread safety: none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/core/time.h>
+#include <weir/core/topic_partition.h>
+#include <weir/core/worker_options.h>
+
+namespace weir {
+
+// What a worker is busy with when something befalls it.
+enum class SimulationPhase {
+  kStarting,
+  kPolling,
+  kProcessing,
+  kEncoding,
+  kDraining,
+  kSendingOffsets,
+  kCommitting,
+  kStoringPositions,
+  kApplying,
+  kAborting,
+  kRewinding,
+  kRestoring,
+  kReleasing,
+  kClosing,
+};
+inline constexpr std::size_t kSimulationPhases = 14;
+[[nodiscard]] std::string_view name_of(SimulationPhase phase);
+
+enum class FaultKind {
+  kKill,        // destroys an instance without a word to anybody; it comes back after `lasts`
+  kPause,       // stops stepping an instance for `lasts`
+  kStop,        // closes an instance as its user would; it comes back after `lasts`
+  kKick,        // the group drops the members of an instance
+  kFence,       // somebody takes over the transactional ids of an instance
+  kThrow,       // user code throws
+  kStoreError,  // the store refuses
+  kClockJump,   // the wall clock of an instance jumps by `amount` ms
+  kCompact,     // compacts what is compacted
+  kPin,         // a foreign transaction holds the last stable offset of an input topic for `lasts`
+};
+inline constexpr std::size_t kFaultKinds = 10;
+[[nodiscard]] std::string_view name_of(FaultKind kind);
+
+struct SimulationFault {
+  FaultKind kind = FaultKind::kKill;
+  Duration at{0};
+  int instance = 0;
+  // Strikes when the instance gets into that phase after `at`, the (skip + 1)-th time; without one, at once.
+  std::optional<SimulationPhase> during = std::nullopt;
+  int skip = 0;
+  Duration lasts{0};
+  bool lose_directory = false;  // of a kill
+  std::int64_t amount = 0;
+
+  bool operator==(const SimulationFault&) const = default;
+};
+
+// In which order the simulator steps those who could go on.
+enum class SimulationSchedule {
+  kUniform,     // anybody
+  kPriority,    // by rank; ranks change now and then
+  kStarve,      // one of them only when nobody else can
+  kRunToBlock,  // the same one until it waits
+};
+[[nodiscard]] std::string_view name_of(SimulationSchedule schedule);
+
+struct SimulationPlan {
+  std::uint64_t seed = 0;
+  std::string scenario = {};
+  Guarantee guarantee = Guarantee::kExactlyOnce;
+  int instances = 1;
+  int workers = 1;           // of each instance
+  Partition partitions = 1;  // of each input and output topic
+  int records = 100;
+  int keys = 10;
+  Duration input_time{5'000};  // the records come within it
+  Duration commit_interval{100};
+  Duration session_timeout{3'000};
+  Duration max_task_idle{0};
+  std::size_t buffered_records = 1000;
+  std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
+  bool on_disk = false;  // with RocksDB; otherwise disks are simulated as well
+  SimulationSchedule schedule = SimulationSchedule::kUniform;
+  std::vector<SimulationFault> faults = {};  // ascending by time
+
+  [[nodiscard]] std::string script() const;
+  // InvalidArgument names the line that cannot be read.
+  [[nodiscard]] static absl::StatusOr<SimulationPlan> parse(const std::string& script);
+};
+
+// Which of the things that a plan can do make sense for a scenario.
+struct SimulationLimits {
+  int records_max = 1500;
+  bool at_least_once = true;
+  bool on_disk = true;  // it has persistent stores
+};
+
+// Draws a plan. Each seed leaves out about half of the kinds of faults.
+[[nodiscard]] SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario,
+                                       const SimulationLimits& limits);
+
+}  // namespace weir

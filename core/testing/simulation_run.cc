@@ -1,0 +1,552 @@
+#include <weir/core/testing/simulation_run.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <weir/core/embedded/engine.h>
+#include <weir/core/testing/observed_transport.h>
+
+namespace weir {
+namespace {
+
+constexpr char kApplication[] = "app";
+constexpr char kSimulated[] = "simulated fault";
+// Somewhere in 2023, so that a wall clock can jump either way.
+constexpr Timestamp kBeginning = 1'700'000'000'000;
+// How long it may take to catch up: a session, two transactions that nobody ends, and what is to be read.
+constexpr Duration kPatience{60'000};
+constexpr Duration kLook{100};
+constexpr Duration kAftermath{1'000};
+constexpr std::uint64_t kStepsMax = 3'000'000;
+// These come when the faults are over, in percent.
+constexpr int kLateRecords = 15;
+
+std::size_t index_of(SimulationPhase phase) { return static_cast<std::size_t>(phase); }
+
+}  // namespace
+
+SimulationRun::SimulationRun(const SimulatedScenario& scenario, const SimulationPlan& plan,
+                             std::string directory, Logger log)
+    : scenario_(scenario),
+      plan_(plan),
+      directory_(std::move(directory)),
+      log_(std::move(log)),
+      clock_(kBeginning),
+      broker_(std::make_shared<EmbeddedBroker>(clock_)),
+      disk_(plan.on_disk, kApplication, *broker_, plan.guarantee == Guarantee::kExactlyOnce),
+      order_(plan.seed, "order"),
+      cost_(plan.seed, "cost"),
+      generator_(plan.seed, "records") {
+  result_.plan = plan;
+}
+
+SimulationRun::~SimulationRun() {
+  tearing_down_ = true;
+  hosts_.clear();
+}
+
+void SimulationRun::violated(const std::string& invariant, const std::string& what) {
+  if (!result_.invariant.empty()) return;
+  result_.invariant = invariant;
+  result_.what = fmt::format("at {} ms: {}", clock_.steady().count(), what);
+  if (log_) log_(LogLevel::kError, fmt::format("VIOLATED {}: {}", invariant, result_.what));
+}
+
+// -------------------------------------------------------------------------------------------------- the world
+
+std::string SimulationRun::directory_of(int index) const { return fmt::format("{}/i{}", directory_, index); }
+
+void SimulationRun::begin() {
+  const auto topology = scenario_.topology();
+  if (!topology.ok()) return violated("scenario", message_of(topology.status()));
+  const auto create = [&](const std::string& topic) {
+    if (const absl::Status made = broker_->create_topic(topic, plan_.partitions); !made.ok()) {
+      violated("scenario", message_of(made));
+    }
+  };
+  for (const SimulatedInput& input : scenario_.inputs) create(input.topic);
+  for (const SimulatedOutput& output : scenario_.outputs) create(output.topic);
+
+  const int early = plan_.records - plan_.records * kLateRecords / 100;
+  feed(0, early, Duration{0}, plan_.input_time);
+  for (const SimulationFault& fault : plan_.faults) {
+    agenda_.emplace_back(fault.at, [this, fault] {
+      if (fault.during) {
+        armed_.push_back({fault, fault.skip});
+      } else {
+        strike(fault, hosts_[static_cast<std::size_t>(fault.instance)]->last_phase).IgnoreError();
+      }
+    });
+  }
+  std::stable_sort(agenda_.begin(), agenda_.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (int i = 0; i < plan_.instances; ++i) {
+    hosts_.push_back(std::make_unique<Host>(clock_));
+    start(i);
+  }
+}
+
+// Puts records on the agenda; the world's end when they are late is not theirs to see.
+void SimulationRun::feed(int first, int count, Duration from, Duration within) {
+  int weights = 0;
+  for (const SimulatedInput& input : scenario_.inputs) weights += input.weight;
+  for (int n = first; n < first + count; ++n) {
+    auto drawn = static_cast<int>(generator_.below(static_cast<std::uint64_t>(std::max(weights, 1))));
+    const SimulatedInput* chosen = nullptr;
+    for (const SimulatedInput& input : scenario_.inputs) {
+      chosen = &input;
+      if ((drawn -= input.weight) < 0) break;
+    }
+    if (chosen == nullptr) return;
+    NewRecord record = chosen->make(generator_, plan_, n);
+    const Duration at = from + within * (n - first) / std::max(count, 1);
+    agenda_.emplace_back(at, [this, topic = chosen->topic, record = std::move(record)] {
+      if (const auto offset = broker_->append(topic, kAnyPartition, record); !offset.ok()) {
+        violated("scenario", message_of(offset.status()));
+      }
+    });
+  }
+}
+
+void SimulationRun::start(int index) {
+  Host& host = *hosts_[static_cast<std::size_t>(index)];
+  auto topology = scenario_.topology();
+  if (!topology.ok()) return violated("scenario", message_of(topology.status()));
+  if (topology->engine != nullptr) topology->engine = disk_.engine(topology->engine, index, *this);
+  if (consumed_.empty()) {
+    for (const SubTopology& part : topology->sub_topologies) {
+      for (const TopicName& source : part.sources) {
+        for (Partition p = 0; p < plan_.partitions; ++p)
+          consumed_.push_back({source.on_broker(kApplication), p});
+      }
+    }
+  }
+  SimulatedInstanceOptions options;
+  options.config.application_id = kApplication;
+  options.config.transport = make_observed_transport(make_embedded_transport(broker_), index, *this);
+  options.config.workers = plan_.workers;
+  options.config.guarantee = plan_.guarantee;
+  options.config.commit_interval = plan_.commit_interval;
+  options.config.state_directory = directory_of(index);
+  options.config.max_task_idle = plan_.max_task_idle;
+  options.config.buffered_records = plan_.buffered_records;
+  options.config.session_timeout = plan_.session_timeout;
+  // Enough for a few blocks; runs are short.
+  options.config.state_limits.memory_bytes = std::size_t{16} << 20;
+  options.config.clock = &host.clock;
+  options.config.log = [this, index](LogLevel level, std::string_view message) {
+    if (log_) log_(level, fmt::format("{:7} i{} {}", clock_.steady().count(), index, message));
+  };
+  if (scenario_.configure) scenario_.configure(options.config);
+  options.state.id =
+      fmt::format("i{}{}", index, std::string(static_cast<std::size_t>(host.directories), 'x'));
+  options.state.directory = directory_of(index);
+  options.uncommitted_bytes_max = plan_.uncommitted_bytes_max;
+  auto instance = SimulatedInstance::create(*std::move(topology), std::move(options));
+  if (!instance.ok()) return violated("scenario", message_of(instance.status()));
+  host.instance = *std::move(instance);
+  host.ready.clear();
+  ++host.lives;
+}
+
+void SimulationRun::crash(int index) {
+  Host& host = *hosts_[static_cast<std::size_t>(index)];
+  if (host.instance == nullptr) return;
+  if (log_) log_(LogLevel::kWarning, fmt::format("{:7} i{} KILLED", clock_.steady().count(), index));
+  result_.commits += host.instance->commits();
+  tearing_down_ = true;
+  host.instance.reset();
+  tearing_down_ = false;
+}
+
+// -------------------------------------------------------------------------------------------------- faults
+
+absl::Status SimulationRun::reached(int instance, SimulationPhase phase) {
+  if (tearing_down_) return absl::OkStatus();
+  Host& host = *hosts_[static_cast<std::size_t>(instance)];
+  // What is sent while stores are encoded goes to changelogs.
+  if (phase == SimulationPhase::kProcessing && host.last_phase == SimulationPhase::kEncoding)
+    phase = host.last_phase;
+  host.last_phase = phase;
+  note(index_of(phase) + static_cast<std::uint64_t>(instance) * 100 +
+       static_cast<std::uint64_t>(clock_.steady().count()) * 1000);
+  for (std::size_t i = 0; i < armed_.size(); ++i) {
+    Armed& armed = armed_[i];
+    if (armed.fault.instance != instance || armed.fault.during != phase) continue;
+    if (armed.left-- > 0) continue;
+    const SimulationFault fault = armed.fault;
+    armed_.erase(armed_.begin() + static_cast<std::ptrdiff_t>(i));
+    return strike(fault, phase);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase phase) {
+  Host& host = *hosts_[static_cast<std::size_t>(fault.instance)];
+  if (host.instance == nullptr && fault.kind != FaultKind::kCompact) return absl::OkStatus();
+  ++result_.coverage[static_cast<std::size_t>(fault.kind)][index_of(phase)];
+  last_strike_ = clock_.steady();
+  if (log_) {
+    log_(LogLevel::kWarning, fmt::format("{:7} i{} FAULT {} during {}", clock_.steady().count(),
+                                         fault.instance, name_of(fault.kind), name_of(phase)));
+  }
+  const Duration now = clock_.steady();
+  switch (fault.kind) {
+    case FaultKind::kKill:
+      host.back_at = now + fault.lasts;
+      killed_ = fault;
+      if (fault.during) throw SimulatedCrash{};
+      crash(fault.instance);
+      if (fault.lose_directory) {
+        disk_.lose(directory_of(fault.instance));
+        ++host.directories;
+      }
+      break;
+    case FaultKind::kPause:
+      host.paused_until = std::max(host.paused_until, now + fault.lasts);
+      break;
+    case FaultKind::kStop:
+      host.instance->stop();
+      host.away_for = fault.lasts;
+      break;
+    case FaultKind::kKick:
+      kick(fault.instance);
+      break;
+    case FaultKind::kFence:
+      fence(fault.instance);
+      break;
+    case FaultKind::kThrow:
+      host.away_for = fault.lasts;
+      if (fault.during) throw std::runtime_error(kSimulated);
+      break;
+    case FaultKind::kStoreError:
+      host.away_for = fault.lasts;
+      return fatal_error(kSimulated);
+    case FaultKind::kClockJump:
+      host.clock.shift += fault.amount;
+      break;
+    case FaultKind::kCompact:
+      for (const std::string& topic : broker_->topics()) {
+        // Refused for those that are not compacted.
+        broker_->compact(topic).IgnoreError();
+      }
+      break;
+    case FaultKind::kPin:
+      pin(fault);
+      break;
+  }
+  return absl::OkStatus();
+}
+
+void SimulationRun::kick(int index) {
+  const std::string client = fmt::format("{}-i{}", kApplication, index);
+  for (const MemberDescription& member : broker_->describe_group(kApplication).members) {
+    if (!member.client_id.starts_with(client)) continue;
+    broker_->enter()->group(kApplication).leave(member.member_id, clock_.steady());
+  }
+}
+
+void SimulationRun::fence(int index) {
+  const std::string prefix = fmt::format("{}-i{}", kApplication, index);
+  for (const TransactionDescription& transaction : broker_->transactions()) {
+    if (!transaction.transactional_id.starts_with(prefix)) continue;
+    broker_->enter()->transactions().init(transaction.transactional_id, Duration{10'000}).IgnoreError();
+  }
+}
+
+// Writes a record that will never be committed, and leaves the transaction open.
+void SimulationRun::pin(const SimulationFault& fault) {
+  if (scenario_.inputs.empty()) return;
+  if (foreign_ == nullptr) foreign_ = make_embedded_transport(broker_);
+  ProducerOptions options;
+  options.client_id = "foreign";
+  options.transactional_id = fmt::format("foreign-{}", pins_.size());
+  options.linger = Duration{0};
+  auto made = foreign_->make_producer(options);
+  if (!made.ok()) return;
+  std::unique_ptr<Producer> producer = *std::move(made);
+  Pending<> initialised = producer->init_transactions();
+  producer->poll();
+  if (!initialised.ready() || !initialised.take().ok() || !producer->begin_transaction().ok()) return;
+  OutgoingRecord record;
+  record.topic = producer->topic(scenario_.inputs.front().topic);
+  record.key = "foreign";
+  record.value = "foreign";
+  record.timestamp = clock_.wall();
+  for (record.partition = 0; record.partition < plan_.partitions; ++record.partition) producer->send(record);
+  producer->flush();
+  producer->poll();
+  pins_.emplace_back(clock_.steady() + fault.lasts, std::move(producer));
+}
+
+void SimulationRun::unpin() {
+  for (auto& [until, producer] : pins_) {
+    if (producer == nullptr || (!healed_ && until > clock_.steady())) continue;
+    Pending<> aborted = producer->abort_transaction();
+    producer->poll();
+    // It may have been too long for the broker.
+    if (aborted.ready()) aborted.take().IgnoreError();
+    producer.reset();
+  }
+}
+
+void SimulationRun::heal() {
+  healed_ = true;
+  armed_.clear();
+  unpin();
+  for (const auto& host : hosts_) {
+    host->paused_until = Duration{0};
+    host->back_at = clock_.steady();
+    host->away_for = Duration{0};
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- time
+
+void SimulationRun::happen() {
+  while (next_ < agenda_.size() && agenda_[next_].first <= clock_.steady()) agenda_[next_++].second();
+  for (int i = 0; i < plan_.instances; ++i) {
+    Host& host = *hosts_[static_cast<std::size_t>(i)];
+    if (host.instance == nullptr && host.back_at <= clock_.steady()) start(i);
+  }
+  if (!pins_.empty()) unpin();
+  if (clock_.steady() >= next_look_) {
+    next_look_ = clock_.steady() + kLook;
+    watch_positions();
+  }
+}
+
+std::vector<std::pair<int, std::size_t>> SimulationRun::steppable() const {
+  std::vector<std::pair<int, std::size_t>> parts;
+  const Duration now = clock_.steady();
+  for (int i = 0; i < plan_.instances; ++i) {
+    const Host& host = *hosts_[static_cast<std::size_t>(i)];
+    if (host.instance == nullptr || host.paused_until > now) continue;
+    for (std::size_t part = 0; part < host.instance->parts(); ++part) {
+      if (part >= host.ready.size() || host.ready[part] <= now) parts.emplace_back(i, part);
+    }
+  }
+  return parts;
+}
+
+// Moves the clock to when something can go on.
+void SimulationRun::pass_time() {
+  Duration next = clock_.steady() + kLook;
+  if (next_ < agenda_.size()) next = std::min(next, agenda_[next_].first);
+  for (const auto& host : hosts_) {
+    if (host->instance == nullptr) {
+      next = std::min(next, host->back_at);
+      continue;
+    }
+    for (const Duration ready : host->ready) next = std::min(next, std::max(ready, host->paused_until));
+  }
+  clock_.advance(std::max(next - clock_.steady(), Duration{1}));
+}
+
+std::size_t SimulationRun::choose(const std::vector<std::pair<int, std::size_t>>& parts) {
+  const auto number = [](const std::pair<int, std::size_t>& part) {
+    return static_cast<std::size_t>(part.first) * 16 + part.second;
+  };
+  switch (plan_.schedule) {
+    case SimulationSchedule::kUniform:
+      break;
+    case SimulationSchedule::kPriority: {
+      // Ranks last for some hundred steps. Now and then the lowest gets its turn.
+      if (order_.percent(5)) break;
+      const std::uint64_t era = result_.steps / 300;
+      std::size_t best = 0;
+      std::uint64_t highest = 0;
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        SimulationChance rank(plan_.seed + era, "rank");
+        std::uint64_t height = 0;
+        for (std::size_t skip = 0; skip <= number(parts[i]) % 7; ++skip) height = rank.next();
+        if (i == 0 || height > highest) {
+          best = i;
+          highest = height;
+        }
+      }
+      return best;
+    }
+    case SimulationSchedule::kStarve: {
+      const std::size_t starved =
+          static_cast<std::size_t>(plan_.seed % static_cast<std::uint64_t>(plan_.instances)) * 16 + 1 +
+          plan_.seed / 7 % static_cast<std::uint64_t>(plan_.workers);
+      const std::size_t pick = order_.below(parts.size());
+      if (number(parts[pick]) != starved || order_.percent(2)) return pick;
+      return order_.below(parts.size());
+    }
+    case SimulationSchedule::kRunToBlock:
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (number(parts[i]) == last_part_) return i;
+      }
+      break;
+  }
+  const std::size_t pick = order_.below(parts.size());
+  last_part_ = number(parts[pick]);
+  return pick;
+}
+
+void SimulationRun::step(int index, std::size_t part) {
+  Host& host = *hosts_[static_cast<std::size_t>(index)];
+  Duration idle{0};
+  try {
+    idle = host.instance->step(part);
+  } catch (const SimulatedCrash&) {
+    crash(index);
+    if (killed_->lose_directory) {
+      disk_.lose(directory_of(index));
+      ++host.directories;
+    }
+    return;
+  }
+  ++result_.steps;
+  note(static_cast<std::uint64_t>(index) * 16 + part + static_cast<std::uint64_t>(idle.count()) * 4096);
+  if (host.instance->over()) {
+    const absl::Status& failure = host.instance->failure();
+    if (!failure.ok() && message_of(failure).find(kSimulated) == std::string::npos) {
+      violated("explained", fmt::format("instance {} ended: {}", index, message_of(failure)));
+    }
+    result_.commits += host.instance->commits();
+    host.instance.reset();
+    host.back_at = clock_.steady() + host.away_for;
+    return;
+  }
+  host.ready.resize(host.instance->parts(), Duration{0});
+  // A thread that sleeps wakes up late.
+  if (idle.count() > 0 && part < host.ready.size()) {
+    host.ready[part] = clock_.steady() + idle + Duration{static_cast<Duration::rep>(cost_.below(4))};
+  }
+  if (cost_.percent(20)) clock_.advance(Duration{1});
+}
+
+template <class Done>
+bool SimulationRun::advance_until(Duration deadline, Done done) {
+  Duration next_check{0};
+  while (result_.invariant.empty() && clock_.steady() < deadline) {
+    happen();
+    if (clock_.steady() >= next_check) {
+      if (done()) return true;
+      next_check = clock_.steady() + kLook;
+    }
+    const auto parts = steppable();
+    if (parts.empty()) {
+      pass_time();
+      continue;
+    }
+    const auto& [index, part] = parts[choose(parts)];
+    step(index, part);
+    if (result_.steps > kStepsMax)
+      violated("progress", fmt::format("{} steps: {}", result_.steps, activities()));
+  }
+  return done();
+}
+
+// -------------------------------------------------------------------------------------------------- looking
+
+std::string SimulationRun::activities() const {
+  std::vector<std::string> all;
+  for (const auto& host : hosts_) {
+    all.push_back(host->instance == nullptr ? "down" : host->instance->activity());
+  }
+  return fmt::format("{}", fmt::join(all, "; "));
+}
+
+void SimulationRun::watch_positions() {
+  for (const TopicPartition& where : consumed_) {
+    const auto committed = broker_->committed(kApplication, where);
+    if (!committed) continue;
+    Offset& known = positions_[where];
+    const Offset end = broker_->end_offset(where.topic, where.partition);
+    if (committed->offset < known && plan_.guarantee == Guarantee::kExactlyOnce) {
+      violated("offsets", fmt::format("the committed position went back: topic={} partition={} from={} to={}",
+                                      where.topic, where.partition, known, committed->offset));
+    }
+    if (committed->offset > end) {
+      violated("offsets",
+               fmt::format("the committed position is past the end: topic={} partition={} position={} end={}",
+                           where.topic, where.partition, committed->offset, end));
+    }
+    known = committed->offset;
+  }
+}
+
+bool SimulationRun::caught_up() {
+  for (const auto& host : hosts_) {
+    if (host->instance == nullptr || !host->instance->running()) return false;
+  }
+  for (const TransactionDescription& transaction : broker_->transactions()) {
+    if (transaction.open) return false;
+  }
+  for (const TopicPartition& where : consumed_) {
+    const auto committed = broker_->committed(kApplication, where);
+    const Offset from = committed ? committed->offset : 0;
+    if (!broker_->read(where.topic, where.partition, from).empty()) return false;
+  }
+  return true;
+}
+
+SimulationResult SimulationRun::go() {
+  begin();
+  Duration faults_end = plan_.input_time;
+  for (const SimulationFault& fault : plan_.faults) faults_end = std::max(faults_end, fault.at);
+  faults_end += Duration{plan_.faults.empty() ? 0 : 2'000};
+  advance_until(faults_end, [] { return false; });
+
+  heal();
+  const int early = plan_.records - plan_.records * kLateRecords / 100;
+  feed(early, plan_.records - early, clock_.steady(), Duration{1'000});
+  const Duration deadline = clock_.steady() + kPatience + plan_.commit_interval;
+  if (!advance_until(deadline, [this] { return next_ == agenda_.size() && caught_up(); })) {
+    violated("progress",
+             fmt::format("not caught up {} ms after the last fault: {}", kPatience.count(), activities()));
+  }
+  result_.recovery = clock_.steady() - faults_end;
+  // Timers may still have something to tell.
+  advance_until(clock_.steady() + kAftermath + plan_.commit_interval, [] { return false; });
+  if (!advance_until(clock_.steady() + kPatience, [this] { return caught_up(); })) {
+    violated("progress", "fallen behind without a reason: " + activities());
+  }
+
+  for (const auto& host : hosts_) {
+    if (host->instance != nullptr) host->instance->stop();
+    host->away_for = host->back_at = std::chrono::hours{24};
+  }
+  const auto all_over = [this] {
+    return std::all_of(hosts_.begin(), hosts_.end(),
+                       [](const auto& host) { return host->instance == nullptr; });
+  };
+  if (!advance_until(clock_.steady() + kPatience, all_over))
+    violated("closing", "not closed: " + activities());
+  watch_positions();
+  for (const TransactionDescription& transaction : broker_->transactions()) {
+    if (transaction.open) violated("closing", "left open: " + transaction.transactional_id);
+  }
+  if (result_.ok() && scenario_.check) {
+    if (const absl::Status status = scenario_.check(*broker_, plan_); !status.ok()) {
+      violated("scenario-check", message_of(status));
+    }
+  }
+  result_.restored = disk_.restored_records();
+  result_.virtual_time = clock_.steady();
+  result_.events = events_;
+  return result_;
+}
+
+SimulatedOutputs SimulationRun::outputs() {
+  SimulatedOutputs outputs;
+  for (const SimulatedOutput& output : scenario_.outputs) {
+    auto& keys = outputs[output.topic];
+    for (Partition partition = 0; partition < plan_.partitions; ++partition) {
+      for (BrokerRecord& record : broker_->read(output.topic, partition)) {
+        keys[record.key.value_or("")].push_back(std::move(record.value));
+      }
+    }
+  }
+  return outputs;
+}
+
+}  // namespace weir

@@ -1,0 +1,122 @@
+// One run of a plan: the world, its time, the order of steps, and what strikes when.
+//
+// Thread safety: none.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <weir/core/clock.h>
+#include <weir/core/embedded/embedded_transport.h>
+#include <weir/core/testing/simulated_disk.h>
+#include <weir/core/testing/simulated_instance.h>
+#include <weir/core/testing/simulation.h>
+
+namespace weir {
+
+// Values by output topic and key, in the order of the log.
+using SimulatedOutputs = std::map<std::string, std::map<Bytes, std::vector<std::optional<Bytes>>>>;
+
+class SimulationRun final : private SimulationObserver {
+ public:
+  SimulationRun(const SimulatedScenario& scenario, const SimulationPlan& plan, std::string directory,
+                Logger log);
+  ~SimulationRun() override;
+
+  // Runs it all, once. What is found first is in the result.
+  [[nodiscard]] SimulationResult go();
+
+  // What the outputs have, after go.
+  [[nodiscard]] SimulatedOutputs outputs();
+
+ private:
+  // A clock of an instance: the world's, but for jumps of the wall clock.
+  class ShiftedClock final : public Clock {
+   public:
+    explicit ShiftedClock(const Clock& world) : world_(world) {}
+    [[nodiscard]] Timestamp wall() const override { return world_.wall() + shift; }
+    [[nodiscard]] Duration steady() const override { return world_.steady(); }
+    Timestamp shift = 0;
+
+   private:
+    const Clock& world_;
+  };
+
+  // Where an instance runs, through all its lives.
+  struct Host {
+    explicit Host(const Clock& world) : clock(world) {}
+    ShiftedClock clock;
+    int lives = 0;
+    int directories = 0;  // lost so far
+    SimulationPhase last_phase = SimulationPhase::kStarting;
+    Duration paused_until{0};
+    Duration back_at{0};                          // when there is no instance
+    Duration away_for{0};                         // after it will have stopped
+    std::vector<Duration> ready;                  // by part: when it goes on
+    std::unique_ptr<SimulatedInstance> instance;  // null: not running; uses the clock
+  };
+  struct Armed {
+    SimulationFault fault;
+    int left = 0;
+  };
+
+  absl::Status reached(int instance, SimulationPhase phase) override;
+  void violated(const std::string& invariant, const std::string& what) override;
+
+  void begin();
+  void start(int index);
+  void crash(int index);
+  [[nodiscard]] std::string directory_of(int index) const;
+  void feed(int first, int count, Duration from, Duration within);
+  void pass_time();
+  void happen();
+  [[nodiscard]] std::vector<std::pair<int, std::size_t>> steppable() const;
+  [[nodiscard]] std::size_t choose(const std::vector<std::pair<int, std::size_t>>& parts);
+  void step(int index, std::size_t part);
+  [[nodiscard]] absl::Status strike(const SimulationFault& fault, SimulationPhase phase);
+  void kick(int index);
+  void fence(int index);
+  void pin(const SimulationFault& fault);
+  void unpin();
+  void heal();
+  [[nodiscard]] bool caught_up();
+  void watch_positions();
+  template <class Done>
+  bool advance_until(Duration deadline, Done done);
+  void note(std::uint64_t what) { events_ = (events_ ^ what) * 0x100000001b3U + (events_ >> 47); }
+  [[nodiscard]] std::string activities() const;
+
+  const SimulatedScenario& scenario_;
+  const SimulationPlan plan_;
+  const std::string directory_;
+  const Logger log_;
+
+  ManualClock clock_;
+  const std::shared_ptr<EmbeddedBroker> broker_;  // shared with the clients
+  SimulatedDisk disk_;
+  std::vector<std::unique_ptr<Host>> hosts_;  // use all of the above
+  std::unique_ptr<Transport> foreign_;
+  std::vector<std::pair<Duration, std::unique_ptr<Producer>>> pins_;
+  std::vector<TopicPartition> consumed_;
+  std::map<TopicPartition, Offset> positions_;                      // as last seen
+  std::vector<std::pair<Duration, std::function<void()>>> agenda_;  // ascending; from next_ on
+  std::size_t next_ = 0;
+  std::vector<Armed> armed_;
+  std::optional<SimulationFault> killed_;  // by what the instance was killed whose step is being unwound
+  bool tearing_down_ = false;
+  bool healed_ = false;
+  Duration next_look_{0};
+  Duration last_strike_{0};
+
+  SimulationChance order_;
+  SimulationChance cost_;
+  SimulationChance generator_;
+  std::size_t last_part_ = 0;
+  std::uint64_t events_ = 0xcbf29ce484222325U;
+  SimulationResult result_;
+};
+
+}  // namespace weir
