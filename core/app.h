@@ -56,6 +56,9 @@ struct AppConfig {
   std::string state_directory = {};
   // What to do with records that cannot be processed, unless their node says otherwise.
   ErrorPolicy on_error = ErrorPolicy::kFail;
+  // What to do with records that a topic refuses (too large, no such topic, not allowed, invalid), unless their sink says
+  // otherwise: kFail, kSkip or kDeadLetter. What may go well later the client sends again by itself. See docs/errors.md.
+  ErrorPolicy on_production_error = ErrorPolicy::kFail;
   // How records are tried again: those that meet weir::Retriable, and those of nodes with the policy kRetry.
   RetryOptions retry = {};
   // An existing topic; required if any policy is to send records aside.

@@ -18,7 +18,9 @@ bool uses_dead_letters(const Topology& topology, const AppConfig& config) {
   return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const NodeSpec& node) {
     ErrorPolicy policy = node.on_error == ErrorPolicy::kInherit ? config.on_error : node.on_error;
     if (policy == ErrorPolicy::kRetry) policy = config.retry.then;
-    return policy == ErrorPolicy::kDeadLetter;
+    return policy == ErrorPolicy::kDeadLetter ||
+           (node.kind == NodeKind::kSink && node.on_error == ErrorPolicy::kInherit &&
+            config.on_production_error == ErrorPolicy::kDeadLetter);
   });
 }
 
@@ -49,6 +51,10 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
   if (config.retry.then == ErrorPolicy::kRetry || config.retry.then == ErrorPolicy::kInherit) {
     faults.push_back("retry.then must say what happens in the end: fail, skip or dead-letter");
   }
+  if (config.on_production_error == ErrorPolicy::kRetry ||
+      config.on_production_error == ErrorPolicy::kInherit) {
+    faults.push_back("on_production_error must be to fail, skip or dead-letter: what may be sent again is");
+  }
   if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
   const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
                                       [](const StoreSpec& store) { return store.persistent; });
@@ -78,6 +84,7 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
       config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
   options.offset_reset = config.offset_reset;
   options.on_error = config.on_error;
+  options.on_production_error = config.on_production_error;
   options.retry = config.retry;
   options.dead_letter_topic = config.dead_letter_topic;
   options.max_task_idle = config.max_task_idle;

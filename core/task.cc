@@ -242,6 +242,7 @@ absl::Status Task::open(std::vector<Input> inputs) {
 
 void Task::use(Producer& producer) {
   environment_.producer = &producer;
+  outputs_.clear();
   changelog_->use(producer);
 }
 
@@ -521,6 +522,7 @@ Timestamp* Task::persistent_time(const std::string& name) {
 OutputTopic Task::output(const std::string& topic) {
   OutputTopic output;
   output.id = environment_.producer->topic(topic);
+  outputs_[output.id] = topic;
   output.partitions = environment_.partitions_of_others;
   if (environment_.partitions != nullptr) {
     if (const auto found = environment_.partitions->find(topic); found != environment_.partitions->end()) {
@@ -531,6 +533,7 @@ OutputTopic Task::output(const std::string& topic) {
 }
 
 void Task::send(const OutgoingRecord& record) {
+  if (environment_.gate != nullptr && !environment_.gate->empty() && refused(record)) return;
   dirty_ = true;
   ++sends_;
   environment_.producer->send(record);
@@ -547,9 +550,7 @@ void Task::failed_for_now(const Node& node, DropReason reason, const std::string
 }
 
 void Task::fail_record(const Node& node, DropReason reason, const std::string& what, bool passing) {
-  const std::string message =
-      fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason),
-                  node.name(), origin_->topic, origin_->partition, origin_->offset, name_, what);
+  const std::string message = place_of(node.name(), reason, what);
   ErrorPolicy policy = node.on_error() == ErrorPolicy::kInherit ? environment_.on_error : node.on_error();
   RecordRetries* const retries = environment_.retries;
   if (accepting_ && retries != nullptr && (passing || policy == ErrorPolicy::kRetry)) {
@@ -564,42 +565,79 @@ void Task::fail_record(const Node& node, DropReason reason, const std::string& w
     policy = retries != nullptr ? retries->options().then : ErrorPolicy::kFail;
   if (policy == ErrorPolicy::kFail || policy == ErrorPolicy::kInherit)
     throw ProcessingFailure{fatal_error(message)};
+  give_up(node.name(), reason, policy, what, nullptr);
+}
+
+std::string Task::place_of(std::string_view node, DropReason reason, const std::string& what) const {
+  return fmt::format("{} at node '{}': topic={} partition={} offset={} task={}: {}", name_of(reason), node,
+                     origin_->topic, origin_->partition, origin_->offset, name_, what);
+}
+
+void Task::give_up(std::string_view node, DropReason reason, ErrorPolicy policy, const std::string& what,
+                   const OutgoingRecord* outgoing) {
   drop(reason);
-  if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, reason, what);
+  if (policy == ErrorPolicy::kDeadLetter) send_dead_letter(node, reason, what, outgoing);
   // A flood of bad records must not become a flood of log lines: tell of the 1st, 2nd, 4th, 8th, ...
   const std::uint64_t count = counters_.dropped[static_cast<std::size_t>(reason)];
   if (environment_.log && std::has_single_bit(count)) {
-    environment_.log(LogLevel::kWarning, fmt::format("{} ({} so far)", message, count));
+    environment_.log(LogLevel::kWarning, fmt::format("{} ({} so far)", place_of(node, reason, what), count));
   }
 }
 
+bool Task::refused(const OutgoingRecord& record) {
+  const auto output = outputs_.find(record.topic);
+  if (output == outputs_.end()) return false;
+  const auto reason = environment_.gate->refuses(output->second, record);
+  if (!reason) return false;
+  const ProductionPolicy policy = production_policy(topology_, environment_.application_id, output->second,
+                                                    environment_.on_production_error);
+  const std::string what = fmt::format("the topic '{}' refuses a record", output->second);
+  const DropReason dropped = drop_reason_of(*reason);
+  if (policy.policy != ErrorPolicy::kSkip && policy.policy != ErrorPolicy::kDeadLetter)
+    throw ProcessingFailure{fatal_error(place_of(policy.sink, dropped, what))};
+  dirty_ = true;
+  give_up(policy.sink, dropped, policy.policy, what, &record);
+  return true;
+}
+
 // The names of the headers and their order are those of Kafka Streams' dead-letter records (KIP-1034). Where that has an
-// exception's class and its stack there is the kind of fault and the node.
-void Task::send_dead_letter(const Node& node, DropReason reason, const std::string& what) {
+// exception's class and its stack there is the kind of fault and the node. What came from no record (a timer, a commit) is
+// itself in its letter.
+void Task::send_dead_letter(std::string_view node, DropReason reason, const std::string& what,
+                            const OutgoingRecord* outgoing) {
   if (environment_.dead_letter_topic.empty()) {
-    throw ProcessingFailure{fatal_error(
-        fmt::format("node '{}' sends records aside, but the application has no dead-letter topic: {}",
-                    node.name(), what))};
+    throw ProcessingFailure{fatal_error(fmt::format(
+        "node '{}' sends records aside, but the application has no dead-letter topic: {}", node, what))};
   }
   Headers headers;
-  if (current_ != nullptr) current_->read_headers(headers);
+  if (current_ != nullptr) {
+    current_->read_headers(headers);
+  } else if (outgoing != nullptr && outgoing->headers != nullptr) {
+    headers = *outgoing->headers;
+  }
   headers.add("__streams.errors.exception", std::string(name_of(reason)));
   headers.add("__streams.errors.message", what);
-  headers.add("__streams.errors.stacktrace", fmt::format("at node '{}' of task {}", node.name(), name_));
+  headers.add("__streams.errors.stacktrace", fmt::format("at node '{}' of task {}", node, name_));
   headers.add("__streams.errors.topic", std::string(origin_->topic));
   headers.add("__streams.errors.partition", std::to_string(origin_->partition));
   headers.add("__streams.errors.offset", std::to_string(origin_->offset));
   OutgoingRecord record;
-  record.topic = environment_.producer->topic(environment_.dead_letter_topic);
   if (current_ != nullptr) {
     record.key = current_->key;
     record.value = current_->value;
     record.timestamp = std::max<Timestamp>(current_->timestamp, 0);
+  } else if (outgoing != nullptr) {
+    record.key = outgoing->key;
+    record.value = outgoing->value;
+    record.timestamp = outgoing->timestamp;
   } else {
     record.timestamp = environment_.clock->wall();
   }
+  record.topic = environment_.producer->topic(environment_.dead_letter_topic);
   record.headers = &headers;
-  send(record);
+  dirty_ = true;
+  ++sends_;
+  environment_.producer->send(record);
   ++counters_.dead_letters;
 }
 

@@ -24,6 +24,7 @@
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
 #include <weir/core/partition_plan.h>
+#include <weir/core/production_gate.h>
 #include <weir/core/record_retries.h>
 #include <weir/core/task_context.h>
 #include <weir/core/task_store.h>
@@ -43,6 +44,9 @@ struct TaskEnvironment {
   ErrorPolicy on_error = ErrorPolicy::kFail;
   // The worker's memory of what is tried again; null: nothing is.
   RecordRetries* retries = nullptr;
+  // What the worker knows of records that topics refuse; null: nothing. And what to do with them.
+  ProductionGate* gate = nullptr;
+  ErrorPolicy on_production_error = ErrorPolicy::kFail;
   // Where records with the policy kDeadLetter go. Required if any node may have it.
   std::string dead_letter_topic = {};
   // Partition counts by name on the broker.
@@ -182,7 +186,14 @@ class Task final : private TaskContext {
   Cancellable add_timer(Timestamp first, Duration interval, TimerClock clock,
                         std::function<void(Timestamp)> fire);
   void fire_timers(TimerClock clock, Timestamp now);
-  void send_dead_letter(const Node& node, DropReason reason, const std::string& what);
+  // Counts a record that goes no further, tells of it now and then, and sends the original aside if that is the policy.
+  void give_up(std::string_view node, DropReason reason, ErrorPolicy policy, const std::string& what,
+               const OutgoingRecord* outgoing);
+  void send_dead_letter(std::string_view node, DropReason reason, const std::string& what,
+                        const OutgoingRecord* outgoing);
+  // Whether the topic is known to refuse the record, which then met its policy.
+  [[nodiscard]] bool refused(const OutgoingRecord& record);
+  [[nodiscard]] std::string place_of(std::string_view node, DropReason reason, const std::string& what) const;
   template <class F>
   [[nodiscard]] absl::Status guarded(F&& call);
 
@@ -201,7 +212,8 @@ class Task final : private TaskContext {
   std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker
   // Sources by pattern.
   std::vector<std::pair<const TopicPattern*, SourceNode*>> source_patterns_;
-  std::deque<Source> sources_;  // they stay where they are: their origins point into them
+  std::map<TopicId, std::string> outputs_;  // topics that nodes write to, by name on the broker
+  std::deque<Source> sources_;              // they stay where they are: their origins point into them
   std::vector<Timer> timers_;
 
   const Origin* origin_;

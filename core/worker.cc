@@ -51,13 +51,16 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
       transport_(transport),
       clock_(clock),
       options_(std::move(options)),
-      retries_(options_.retry, clock) {
+      retries_(options_.retry, clock),
+      gate_(clock) {
   environment_.application_id = options_.application_id;
   environment_.state_directory = options_.state_directory;
   environment_.clock = &clock_;
   environment_.log = options_.log;
   environment_.on_error = options_.on_error;
   environment_.retries = &retries_;
+  environment_.gate = &gate_;
+  environment_.on_production_error = options_.on_production_error;
   environment_.dead_letter_topic = options_.dead_letter_topic;
   environment_.partitions = &plan_.partitions;
   environment_.globals = options_.globals;
@@ -250,12 +253,12 @@ void Worker::serve_clients() {
     for (const ConsumerEvent& event : events_) take_event(event);
   }
   producer_->poll();
+  if (stage_ != Stage::kMember || aborting_.started()) return;
   // A record that the broker refused is lost for good if the position moves past it.
-  if (const absl::Status failure = producer_->failure();
-      !failure.ok() && options_.guarantee == Guarantee::kAtLeastOnce && stage_ == Stage::kMember &&
-      !WEIR_PLANTED("failure-ignored")) {
+  const absl::Status failure = producer_->failure();
+  if (failure.ok() || WEIR_PLANTED("failure-ignored") || goes_on_without(failure)) return;
+  if (options_.guarantee == Guarantee::kAtLeastOnce || refusal_of(failure))
     fail(with_context(failure, "a record could not be written"));
-  }
 }
 
 void Worker::take_event(const ConsumerEvent& event) {
@@ -526,14 +529,31 @@ void Worker::reopen(const std::vector<TopicPartition>& tokens) {
   assign_tokens(tokens);
 }
 
+bool Worker::goes_on_without(const absl::Status& failure) {
+  const auto refusal = refusal_of(failure);
+  if (!refusal || refusal->topic == options_.dead_letter_topic) return false;
+  const ProductionPolicy policy =
+      production_policy(topology_, options_.application_id, refusal->topic, options_.on_production_error);
+  if (policy.policy != ErrorPolicy::kSkip && policy.policy != ErrorPolicy::kDeadLetter) return false;
+  log(LogLevel::kWarning, "set back to what is committed, to go on without a record: " + message_of(failure));
+  gate_.learn(*refusal);
+  commit_->abandon();
+  set_back_all();
+  return true;
+}
+
+void Worker::set_back_all() {
+  if (options_.guarantee == Guarantee::kAtLeastOnce || !in_transaction_) return reopen_all();
+  metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
+  aborting_ = producer_->abort_transaction();
+  in_transaction_ = false;
+}
+
 void Worker::set_back(Partition token, const absl::Status& status) {
   log(LogLevel::kInfo, "set back to what is committed: " + message_of(status));
   if (options_.guarantee == Guarantee::kAtLeastOnce)
     return reopen({{tasks_topic(options_.application_id), token}});
-  metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
-  if (!in_transaction_) return reopen_all();
-  aborting_ = producer_->abort_transaction();
-  in_transaction_ = false;
+  set_back_all();
 }
 
 // -------------------------------------------------------------------------------------------------- ending

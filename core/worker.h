@@ -113,8 +113,11 @@ class Worker {
   void commit_failed(const absl::Status& status);
   void reopen_all();
   void reopen(const std::vector<TopicPartition>& tokens);
+  // Whether the policy is to go on without a record that was refused; the tasks are then set back, to meet the gate.
+  [[nodiscard]] bool goes_on_without(const absl::Status& failure);
   // Takes a task back to what is committed; in a transaction all tasks share its fate.
   void set_back(Partition token, const absl::Status& status);
+  void set_back_all();
   void recover_producer();
   void begin_closing();
   void fail(const absl::Status& status);
@@ -133,6 +136,7 @@ class Worker {
   std::unique_ptr<Consumer> restore_consumer_;
   std::unique_ptr<Producer> producer_;
   RecordRetries retries_;
+  ProductionGate gate_;
   TaskEnvironment environment_;
   std::unique_ptr<CommitCycle> commit_;
   // By token. Openings and tasks use the clients above.

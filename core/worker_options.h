@@ -27,6 +27,7 @@ struct WorkerOptions {
   Duration commit_interval{30'000};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   ErrorPolicy on_error = ErrorPolicy::kFail;
+  ErrorPolicy on_production_error = ErrorPolicy::kFail;
   RetryOptions retry = {};
   std::string dead_letter_topic = {};
   Duration max_task_idle{0};

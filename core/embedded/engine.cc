@@ -7,6 +7,7 @@
 
 #include <weir/core/embedded/errors.h>
 #include <weir/core/embedded/faults.h>
+#include <weir/core/refusal.h>
 
 namespace weir::embedded {
 namespace {
@@ -15,6 +16,21 @@ namespace {
 constexpr std::int64_t kRecordOverhead = 70;
 
 constexpr std::size_t kLongestOffsetMetadata = 4096;
+
+std::size_t bytes_of(const RecordView& record) {
+  std::size_t bytes = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  Headers headers;
+  decode_headers(record.encoded_headers, headers);
+  for (const Header& header : headers)
+    bytes += header.name.size() + (header.value ? header.value->size() : 0);
+  return bytes;
+}
+
+// The status of a record that this topic never takes.
+absl::Status refused_record(const absl::Status& status, Refusal::Reason reason, const std::string& topic,
+                            const RecordView& record) {
+  return with_refusal(status, {reason, topic, bytes_of(record), digest_of(record.key, record.value)});
+}
 
 CommittedOffset committed_offset(const PartitionOffset& position, Timestamp wall) {
   return {position.offset, position.metadata, wall};
@@ -120,15 +136,20 @@ absl::StatusOr<std::shared_ptr<Log>> Engine::find_log(const TopicPartition& wher
 absl::Status Engine::check_record(const Topic& topic, Partition partition, const RecordView& record) const {
   if (partition < 0 || partition >= topic.partitions()) {
     // The client library waits for its metadata before it gives a record up, so what is left is final.
-    return make_error(ErrorClass::kFatal, absl::StatusCode::kNotFound, "unknown partition");
+    return refused_record(make_error(ErrorClass::kFatal, absl::StatusCode::kNotFound, "unknown partition"),
+                          Refusal::Reason::kNoTopic, topic.name, record);
   }
-  if (topic.settings.compacts && !record.key) return refused("invalid record: a compacted topic needs a key");
+  if (topic.settings.compacts && !record.key) {
+    return refused_record(refused("invalid record: a compacted topic needs a key"), Refusal::Reason::kOther,
+                          topic.name, record);
+  }
   const auto size =
       static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
                                 (record.value ? record.value->size() : 0) + record.encoded_headers.size());
   if (size + kRecordOverhead > topic.settings.max_message_bytes) {
-    return refused(fmt::format("record too large: bytes={} max.message.bytes={}", size + kRecordOverhead,
-                               topic.settings.max_message_bytes));
+    return refused_record(refused(fmt::format("record too large: bytes={} max.message.bytes={}",
+                                              size + kRecordOverhead, topic.settings.max_message_bytes)),
+                          Refusal::Reason::kTooLarge, topic.name, record);
   }
   return absl::OkStatus();
 }
@@ -181,7 +202,9 @@ ProduceReport Engine::produce(ProducerSession& session, ProducerIdentity produce
     if (topic == nullptr) topic = find_topic(destination.topic);
     if (topic == nullptr) {
       if (report.failure.ok())
-        report.failure = with_context(require_topic(destination.topic).status(), "cannot write");
+        report.failure =
+            refused_record(with_context(require_topic(destination.topic).status(), "cannot write"),
+                           Refusal::Reason::kNoTopic, destination.topic, batch.view(item));
       continue;
     }
     Partition partition = item.partition;

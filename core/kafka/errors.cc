@@ -116,6 +116,29 @@ absl::Status status_of_delivery(rd_kafka_resp_err_t code, bool transactional, co
   }
 }
 
+std::optional<Refusal::Reason> refusal_of_code(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+      return Refusal::Reason::kTooLarge;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+      return Refusal::Reason::kNoTopic;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return Refusal::Reason::kNotAllowed;
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+      return Refusal::Reason::kOther;
+    default:
+      return std::nullopt;
+  }
+}
+
 absl::Status status_of_transaction(const rd_kafka_error_t& error, const std::string& context) {
   const rd_kafka_resp_err_t code = rd_kafka_error_code(&error);
   const std::string detail = rd_kafka_error_string(&error);

@@ -1,11 +1,13 @@
 // What librdkafka's errors mean in weir's terms (core/status.h).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <absl/status/status.h>
 #include <librdkafka/rdkafka.h>
 
+#include <weir/core/refusal.h>
 #include <weir/core/status.h>
 
 namespace weir::kafka {
@@ -22,6 +24,9 @@ namespace weir::kafka {
 // (retriable).
 [[nodiscard]] absl::Status status_of_delivery(rd_kafka_resp_err_t code, bool transactional,
                                               const std::string& context);
+
+// Returns why the record of a failed delivery would fail again; nothing if it may not.
+[[nodiscard]] std::optional<Refusal::Reason> refusal_of_code(rd_kafka_resp_err_t code);
 
 // Returns the status of a transactional call: the error's own flags (fatal, abort required, retriable)
 // decide.

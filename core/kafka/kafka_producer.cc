@@ -36,6 +36,31 @@ HeadersHandle make_headers(const Headers& headers) {
   return made;
 }
 
+std::size_t bytes_of(const OutgoingRecord& record) {
+  std::size_t bytes = size_of(record.key) + size_of(record.value);
+  if (record.headers == nullptr) return bytes;
+  for (const Header& header : *record.headers)
+    bytes += header.name.size() + (header.value ? header.value->size() : 0);
+  return bytes;
+}
+
+std::size_t bytes_of(const rd_kafka_message_t& message) {
+  std::size_t bytes = message.key_len + message.len;
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return bytes;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == 0; ++i)
+    bytes += std::string_view(name).size() + size;
+  return bytes;
+}
+
+NullableBytes bytes_at(const void* data, std::size_t size) {
+  if (data == nullptr) return std::nullopt;
+  return BytesView(static_cast<const char*>(data), size);
+}
+
 // The topic travels through the client beside each record. One more than the id, so that nothing is mistaken
 // for topic 0.
 void* tag_of(TopicId topic) {
@@ -142,7 +167,9 @@ void KafkaProducer::send(const OutgoingRecord& record) {
 bool KafkaProducer::hand_over(const OutgoingRecord& record) {
   Topic& topic = topics_[record.topic];
   if (topic.handle == nullptr) {
-    fail(fatal_error(fmt::format("the Kafka client refuses the topic's name: topic={}", topic.name)));
+    fail(with_refusal(
+        fatal_error(fmt::format("the Kafka client refuses the topic's name: topic={}", topic.name)),
+        {Refusal::Reason::kNoTopic, topic.name, 0, 0}));
     return true;
   }
   std::array<rd_kafka_vu_t, 8> fields;
@@ -179,9 +206,17 @@ bool KafkaProducer::hand_over(const OutgoingRecord& record) {
   const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
   absl::Status fatal = fatal_status_of(client_.get(), "the producer failed");
-  fail(fatal.ok() ? status_of_delivery(code, transactional_,
-                                       fmt::format("cannot send to {}[{}]", topic.name, record.partition))
-                  : fatal);
+  if (!fatal.ok()) {
+    fail(fatal);
+    return true;
+  }
+  absl::Status status = status_of_delivery(
+      code, transactional_, fmt::format("cannot send to {}[{}]", topic.name, record.partition));
+  if (const auto reason = refusal_of_code(code)) {
+    status = with_refusal(std::move(status),
+                          {*reason, topic.name, bytes_of(record), digest_of(record.key, record.value)});
+  }
+  fail(std::move(status));
   return true;
 }
 
@@ -262,14 +297,31 @@ void KafkaProducer::take_reports(rd_kafka_event_t& event) {
     } else if (!is_purge(message->err)) {
       // Purged records were asked to be: their transaction is being aborted.
       const std::string name = id < topics_.size() ? topics_[id].name : std::string();
-      fail(status_of_delivery(message->err, transactional_,
-                              fmt::format("a record was not delivered to {}[{}]", name, message->partition)));
+      absl::Status status =
+          status_of_delivery(message->err, transactional_,
+                             fmt::format("a record was not delivered to {}[{}]", name, message->partition));
+      if (const auto reason = refusal_of_code(message->err)) {
+        status = with_refusal(std::move(status), {*reason, name, bytes_of(*message),
+                                                  digest_of(bytes_at(message->key, message->key_len),
+                                                            bytes_at(message->payload, message->len))});
+      }
+      fail(std::move(status));
     }
   }
 }
 
 void KafkaProducer::fail(absl::Status status) {
-  if (failure_.ok()) failure_ = std::move(status);
+  if (failure_.ok()) {
+    failure_ = std::move(status);
+    return;
+  }
+  // A broker refuses a batch as a whole: the one too large among its records is the largest.
+  const auto before = refusal_of(failure_);
+  const auto now = refusal_of(status);
+  if (before && now && before->topic == now->topic && before->reason == Refusal::Reason::kTooLarge &&
+      now->reason == Refusal::Reason::kTooLarge && now->bytes > before->bytes) {
+    failure_ = std::move(status);
+  }
 }
 
 void KafkaProducer::flush() {
