@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <weir/core/memory_budget.h>
+
 namespace weir {
 namespace {
 
@@ -16,7 +18,9 @@ absl::StatusOr<std::unique_ptr<SimulatedInstance>> SimulatedInstance::create(
     Topology topology, SimulatedInstanceOptions options) {
   WEIR_RETURN_IF_ERROR(check_config(topology, options.config));
   if (topology.engine != nullptr && options.state.resources == nullptr) {
-    auto made = topology.engine->make_resources(options.config.state_limits);
+    auto made = topology.engine->make_resources(
+        {.memory_bytes = share_out(options.config.memory_bytes, options.config.workers, 0, /*stateful=*/true)
+                             .state_bytes});
     if (!made.ok()) return made.status();
     options.state.resources = *std::move(made);
   }
@@ -82,6 +86,8 @@ void SimulatedInstance::prepare() {
   if (!ready.ok()) return fail(ready.status());
   if (!*ready) return;
   plan_ = bootstrap_->take();
+  options_.state.partitions = 0;
+  for (const TaskPlan& task : plan_.tasks) options_.state.partitions += task.sources.size();
   bootstrap_.reset();
   prepared_ = true;
   if (!topology_.globals.empty() && globals_ == nullptr) {

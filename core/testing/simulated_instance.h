@@ -64,7 +64,7 @@ class SimulatedInstance {
   void fail(const absl::Status& status);
 
   const Topology topology_;
-  const SimulatedInstanceOptions options_;
+  SimulatedInstanceOptions options_;
   std::unique_ptr<Bootstrap> bootstrap_;
   PartitionPlan plan_;
   // As in App: the workers use the global stores, and go before them.

@@ -136,7 +136,7 @@ void SimulationRun::start(int index) {
   options.config.buffered_records = plan_.buffered_records;
   options.config.session_timeout = plan_.session_timeout;
   // Enough for a few blocks; runs are short.
-  options.config.state_limits.memory_bytes = std::size_t{16} << 20;
+  options.config.memory_bytes = std::size_t{64} << 20;
   options.config.clock = &host.clock;
   options.config.log = [this, index](LogLevel level, std::string_view message) {
     if (log_) log_(level, fmt::format("{:7} i{} {}", clock_.steady().count(), index, message));
