@@ -200,6 +200,21 @@ struct NewTopic {
   std::map<std::string, std::string> config = {};
 };
 
+struct MemberDescription {
+  std::string member_id = {};
+  std::string instance_id = {};  // of a static member
+  std::string client_id = {};
+  std::string topic = {};                       // what it subscribed to; empty where the broker does not tell
+  std::vector<TopicPartition> assignment = {};  // ascending; what the group gave it last
+};
+
+struct GroupDescription {
+  enum class State { kEmpty, kPreparing, kStable };
+  State state = State::kEmpty;                  // empty too: a group that does not exist
+  std::int32_t generation = -1;                 // -1 where the broker does not tell
+  std::vector<MemberDescription> members = {};  // by seniority, where the broker tells
+};
+
 class Admin {
  public:
   virtual ~Admin() = default;
@@ -220,6 +235,10 @@ class Admin {
 
   // Deletes the records before an offset of each partition.
   virtual Pending<> delete_records(std::vector<PartitionOffset> before) = 0;
+
+  // Tells who is in a consumer group and what each member was given. While the group rebalances, the members' assignments are
+  // those it ends, or empty.
+  virtual Pending<GroupDescription> describe_group(std::string group) = 0;
 };
 
 class Transport {

@@ -62,4 +62,11 @@ Pending<> EmbeddedAdmin::delete_records(std::vector<PartitionOffset> before) {
   });
 }
 
+Pending<GroupDescription> EmbeddedAdmin::describe_group(std::string group) {
+  return operations_.start(Operation::kDescribeGroup,
+                           [group = std::move(group)](Engine& engine) -> Answer<GroupDescription> {
+                             return absl::StatusOr<GroupDescription>(engine.describe_group(group));
+                           });
+}
+
 }  // namespace weir::embedded

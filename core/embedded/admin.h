@@ -23,6 +23,7 @@ class EmbeddedAdmin final : public Admin {
   Pending<> create_topics(std::vector<NewTopic> topics) override;
   Pending<> delete_topics(std::vector<std::string> names) override;
   Pending<> delete_records(std::vector<PartitionOffset> before) override;
+  Pending<GroupDescription> describe_group(std::string group) override;
 
  private:
   const std::shared_ptr<EmbeddedBroker> broker_;  // shared by all clients of the broker

@@ -104,24 +104,7 @@ absl::Status EmbeddedBroker::delete_records(const std::string& topic, Partition 
 }
 
 GroupDescription EmbeddedBroker::describe_group(const std::string& group) {
-  const Access access = enter();
-  GroupDescription description;
-  const auto found = access->groups().find(group);
-  if (found == access->groups().end()) return description;
-  const embedded::Group& state = *found->second;
-  description.generation = state.generation();
-  if (!state.members().empty()) {
-    description.state =
-        state.preparing() ? GroupDescription::State::kPreparing : GroupDescription::State::kStable;
-  }
-  for (const auto& member : state.members()) {
-    description.members.push_back({member->id,
-                                   member->options.instance_id,
-                                   member->options.client_id,
-                                   member->options.topic,
-                                   {member->assignment.begin(), member->assignment.end()}});
-  }
-  return description;
+  return enter()->describe_group(group);
 }
 
 std::optional<PartitionOffset> EmbeddedBroker::committed(const std::string& group,

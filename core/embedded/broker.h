@@ -56,21 +56,6 @@ struct BrokerRecord {
   bool operator==(const BrokerRecord&) const = default;
 };
 
-struct MemberDescription {
-  std::string member_id;
-  std::string instance_id;
-  std::string client_id;
-  std::string topic;                       // what it subscribed to
-  std::vector<TopicPartition> assignment;  // ascending
-};
-
-struct GroupDescription {
-  enum class State { kEmpty, kPreparing, kStable };
-  State state = State::kEmpty;
-  std::int32_t generation = 0;
-  std::vector<MemberDescription> members;  // by seniority
-};
-
 struct TransactionDescription {
   std::string transactional_id;
   std::int64_t producer_id = -1;

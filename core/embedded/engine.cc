@@ -309,6 +309,26 @@ absl::Status Engine::check_offsets(const std::vector<PartitionOffset>& offsets) 
   return absl::OkStatus();
 }
 
+GroupDescription Engine::describe_group(const std::string& name) const {
+  GroupDescription description;
+  const auto found = groups_.find(name);
+  if (found == groups_.end()) return description;
+  const Group& state = *found->second;
+  description.generation = state.generation();
+  if (!state.members().empty()) {
+    description.state =
+        state.preparing() ? GroupDescription::State::kPreparing : GroupDescription::State::kStable;
+  }
+  for (const auto& member : state.members()) {
+    description.members.push_back({member->id,
+                                   member->options.instance_id,
+                                   member->options.client_id,
+                                   member->options.topic,
+                                   {member->assignment.begin(), member->assignment.end()}});
+  }
+  return description;
+}
+
 absl::Status Engine::commit_offsets(const MemberIdentity& who, const std::vector<PartitionOffset>& offsets) {
   if (group(who.group).away(clock_.steady()))
     return retriable_error(fmt::format("the coordinator is not available: group={}", who.group));

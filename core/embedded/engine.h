@@ -84,6 +84,8 @@ class Engine {
   // Returns the group of that name; it exists as soon as it is asked for.
   [[nodiscard]] Group& group(const std::string& name);
   [[nodiscard]] const std::map<std::string, std::unique_ptr<Group>>& groups() const { return groups_; }
+  // Describes a group; one that nobody asked for is empty.
+  [[nodiscard]] GroupDescription describe_group(const std::string& name) const;
   [[nodiscard]] absl::Status commit_offsets(const MemberIdentity& who,
                                             const std::vector<PartitionOffset>& offsets);
   // Adds offsets to the producer's transaction.

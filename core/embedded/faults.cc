@@ -38,6 +38,8 @@ std::string_view name_of(Operation operation) {
       return "delete_topics";
     case Operation::kDeleteRecords:
       return "delete_records";
+    case Operation::kDescribeGroup:
+      return "describe_group";
   }
   return "";
 }

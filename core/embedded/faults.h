@@ -40,8 +40,9 @@ enum class Operation {
   kCreateTopics,
   kDeleteTopics,
   kDeleteRecords,
+  kDescribeGroup,
 };
-inline constexpr std::size_t kOperations = 14;
+inline constexpr std::size_t kOperations = 15;
 
 [[nodiscard]] std::string_view name_of(Operation operation);
 

@@ -113,6 +113,37 @@ absl::Status event_error(rd_kafka_event_t& event, const std::string& context) {
   return status_of_code(rd_kafka_event_error(&event), context, rd_kafka_event_error_string(&event));
 }
 
+GroupDescription description_of(const rd_kafka_ConsumerGroupDescription_t& group) {
+  GroupDescription description;
+  switch (rd_kafka_ConsumerGroupDescription_state(&group)) {
+    case RD_KAFKA_CONSUMER_GROUP_STATE_STABLE:
+      description.state = GroupDescription::State::kStable;
+      break;
+    case RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY:
+    case RD_KAFKA_CONSUMER_GROUP_STATE_DEAD:
+      description.state = GroupDescription::State::kEmpty;
+      break;
+    default:
+      description.state = GroupDescription::State::kPreparing;
+  }
+  const auto text = [](const char* given) { return std::string(given == nullptr ? "" : given); };
+  for (std::size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(&group); ++i) {
+    const rd_kafka_MemberDescription_t* member = rd_kafka_ConsumerGroupDescription_member(&group, i);
+    MemberDescription& entry = description.members.emplace_back();
+    entry.member_id = text(rd_kafka_MemberDescription_consumer_id(member));
+    entry.instance_id = text(rd_kafka_MemberDescription_group_instance_id(member));
+    entry.client_id = text(rd_kafka_MemberDescription_client_id(member));
+    const rd_kafka_MemberAssignment_t* given = rd_kafka_MemberDescription_assignment(member);
+    const rd_kafka_topic_partition_list_t* list =
+        given == nullptr ? nullptr : rd_kafka_MemberAssignment_partitions(given);
+    for (int at = 0; list != nullptr && at < list->cnt; ++at) {
+      entry.assignment.push_back(where_of(list->elems[at]));
+    }
+    std::sort(entry.assignment.begin(), entry.assignment.end());
+  }
+  return description;
+}
+
 void complete(Completion<>& completion, absl::Status status) {
   if (status.ok()) {
     completion.complete(Done{});
@@ -314,6 +345,30 @@ Pending<> KafkaAdmin::delete_records(std::vector<PartitionOffset> before) {
       });
   rd_kafka_DeleteRecords_t* requests[] = {request.get()};
   rd_kafka_DeleteRecords(client_, requests, 1, options.get(), queue_.get());
+  return completion.pending();
+}
+
+Pending<GroupDescription> KafkaAdmin::describe_group(std::string group) {
+  Completion<GroupDescription> completion;
+  const AdminOptionsHandle options =
+      expect(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, [completion, group](rd_kafka_event_t& event) mutable {
+        const std::string context = "cannot describe the group " + group;
+        if (const absl::Status failed = event_error(event, context); !failed.ok()) {
+          return completion.complete(failed);
+        }
+        std::size_t count = 0;
+        const rd_kafka_ConsumerGroupDescription_t** groups = rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(&event), &count);
+        if (count == 0) return completion.complete(GroupDescription{});
+        const rd_kafka_error_t* error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+        if (error != nullptr && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+          return completion.complete(
+              status_of_code(rd_kafka_error_code(error), context, rd_kafka_error_string(error)));
+        }
+        completion.complete(description_of(*groups[0]));
+      });
+  const char* names[] = {group.c_str()};
+  rd_kafka_DescribeConsumerGroups(client_, names, 1, options.get(), queue_.get());
   return completion.pending();
 }
 

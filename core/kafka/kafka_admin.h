@@ -25,6 +25,7 @@ class KafkaAdmin final : public Admin {
   Pending<> create_topics(std::vector<NewTopic> topics) override;
   Pending<> delete_topics(std::vector<std::string> names) override;
   Pending<> delete_records(std::vector<PartitionOffset> before) override;
+  Pending<GroupDescription> describe_group(std::string group) override;
 
  private:
   using OnResult = std::function<void(rd_kafka_event_t&)>;

@@ -662,6 +662,27 @@ TEST_F(KafkaTransportTest, MembersShareTokensCooperativelyAndReadTheDataThatGoes
     for (const auto& [partition, reader] : member->readers) owned.insert(partition);
   }
   EXPECT_EQ(owned.size(), 4U);
+  // Who has what is known to anybody who asks.
+  std::size_t told = 0;
+  until([&] {
+    first.step();
+    second.step();
+    auto asked = admin_->describe_group(group);
+    const auto described = finish(std::move(asked), [&] {
+      first.step();
+      second.step();
+      admin_->poll();
+    });
+    if (!described.ok() || described->state != GroupDescription::State::kStable) return false;
+    told = described->members.size();
+    std::set<TopicPartition> given;
+    for (const MemberDescription& member : described->members) {
+      EXPECT_FALSE(member.client_id.empty());
+      given.insert(member.assignment.begin(), member.assignment.end());
+    }
+    return given.size() == 4;
+  });
+  EXPECT_EQ(told, 2U);
   // Each reads what belongs to its tokens: the second from the start, the first only what is new.
   records.clear();
   for (int index = 0; index < 400; ++index)

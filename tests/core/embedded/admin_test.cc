@@ -59,6 +59,30 @@ TEST_F(EmbeddedAdminTest, DeletesTopicsAndRecords) {
   EXPECT_EQ(broker_->topics(), std::vector<std::string>{"a"});
 }
 
+TEST_F(EmbeddedAdminTest, DescribesAGroupAndItsMembers) {
+  create("tokens", 2);
+  auto client = admin();
+  const auto nobody = finish_with(*client, client->describe_group("nobody"));
+  ASSERT_TRUE(nobody.ok()) << nobody.status();
+  EXPECT_EQ(nobody->state, GroupDescription::State::kEmpty);
+
+  ConsumerOptions options;
+  options.client_id = "app-1-worker-0";
+  options.group = "app";
+  auto consumer = transport_->make_consumer(options);
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
+  ASSERT_TRUE((*consumer)->subscribe("tokens").ok());
+  std::vector<ConsumerEvent> events;
+  for (int i = 0; i < 5; ++i) (*consumer)->poll(events);
+  const auto group = finish_with(*client, client->describe_group("app"));
+  ASSERT_TRUE(group.ok()) << group.status();
+  EXPECT_EQ(group->state, GroupDescription::State::kStable);
+  ASSERT_EQ(group->members.size(), 1U);
+  EXPECT_EQ(group->members[0].client_id, "app-1-worker-0");
+  EXPECT_EQ(group->members[0].assignment,
+            (std::vector<TopicPartition>{TopicPartition{"tokens", 0}, TopicPartition{"tokens", 1}}));
+}
+
 TEST_F(EmbeddedAdminTest, LetsResultsBeAbandoned) {
   auto client = admin();
   Pending<> created = client->create_topics({{"orders", 1, {}}});
