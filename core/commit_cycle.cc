@@ -94,7 +94,7 @@ std::vector<PartitionOffset> CommitCycle::positions() const {
   std::vector<PartitionOffset> all;
   for (const Task* task : tasks_) {
     if (WEIR_PLANTED("positions-of-first-task") && task != tasks_.front()) continue;
-    for (PartitionOffset& position : task->positions()) {
+    for (PartitionOffset& position : task->positions_to_commit()) {
       if (WEIR_PLANTED("position-one-ahead")) ++position.offset;
       if (WEIR_PLANTED("position-one-behind")) position.offset = std::max<Offset>(position.offset - 1, 0);
       all.push_back(std::move(position));

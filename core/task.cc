@@ -161,13 +161,29 @@ absl::Status Task::guarded(F&& call) {
 }
 
 void Task::load_meta() {
-  static const std::map<std::string, Bytes> kEmpty;
-  const auto& values = store_ != nullptr ? store_->meta().values : kEmpty;
-  for (auto& [name, time] : times_) *time = decode_time(values, kTimePrefix + name);
-  if (!WEIR_PLANTED("stream-time-lost")) stream_time_ = decode_time(values, kStreamTime);
-  for (Source& source : sources_) {
-    source.partition_time = decode_time(values, time_key(source.buffer.where()));
-  }
+  for (auto& [name, time] : times_) *time = remembered_time(kTimePrefix + name);
+  if (!WEIR_PLANTED("stream-time-lost")) stream_time_ = remembered_time(kStreamTime);
+  for (Source& source : sources_) source.partition_time = remembered_time(time_key(source.buffer.where()));
+}
+
+Timestamp Task::remembered_time(const std::string& name) const {
+  if (const auto committed = committed_times_.find(name); committed != committed_times_.end())
+    return committed->second;
+  return store_ == nullptr ? kNoTimestamp : decode_time(store_->meta().values, name);
+}
+
+// The times beside the committed positions, unless what the stores remember belongs to the same commit or (at least once) to a
+// later one: the group knows better if the task was elsewhere in between, and if nothing is on disk.
+NamedTimes Task::times_of_group(const std::vector<Input>& inputs) const {
+  const bool stores_know =
+      store_ != nullptr && std::all_of(inputs.begin(), inputs.end(), [this](const Input& input) {
+        const auto known = store_->meta().positions.find(input.where);
+        return known != store_->meta().positions.end() && known->second >= input.position;
+      });
+  NamedTimes times;
+  if (stores_know) return times;
+  for (const Input& input : inputs) times.merge(times_in(input.metadata));
+  return times;
 }
 
 void Task::make_nodes() {
@@ -232,6 +248,7 @@ absl::Status Task::add_input(Input input) {
 absl::Status Task::open(std::vector<Input> inputs) {
   WEIR_RETURN_IF_ERROR(guarded([&] { make_nodes(); }));
   sources_.clear();
+  committed_times_ = times_of_group(inputs);
   for (Input& input : inputs) WEIR_RETURN_IF_ERROR(add_input(std::move(input)));
   load_meta();
   open_ = true;
@@ -427,6 +444,31 @@ std::vector<PartitionOffset> Task::positions() const {
   return result;
 }
 
+// Those of the task as a whole go first, then those of the partitions, then the operators' own, each beside the first
+// position that has room.
+std::vector<PartitionOffset> Task::positions_to_commit() const {
+  std::vector<PartitionOffset> result = positions();
+  if (result.empty()) return result;
+  std::size_t left_out = 0;
+  const auto add = [&](const std::string& name, Timestamp time) {
+    for (PartitionOffset& position : result) {
+      if (add_time(name, time, position.metadata)) return;
+    }
+    ++left_out;
+  };
+  add(kStreamTime, stream_time_);
+  for (const Source& source : sources_) add(time_key(source.buffer.where()), source.partition_time);
+  for (const auto& [name, time] : times_) add(kTimePrefix + name, *time);
+  if (left_out > 0 && !std::exchange(told_of_times_, true) && environment_.log) {
+    environment_.log(
+        LogLevel::kWarning,
+        fmt::format("the positions of task {} have no room for {} of its times: if its stores are "
+                    "in memory, these begin anew after a restart",
+                    name_, left_out));
+  }
+  return result;
+}
+
 absl::Status Task::apply() {
   dirty_ = false;
   if (store_ == nullptr) return absl::OkStatus();
@@ -512,9 +554,8 @@ StateStore* Task::view_of_global(std::string_view name) {
 Timestamp* Task::persistent_time(const std::string& name) {
   auto& time = times_[name];
   if (time == nullptr) {
-    time = std::make_unique<Timestamp>(store_ != nullptr && !WEIR_PLANTED("operator-time-lost")
-                                           ? decode_time(store_->meta().values, kTimePrefix + name)
-                                           : kNoTimestamp);
+    time = std::make_unique<Timestamp>(
+        WEIR_PLANTED("operator-time-lost") ? kNoTimestamp : remembered_time(kTimePrefix + name));
   }
   return time.get();
 }

@@ -24,6 +24,7 @@
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
 #include <weir/core/partition_plan.h>
+#include <weir/core/position_metadata.h>
 #include <weir/core/production_gate.h>
 #include <weir/core/record_retries.h>
 #include <weir/core/task_context.h>
@@ -74,6 +75,7 @@ class Task final : private TaskContext {
     TopicPartition where;                     // name on the broker
     std::unique_ptr<PartitionReader> reader;  // may be null: records are added by hand
     Offset position = 0;                      // next offset to process
+    std::string metadata = {};                // what was committed beside it
   };
 
   // Makes the nodes of one part of a topology. `store` is null if the part has none.
@@ -110,6 +112,9 @@ class Task final : private TaskContext {
 
   // Next offsets of all inputs, those that a commit makes good.
   [[nodiscard]] std::vector<PartitionOffset> positions() const;
+
+  // The same with the task's times beside them (see position_metadata.h): what the group is to keep.
+  [[nodiscard]] std::vector<PartitionOffset> positions_to_commit() const;
 
   // Makes the prepared changes durable. The changelog must be acknowledged.
   [[nodiscard]] absl::Status apply();
@@ -180,6 +185,8 @@ class Task final : private TaskContext {
   void make_nodes();
   [[nodiscard]] SourceNode* node_that_reads(const std::string& topic) const;
   void load_meta();
+  [[nodiscard]] Timestamp remembered_time(const std::string& name) const;
+  [[nodiscard]] NamedTimes times_of_group(const std::vector<Input>& inputs) const;
   [[nodiscard]] Source* choose();
   bool prepare_head(Source& source);
   bool worth_waiting(Source& source);
@@ -207,6 +214,8 @@ class Task final : private TaskContext {
   std::unique_ptr<Changelog> changelog_;  // uses store_'s specs
   std::map<std::string, std::unique_ptr<StateStore>, std::less<>>
       views_;  // of global stores, opened when asked for
+  NamedTimes
+      committed_times_;  // of the group when the task was opened, where they count more than the stores' own
   std::map<std::string, std::unique_ptr<Timestamp>> times_;
   std::vector<std::unique_ptr<Node>> nodes_;         // parallel to node_indexes_; use store_ and times_
   std::map<std::string, SourceNode*> source_nodes_;  // by topic name on the broker
@@ -222,6 +231,7 @@ class Task final : private TaskContext {
   Timestamp stream_time_ = kNoTimestamp;
   bool dirty_ = false;
   bool commit_requested_ = false;
+  mutable bool told_of_times_ = false;  // that not all of them fit beside the positions
   bool open_ = false;
   bool accepting_ = false;   // a record is on its way through the nodes
   std::uint64_t sends_ = 0;  // records handed to the producer

@@ -126,7 +126,7 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
       }
       start = reset;
     }
-    starts.push_back({source, start, ""});
+    starts.push_back({source, start, (*committed_positions_)[i].metadata});
   }
   return starts;
 }
@@ -138,7 +138,8 @@ absl::Status TaskOpening::start_task() {
   if (!readers.ok()) return readers.status();
   std::vector<Task::Input> inputs;
   for (std::size_t i = 0; i < starts->size(); ++i) {
-    inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset});
+    inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset,
+                      std::move((*starts)[i].metadata)});
   }
   const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
   auto task = std::make_unique<Task>(plan_.id, topology_, part.nodes, environment_, std::move(store_));

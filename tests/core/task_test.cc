@@ -1,5 +1,6 @@
 #include <weir/core/task.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -812,6 +813,87 @@ TEST_F(StatefulTask, SendsTheChangelogToItsOwnPartition) {
   work();
   ASSERT_TRUE(task_->prepare_commit().ok());
   EXPECT_HAS(message_of(producer_.failure()), "topic=app-s-changelog partition=2");
+}
+
+// The positions that a commit wrote, as the group gives them back to whoever opens the task next.
+std::vector<Task::Input> reopened(std::vector<PartitionOffset> committed) {
+  std::vector<Task::Input> inputs;
+  for (PartitionOffset& position : committed) {
+    inputs.push_back({position.where, nullptr, position.offset, std::move(position.metadata)});
+  }
+  return inputs;
+}
+
+TEST_F(TaskTest, FindsItsTimesBesideItsPositionsWhereNothingIsOnDisk) {
+  Timestamp* time = nullptr;
+  text_.node(
+      "watch", {text_.source("in", {{"in"}})},
+      [&](TextNode&, const TextRecord& record) { *time = record.timestamp + 1; },
+      [&](TextNode& self) { time = self.context().persistent_time("a name = 100%"); });
+  partition("in").add("k", "v", 70);
+  start();
+  work();
+  const auto committed = task_->positions_to_commit();
+  EXPECT_TRUE(task_->positions()[0].metadata.empty());
+  make_task();
+  ASSERT_TRUE(task_->open(reopened(committed)).ok());
+  EXPECT_EQ(*time, 71);
+  EXPECT_EQ(task_->stream_time(), 70);
+  // Text of somebody else's says nothing.
+  make_task();
+  ASSERT_TRUE(task_->open(reopened({{{"in", 2}, 1, "AQAAAYuK"}})).ok());
+  EXPECT_EQ(*time, kNoTimestamp);
+  EXPECT_EQ(task_->stream_time(), kNoTimestamp);
+}
+
+TEST_F(StatefulTask, BelievesTheLaterOfItsDiskAndItsPositions) {
+  partition("in").add("k", "v", 70);
+  start();
+  work();
+  commit();
+  const auto first = task_->positions_to_commit();
+  partition("in").add("k", "w", 90);
+  work();
+  const auto second = task_->positions_to_commit();
+  // On disk there is the first commit: another instance made the second.
+  make_task();
+  ASSERT_TRUE(task_->open(reopened(second)).ok());
+  EXPECT_EQ(*time_, 90);
+  EXPECT_EQ(task_->stream_time(), 90);
+  commit();
+  // On disk there is the second: at least once, the group may have only the first.
+  make_task();
+  ASSERT_TRUE(task_->open(reopened(first)).ok());
+  EXPECT_EQ(*time_, 90);
+}
+
+TEST_F(TaskTest, LeavesOutTheTimesThatHaveNoRoomBesideItsPositions) {
+  constexpr int kMany = 200;
+  const std::string stem(40, 'n');
+  std::vector<Timestamp*> times(kMany);
+  text_.node(
+      "watch", {text_.source("in", {{"in"}})},
+      [&](TextNode&, const TextRecord&) {
+        for (Timestamp* time : times) *time = 1'700'000'000'000;
+      },
+      [&](TextNode& self) {
+        for (int i = 0; i < kMany; ++i) times[i] = self.context().persistent_time(stem + std::to_string(i));
+      });
+  partition("in").add("k", "v", 70);
+  start();
+  work();
+  const auto committed = task_->positions_to_commit();
+  std::ignore = task_->positions_to_commit();
+  EXPECT_LE(committed[0].metadata.size(), 4096U);
+  ASSERT_EQ(log_.size(), 1U);
+  EXPECT_HAS(log_[0], "of its times");
+  make_task();
+  ASSERT_TRUE(task_->open(reopened(committed)).ok());
+  EXPECT_EQ(task_->stream_time(), 70);
+  const auto kept =
+      std::count_if(times.begin(), times.end(), [](const Timestamp* time) { return *time > 0; });
+  EXPECT_GT(kept, 10);
+  EXPECT_LT(kept, kMany);
 }
 
 // Acknowledges what was sent up to a record of the test's choice.
