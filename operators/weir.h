@@ -29,6 +29,7 @@
 #include <weir/operators/select_key.h>
 #include <weir/operators/session_by.h>
 #include <weir/operators/session_cogroup.h>
+#include <weir/operators/sliced_stream.h>
 #include <weir/operators/split.h>
 #include <weir/operators/stores.h>
 #include <weir/operators/stream_builder.h>

@@ -14,6 +14,7 @@
 // the reducer or aggregator, like any other; but sliding windows drop them.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
@@ -34,6 +35,9 @@ struct TakenBy {
   using type = V;
 };
 
+template <class K, class V>
+class KSlicedStream;
+
 template <class K, class V, class Windows>
 class KWindowedStream {
  public:
@@ -49,6 +53,10 @@ class KWindowedStream {
   [[nodiscard]] KWindowedStream late(F take) const {
     return {group_, windows_, std::move(take)};
   }
+
+  // Makes windows that overlap share what they have in common, see sliced_stream.h.
+  [[nodiscard]] KSlicedStream<K, V> slices() const
+    requires std::same_as<Windows, TimeWindows>;
 
   // See count.h.
   auto count(WindowOptions options, Location where = Location::current()) const

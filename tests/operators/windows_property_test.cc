@@ -18,6 +18,7 @@
 
 #include <weir/operators/group_by.h>
 #include <weir/operators/session_by.h>
+#include <weir/operators/sliced_stream.h>
 #include <weir/operators/to.h>
 #include <weir/operators/to_stream.h>
 #include <weir/operators/windowed_by.h>
@@ -67,8 +68,9 @@ std::string line(const std::string& key, Timestamp start, const Content& content
 
 class TimeReference {
  public:
-  TimeReference(Timestamp size, Timestamp advance, Timestamp grace, bool final)
-      : size_(size), advance_(advance), grace_(grace), final_(final) {}
+  // `sorted`: a window's values are in alphabetical order.
+  TimeReference(Timestamp size, Timestamp advance, Timestamp grace, bool final, bool sorted = false)
+      : size_(size), advance_(advance), grace_(grace), final_(final), sorted_(sorted) {}
 
   Lines take(const Input& input) {
     Lines lines;
@@ -92,11 +94,15 @@ class TimeReference {
   std::map<std::pair<Timestamp, std::string>, Content> windows() const {
     std::map<std::pair<Timestamp, std::string>, Content> windows;
     for (const auto& [start, input] : taken_) windows[{start, input.key}].add(input);
+    if (sorted_) {
+      for (auto& [window, content] : windows) std::sort(content.text.begin(), content.text.end());
+    }
     return windows;
   }
 
   const Timestamp size_, advance_, grace_;
   const bool final_;
+  const bool sorted_;
   Timestamp seen_ = -1;
   Timestamp limit_ = -1;
   std::vector<std::pair<Timestamp, Input>> taken_;
@@ -257,6 +263,21 @@ TextDriver::Describe operator_over(const Windows& windows, const WindowOptions& 
   };
 }
 
+std::string mixed(const std::string& left, const std::string& right) { return sorted(left + right); }
+std::string mixed_in(const Value& value, const std::string& text) { return sorted(appended(value, text)); }
+
+TextDriver::Describe slices_over(const TimeWindows& windows, const WindowOptions& options) {
+  return [=](StreamBuilder& builder) {
+    builder.stream<std::string, Value>("in")
+        .group_by_key()
+        .windowed_by(windows)
+        .slices()
+        .aggregate(options, nothing, mixed_in, mixed)
+        .to_stream()
+        .to("out");
+  };
+}
+
 // ------------------------------------------------------------------------------------------------------------ cases
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
@@ -340,6 +361,20 @@ TEST(WindowsProperty, TumblingAndHoppingAgreeWithTheirDefinition) {
         TimeReference(size, advance, grace, emit == WindowEmit::kOnWindowClose),
         operator_over(TimeWindows(Duration(size), Duration(advance), Duration(grace)),
                       {.store = "rows", .emit = emit}),
+        one.inputs(0, 100));
+  });
+}
+
+TEST(WindowsProperty, HoppingInSlicesAgreesWithItsDefinition) {
+  for_each_case([](Case& one) {
+    const Timestamp advance = one.between(1, 20);
+    const Timestamp size = one.one_in(4) ? one.between(advance, 40) : advance * one.between(2, 8);
+    const Timestamp grace = one.one_in(3) ? 0 : one.between(0, 60);
+    const auto emit = static_cast<WindowEmit>(one.between(0, 2));
+    one.compare<Windowed<std::string>>(
+        TimeReference(size, advance, grace, emit == WindowEmit::kOnWindowClose, /*sorted=*/true),
+        slices_over(TimeWindows(Duration(size), Duration(advance), Duration(grace)),
+                    {.store = "rows", .emit = emit}),
         one.inputs(0, 100));
   });
 }
