@@ -249,6 +249,8 @@ absl::Status Task::open(std::vector<Input> inputs) {
   WEIR_RETURN_IF_ERROR(guarded([&] { make_nodes(); }));
   sources_.clear();
   committed_times_ = times_of_group(inputs);
+  applied_.clear();
+  for (const Input& input : inputs) applied_.push_back({input.where, input.position, input.metadata});
   for (Input& input : inputs) WEIR_RETURN_IF_ERROR(add_input(std::move(input)));
   load_meta();
   open_ = true;
@@ -471,9 +473,10 @@ std::vector<PartitionOffset> Task::positions_to_commit() const {
 
 absl::Status Task::apply() {
   dirty_ = false;
+  applied_ = positions_to_commit();
   if (store_ == nullptr) return absl::OkStatus();
   TaskMeta meta = store_->meta();
-  for (const PartitionOffset& position : positions()) meta.positions[position.where] = position.offset;
+  for (const PartitionOffset& position : applied_) meta.positions[position.where] = position.offset;
   changelog_->update(meta.changelogs);
   for (const auto& [name, time] : times_) meta.values[kTimePrefix + name] = encode_time(*time);
   meta.values[kStreamTime] = encode_time(stream_time_);

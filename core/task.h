@@ -119,8 +119,11 @@ class Task final : private TaskContext {
   // Makes the prepared changes durable. The changelog must be acknowledged.
   [[nodiscard]] absl::Status apply();
 
-  // Forgets everything since the last apply, nodes' state and buffers too. The caller opens the task again at the committed
-  // positions.
+  // The positions that the last apply made good; those it was opened at, before the first one.
+  [[nodiscard]] const std::vector<PartitionOffset>& applied_positions() const { return applied_; }
+
+  // Forgets everything since the last apply, nodes' state and buffers too. The stores stay open. The caller opens the task again
+  // at the applied positions.
   void rewind();
 
   // Closes the nodes.
@@ -223,6 +226,7 @@ class Task final : private TaskContext {
   std::vector<std::pair<const TopicPattern*, SourceNode*>> source_patterns_;
   std::map<TopicId, std::string> outputs_;  // topics that nodes write to, by name on the broker
   std::deque<Source> sources_;              // they stay where they are: their origins point into them
+  std::vector<PartitionOffset> applied_;
   std::vector<Timer> timers_;
 
   const Origin* origin_;

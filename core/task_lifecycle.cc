@@ -21,7 +21,26 @@ std::string show(const TopicPartition& where) {
   return fmt::format("topic={} partition={}", where.topic, where.partition);
 }
 
+absl::StatusOr<std::vector<Task::Input>> read_from(Consumer& consumer,
+                                                   std::span<const PartitionOffset> starts) {
+  auto readers = consumer.assign(starts);
+  if (!readers.ok()) return readers.status();
+  std::vector<Task::Input> inputs;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    inputs.push_back({starts[i].where, std::move((*readers)[i]), starts[i].offset, starts[i].metadata});
+  }
+  return inputs;
+}
+
 }  // namespace
+
+absl::Status rewind_task(Task& task, Consumer& consumer) {
+  const std::vector<PartitionOffset> starts = task.applied_positions();
+  task.rewind();
+  auto inputs = read_from(consumer, starts);
+  if (!inputs.ok()) return inputs.status();
+  return task.open(*std::move(inputs));
+}
 
 TaskOpening::TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
                          const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer)
@@ -134,16 +153,11 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
 absl::Status TaskOpening::start_task() {
   const auto starts = starting_points();
   if (!starts.ok()) return starts.status();
-  auto readers = consumer_.assign(*starts);
-  if (!readers.ok()) return readers.status();
-  std::vector<Task::Input> inputs;
-  for (std::size_t i = 0; i < starts->size(); ++i) {
-    inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset,
-                      std::move((*starts)[i].metadata)});
-  }
+  auto inputs = read_from(consumer_, *starts);
+  if (!inputs.ok()) return inputs.status();
   const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
   auto task = std::make_unique<Task>(plan_.id, topology_, part.nodes, environment_, std::move(store_));
-  WEIR_RETURN_IF_ERROR(task->open(std::move(inputs)));
+  WEIR_RETURN_IF_ERROR(task->open(*std::move(inputs)));
   task_ = std::move(task);
   return absl::OkStatus();
 }

@@ -2,8 +2,8 @@
 //
 //   fetching offsets  →  restoring  →  ready
 //
-// The same way is taken after an aborted transaction: whatever its outcome was, the committed positions and the changelog
-// tell.
+// The same way is taken when nobody knows whether a transaction was committed: the committed positions and the changelog tell.
+// When it is known that it was not, the task is only rewound.
 //
 // Thread safety: none.
 #pragma once
@@ -20,6 +20,9 @@
 #include <weir/core/worker_options.h>
 
 namespace weir {
+
+// Takes a task back to what it last applied. Its stores stay open.
+[[nodiscard]] absl::Status rewind_task(Task& task, Consumer& consumer);
 
 class TaskOpening {
  public:

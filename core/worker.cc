@@ -143,8 +143,7 @@ void Worker::advance(Duration& idle) {
       return recover_producer();
     }
     if (WEIR_PLANTED("abort-without-rewind")) return producer_->clear_failure();
-    reopen_all();
-    return;
+    return rewind_all();
   }
   // Positions that were not sent yet would go out in the name of a member that no longer has these tasks: of none, or of the
   // new one that this consumer is by now. The group refuses neither. What was sent before the loss is the group's to judge.
@@ -513,7 +512,17 @@ void Worker::recover_producer() {
   stage_ = Stage::kInitialising;
 }
 
-// Takes every task back to the committed positions, by the way of a new owner.
+// Nothing since the last commit has happened: every task goes back to what it applied then, which is what is committed.
+void Worker::rewind_all() {
+  producer_->clear_failure();
+  for (const auto& [token, task] : tasks_) {
+    if (const absl::Status rewound = rewind_task(*task, *consumer_); !rewound.ok()) {
+      return fail(with_context(rewound, "task " + task->id().name()));
+    }
+  }
+}
+
+// Whether the last transaction was committed is for the group to say: every task goes the way of a new owner.
 void Worker::reopen_all() {
   std::vector<TopicPartition> tokens;
   for (const auto& [token, task] : tasks_) tokens.push_back({tasks_topic(options_.application_id), token});

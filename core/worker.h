@@ -111,6 +111,7 @@ class Worker {
   void start_commit();
   void advance_commit();
   void commit_failed(const absl::Status& status);
+  void rewind_all();
   void reopen_all();
   void reopen(const std::vector<TopicPartition>& tokens);
   // Whether the policy is to go on without a record that was refused; the tasks are then set back, to meet the gate.
