@@ -331,7 +331,7 @@ TEST_F(TaskTest, PassesControlRecordsOnceAllBeforeThemAreProcessed) {
   EXPECT_EQ(position("in"), 4);
   // What comes then does not make it go back: that position may be committed.
   partition("in").add("a", "z", 3);
-  task_->fill(100);
+  task_->fill({100});
   EXPECT_EQ(position("in"), 4);
   ASSERT_TRUE(*task_->process_next());
   EXPECT_EQ(position("in"), 5);
