@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -13,16 +14,20 @@
 #include <weir/core/app_wiring.h>
 #include <weir/core/bootstrap.h>
 #include <weir/core/global_updater.h>
+#include <weir/core/group_signal.h>
 #include <weir/core/memory_budget.h>
 #include <weir/core/state_directory.h>
 #include <weir/core/topic_watch.h>
 #include <weir/core/topology_diff.h>
 #include <weir/core/worker.h>
+#include <weir/core/worker_pool.h>
 
 namespace weir {
 namespace {
 
 constexpr std::chrono::milliseconds kSupervision{10};
+// How long an instance that ends tries to tell the others.
+constexpr Duration kTelling{10'000};
 
 }  // namespace
 
@@ -46,25 +51,6 @@ std::string_view name_of(AppState state) {
   return "";
 }
 
-namespace {
-
-void add_counters(AppMetrics& sum, const WorkerMetrics& one) {
-  sum.records_processed += one.records_processed;
-  sum.records_committed += one.records_committed;
-  for (std::size_t i = 0; i < kDropReasons; ++i) {
-    if (const std::uint64_t count = one.records_dropped[i]; count > 0) {
-      sum.records_dropped[static_cast<DropReason>(i)] += count;
-    }
-  }
-  sum.dead_letters += one.dead_letters;
-  sum.retries += one.retries;
-  sum.commits += one.commits;
-  sum.transactions_aborted += one.transactions_aborted;
-  sum.records_restored += one.records_restored;
-}
-
-}  // namespace
-
 // One supervisor thread prepares the topics, starts a thread per worker and follows their states.
 class App::Impl {
  public:
@@ -76,7 +62,10 @@ class App::Impl {
         log_(logger_of(config_)),
         directory_(std::move(directory)),
         resources_(std::move(resources)),
-        instance_id_(directory_.instance_id().empty() ? draw_instance_id() : directory_.instance_id()) {}
+        instance_id_(directory_.instance_id().empty() ? draw_instance_id() : directory_.instance_id()),
+        pool_([this](int slot) { return make_worker(slot); }, clock_) {
+    for (int slot = 0; slot < config_.workers; ++slot) slots_.insert(slot);
+  }
 
   ~Impl() {
     abandon_.store(true);
@@ -123,6 +112,33 @@ class App::Impl {
         fmt::format("not closed within {} ms: {}", deadline.count(), fmt::join(activities_locked(), "; ")));
   }
 
+  absl::StatusOr<int> add_worker() {
+    const std::lock_guard lock(mutex_);
+    if (stop_.load() || final_locked())
+      return absl::FailedPreconditionError("the application is ending: no worker can be added");
+    int slot = 0;
+    while (slots_.contains(slot) || pool_.has(slot)) ++slot;
+    slots_.insert(slot);
+    if (populated_) pool_.start(slot);
+    return slot;
+  }
+
+  absl::StatusOr<int> remove_worker() {
+    const std::lock_guard lock(mutex_);
+    if (slots_.empty()) return absl::FailedPreconditionError("there is no worker to be removed");
+    const int slot = *slots_.rbegin();
+    slots_.erase(slot);
+    pool_.stop(slot, /*leave_group=*/true);
+    return slot;
+  }
+
+  std::size_t workers() const {
+    const std::lock_guard lock(mutex_);
+    return slots_.size();
+  }
+
+  PauseBoard& pauses() { return pauses_; }
+
   AppState state() const {
     const std::lock_guard lock(mutex_);
     return state_;
@@ -141,17 +157,8 @@ class App::Impl {
 
   AppMetrics metrics() const {
     const std::lock_guard lock(mutex_);
-    AppMetrics sum = past_;
-    for (const auto& worker : workers_) {
-      const WorkerMetrics& one = worker->metrics();
-      add_counters(sum, one);
-      sum.restore_remaining += one.restore_remaining;
-      sum.tasks += one.tasks;
-      sum.lag += one.lag;
-      sum.state_bytes += one.state_bytes;
-      sum.memory.uncommitted += one.uncommitted_bytes;
-      sum.memory.buffered += one.buffered_bytes;
-    }
+    AppMetrics sum;
+    pool_.add_to(sum);
     if (resources_ != nullptr) {
       const StateResources::Use use = resources_->use();
       sum.memory.block_cache = use.block_cache;
@@ -176,10 +183,9 @@ class App::Impl {
 
   std::vector<std::string> activities_locked() const {
     std::vector<std::string> result;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      if (!workers_[i]->over())
-        result.push_back(fmt::format("worker {} is busy with {}", i, workers_[i]->activity()));
-    }
+    pool_.for_each([&result](int slot, const Worker& worker) {
+      if (!worker.over()) result.push_back(fmt::format("worker {} is busy with {}", slot, worker.activity()));
+    });
     if (result.empty()) {
       result.push_back(globals_ != nullptr && !globals_->complete() ? "the global stores are still being read"
                                                                     : "the topics are still being prepared");
@@ -243,24 +249,23 @@ class App::Impl {
     }
   }
 
+  std::unique_ptr<Worker> make_worker(int slot) const {
+    return std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_,
+                                    options_for(fmt::format("worker-{}", slot), slot));
+  }
+
   // Runs a generation of workers until the application stops, or until the plan they work on is out of date.
   void run_workers() {
     renew_.store(false);
     {
       const std::lock_guard lock(mutex_);
       // A topology that only maintains global stores has no tasks, and nothing for workers to do.
-      for (int slot = 0; slot < config_.workers && !plan_.tasks.empty(); ++slot) {
-        workers_.push_back(std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_,
-                                                    options_for(fmt::format("worker-{}", slot), slot)));
+      populated_ = !plan_.tasks.empty();
+      if (populated_) {
+        for (const int slot : slots_) pool_.start(slot);
       }
     }
-    std::vector<std::thread> threads;
-    for (const auto& worker : workers_) threads.emplace_back([this, &worker = *worker] { run(worker); });
     follow();
-    for (std::thread& thread : threads) thread.join();
-    const std::lock_guard lock(mutex_);
-    for (const auto& worker : workers_) add_counters(past_, worker->metrics());
-    workers_.clear();
   }
 
   absl::Status prepare() {
@@ -281,52 +286,91 @@ class App::Impl {
   WorkerOptions options_for(const std::string& role, int slot = 0) const {
     std::size_t partitions = 0;
     for (const TaskPlan& task : plan_.tasks) partitions += task.sources.size();
-    return worker_options(config_, {instance_id_, directory_.path(), resources_, partitions}, role, slot,
-                          globals_ != nullptr ? globals_->store() : nullptr);
+    WorkerOptions options = worker_options(config_, {instance_id_, directory_.path(), resources_, partitions},
+                                           role, slot, globals_ != nullptr ? globals_->store() : nullptr);
+    options.pauses = &pauses_;
+    return options;
   }
 
-  void run(Worker& worker) {
-    bool told = false;
-    while (!worker.over()) {
-      if (abandon_.load()) worker.abandon();
-      if (!told && (stop_.load() || renew_.load())) {
-        worker.stop(renew_.load() || leave_group_.load());
-        told = true;
+  // What the application does about a failure; `slot` is empty where no worker can be replaced.
+  void react(const absl::Status& failure, std::string_view where, std::optional<int> slot) {
+    FailureResponse response = FailureResponse::kStopInstance;
+    if (config_.on_failure && !stop_.load()) {
+      try {
+        response = config_.on_failure(failure, where);
+      } catch (const std::exception& error) {
+        log_(LogLevel::kError, fmt::format("the failure handler failed: {}", error.what()));
       }
-      worker.idle_wait(worker.run_once());
     }
+    if (response == FailureResponse::kReplaceWorker && slot) {
+      const std::lock_guard lock(mutex_);
+      // It may have been removed meanwhile.
+      if (slots_.contains(*slot)) pool_.replace(*slot);
+      return;
+    }
+    fail(failure);
+    stop_.store(true);
+    if (response == FailureResponse::kStopApplication)
+      tell_others(fmt::format("{}: {}", where, message_of(failure)));
+  }
+
+  void tell_others(const std::string& why) {
+    if (plan_.tasks.empty()) return;
+    GroupSignal signal(*config_.transport, clock_, config_.application_id, visible_id(), log_);
+    absl::Status status = signal.tell(why);
+    for (const Duration start = clock_.steady(); status.ok() && clock_.steady() - start < kTelling;) {
+      const auto told = signal.told();
+      if (told.ok() && *told) return;
+      status = told.status();
+      std::this_thread::sleep_for(kSupervision);
+    }
+    log_(LogLevel::kError, "the other instances could not be told to stop: " + message_of(status));
+  }
+
+  // The id that others see in the names of clients.
+  const std::string& visible_id() const {
+    return config_.instance_id.empty() ? instance_id_ : config_.instance_id;
   }
 
   // Turns the workers' states into the application's until all are over.
   void follow() {
     TopicWatch watch(topology_, config_.application_id, plan_.matched, *config_.transport, clock_,
                      config_.topic_refresh_interval, log_);
+    std::optional<GroupSignal> signal;
+    if (config_.on_failure && !plan_.tasks.empty())
+      signal.emplace(*config_.transport, clock_, config_.application_id, visible_id(), log_);
     while (true) {
       if (!renew_.load() && watch.changed()) {
         log_(LogLevel::kInfo, "the topics that match have changed: the workers start again");
         renew_.store(true);
       }
-      if (globals_ != nullptr && globals_->failed() && failure().ok()) {
-        fail(globals_->failure());
-        stop_.store(true);
+      if (globals_ != nullptr && globals_->failed() && failure().ok())
+        react(globals_->failure(), "global", std::nullopt);
+      for (const WorkerPool::Ended& ended : pool_.step()) {
+        if (!ended.failure.ok()) react(ended.failure, fmt::format("worker-{}", ended.slot), ended.slot);
       }
-      bool all_over = !workers_.empty() || stop_.load() || renew_.load();
-      bool all_running = true;
-      for (const auto& worker : workers_) {
-        const WorkerState state = worker->state();
-        all_over &= worker->over();
-        all_running &= state == WorkerState::kRunning;
-        if (state == WorkerState::kFailed) {
-          fail(worker->failure());
+      if (signal && !stop_.load()) {
+        if (const auto said = signal->heard()) {
+          const absl::Status told = absl::CancelledError("another instance told all to stop: " + *said);
+          log_(LogLevel::kError, message_of(told));
+          fail(told);
           stop_.store(true);
         }
       }
-      if (all_over) return;
+      if (stop_.load() || renew_.load()) {
+        {
+          const std::lock_guard lock(mutex_);
+          populated_ = false;
+        }
+        pool_.stop_all(renew_.load() || leave_group_.load());
+        if (abandon_.load()) pool_.abandon_all();
+        if (pool_.empty()) return;
+      }
       if (failure().ok()) {
         if (stop_.load()) {
           change(AppState::kPendingShutdown);
         } else {
-          change(all_running && !renew_.load() ? AppState::kRunning : AppState::kRebalancing);
+          change(pool_.all_running() && !renew_.load() ? AppState::kRunning : AppState::kRebalancing);
         }
       }
       std::this_thread::sleep_for(kSupervision);
@@ -341,11 +385,12 @@ class App::Impl {
   const std::shared_ptr<StateResources> resources_;  // shared with the task stores
   const std::string instance_id_;
 
-  mutable std::mutex mutex_;  // guards the five below
+  mutable std::mutex mutex_;  // guards the six below; taken before the pool's own
   mutable std::condition_variable changed_;
   AppState state_ = AppState::kCreated;
   absl::Status failure_;
-  AppMetrics past_;  // counters of workers that are gone
+  std::set<int> slots_;     // in which there are to be workers
+  bool populated_ = false;  // there is a worker in each of them, or one to come
   StateListener listener_;
   bool supervised_ = false;  // the last state was reached, and the listener knows
 
@@ -357,8 +402,9 @@ class App::Impl {
   std::atomic<bool> stop_globals_{false};
   // Changed under the mutex, by the supervisor; they themselves are read through their atomics.
   std::unique_ptr<GlobalUpdater>
-      globals_;  // null if there are no global stores; their views are used by the workers
-  std::vector<std::unique_ptr<Worker>> workers_;
+      globals_;        // null if there are no global stores; their views are used by the workers
+  PauseBoard pauses_;  // read by the workers
+  WorkerPool pool_;
   std::thread global_thread_;  // ends in the supervisor, when the workers are gone
   std::thread supervisor_;
 };
@@ -389,6 +435,17 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig co
 void App::on_state_change(StateListener listener) { impl_->set_listener(std::move(listener)); }
 absl::Status App::start() { return impl_->start(); }
 absl::Status App::close(Duration deadline, bool leave_group) { return impl_->close(deadline, leave_group); }
+absl::StatusOr<int> App::add_worker() { return impl_->add_worker(); }
+absl::StatusOr<int> App::remove_worker() { return impl_->remove_worker(); }
+std::size_t App::workers() const { return impl_->workers(); }
+void App::pause() { impl_->pauses().pause_all(); }
+void App::resume() { impl_->pauses().resume_all(); }
+bool App::paused() const { return impl_->pauses().all_paused(); }
+void App::pause(int sub_topology) { impl_->pauses().pause_part(sub_topology); }
+void App::resume(int sub_topology) { impl_->pauses().resume_part(sub_topology); }
+void App::pause(const TaskId& task) { impl_->pauses().pause_task(task); }
+void App::resume(const TaskId& task) { impl_->pauses().resume_task(task); }
+bool App::paused(const TaskId& task) const { return impl_->pauses().holds(task); }
 AppState App::state() const { return impl_->state(); }
 bool App::wait_for(AppState state, Duration at_most) const { return impl_->wait_for(state, at_most); }
 absl::Status App::failure() const { return impl_->failure(); }

@@ -22,6 +22,8 @@
 
 #include <absl/status/statusor.h>
 
+#include <weir/core/failure_handler.h>
+#include <weir/core/partition_plan.h>
 #include <weir/core/task_context.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
@@ -61,6 +63,9 @@ struct AppConfig {
   ErrorPolicy on_production_error = ErrorPolicy::kFail;
   // How records are tried again: those that meet weir::Retriable, and those of nodes with the policy kRetry.
   RetryOptions retry = {};
+  // What to do when a worker fails nevertheless. Without a handler, and for failures of the start, the instance stops. Instances
+  // with a handler also stop when another one tells all to.
+  FailureHandler on_failure = {};
   // An existing topic; required if any policy is to send records aside.
   std::string dead_letter_topic = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
@@ -74,6 +79,13 @@ struct AppConfig {
   // How long start may take to reach the brokers and prepare the topics.
   Duration start_timeout{60'000};
   Duration session_timeout{45'000};
+  // Names this instance among those of the application, which must all have different ones: its workers become static members
+  // of the group ("<instance_id>-<worker>"), so that one that comes back within the session timeout finds its tasks where it
+  // left them and nobody else is disturbed; close it with leave_group = false. Empty: the group members are dynamic, and
+  // client and transactional ids have an id drawn when the state directory was made.
+  std::string instance_id = {};
+  // Where the instance is ("client.rack"), so that it can read from replicas nearby.
+  std::string rack = {};
   std::map<std::string, std::string> consumer_properties = {};
   std::map<std::string, std::string> producer_properties = {};
   // Default: warnings and errors to standard error.
@@ -103,6 +115,8 @@ struct AppMetrics {
   std::uint64_t records_restored = 0;
   std::uint64_t restore_remaining = 0;    // records; those of global stores included
   std::uint64_t global_records_read = 0;  // by what maintains global stores; not among those processed
+  std::uint64_t workers = 0;              // that have not ended
+  std::uint64_t workers_replaced = 0;     // because they had failed
   std::uint64_t tasks = 0;
   std::uint64_t lag = 0;  // records the brokers are known to hold for this process that are not processed
   std::uint64_t state_bytes = 0;  // estimate, on disk or in memory
@@ -129,6 +143,30 @@ class App {
   // Commits, leaves the group and stops. DeadlineExceeded names the workers that are not done and what they are busy with;
   // they then end without a commit, as soon as they can. A second call waits for the same.
   [[nodiscard]] absl::Status close(Duration deadline, bool leave_group = true);
+
+  // Starts one more worker, in the lowest slot that is free, and returns the slot; the group gives it some of the tasks. It has
+  // the shares of memory that the first workers have. FailedPrecondition if the application is ending.
+  [[nodiscard]] absl::StatusOr<int> add_worker();
+
+  // Asks the worker in the highest slot to commit, to leave the group and to end, and returns the slot; its tasks go to others,
+  // also of this process. FailedPrecondition if there is no worker.
+  [[nodiscard]] absl::StatusOr<int> remove_worker();
+
+  // Returns how many workers there are to be.
+  [[nodiscard]] std::size_t workers() const;
+
+  // Pauses all tasks, those of a sub-topology (numbered as Topology::describe shows) or one; see pause_board.h. The state stays
+  // what it is, and so does the place in the group. Resuming the whole does not resume what was paused by part or by task. May
+  // be called before start.
+  void pause();
+  void resume();
+  [[nodiscard]] bool paused() const;
+  void pause(int sub_topology);
+  void resume(int sub_topology);
+  void pause(const TaskId& task);
+  void resume(const TaskId& task);
+  // Whether this task is paused, for whichever reason.
+  [[nodiscard]] bool paused(const TaskId& task) const;
 
   [[nodiscard]] AppState state() const;
 

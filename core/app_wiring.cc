@@ -61,9 +61,11 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
   if (persistent && config.state_directory.empty()) {
     faults.push_back("state_directory is empty, but the topology has persistent stores");
   }
-  if (config.guarantee == Guarantee::kExactlyOnce && config.state_directory.empty()) {
+  if (config.guarantee == Guarantee::kExactlyOnce && config.state_directory.empty() &&
+      config.instance_id.empty()) {
     faults.push_back(
-        "state_directory is empty, but exactly-once needs an instance id that survives restarts");
+        "state_directory and instance_id are empty, but exactly-once needs an instance id that survives "
+        "restarts");
   }
   if (config.dead_letter_topic.empty() && uses_dead_letters(topology, config)) {
     faults.push_back("dead_letter_topic is empty, but records are to be sent aside");
@@ -77,8 +79,10 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
                              int slot, const TaskStore* globals) {
   WorkerOptions options;
   options.application_id = config.application_id;
-  options.client_id = fmt::format("{}-{}-{}", config.application_id, instance.id, role);
-  options.transactional_id = fmt::format("{}-{}-{}", config.application_id, instance.id, slot);
+  const std::string& id = config.instance_id.empty() ? instance.id : config.instance_id;
+  options.client_id = fmt::format("{}-{}-{}", config.application_id, id, role);
+  options.transactional_id = fmt::format("{}-{}-{}", config.application_id, id, slot);
+  if (!config.instance_id.empty()) options.instance_id = fmt::format("{}-{}", config.instance_id, slot);
   options.guarantee = config.guarantee;
   options.commit_interval = config.commit_interval.value_or(
       config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
@@ -100,6 +104,7 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   options.globals = globals;
   options.session_timeout = config.session_timeout;
   options.consumer_properties = config.consumer_properties;
+  if (!config.rack.empty()) options.consumer_properties.emplace("client.rack", config.rack);
   options.producer_properties = config.producer_properties;
   options.log = logger_of(config);
   return options;

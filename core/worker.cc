@@ -180,6 +180,7 @@ void Worker::connect() {
   ConsumerOptions group;
   group.client_id = options_.client_id;
   group.group = options_.application_id;
+  group.instance_id = options_.instance_id;
   group.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
   group.session_timeout = options_.session_timeout;
   group.partition_queue_bytes = options_.partition_queue_bytes;
@@ -192,6 +193,7 @@ void Worker::connect() {
     ConsumerOptions restore = group;
     restore.client_id += "-restore";
     restore.group.clear();
+    restore.instance_id.clear();
     if (WEIR_PLANTED("restore-uncommitted")) restore.read_committed = false;
     auto restorer = transport_.make_consumer(restore);
     if (!restorer.ok()) return fail(restorer.status());
@@ -386,6 +388,7 @@ bool Worker::process() {
   const BufferLimit limit{options_.buffered_records,
                           options_.buffered_bytes / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
+    if (options_.pauses != nullptr && options_.pauses->holds(task->id())) continue;
     const std::size_t fetched = task->fill(limit);
     progressed |= fetched > 0;
     if (!in_transaction_ && options_.guarantee == Guarantee::kExactlyOnce) {

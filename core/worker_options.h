@@ -9,6 +9,7 @@
 #include <weir/core/error_policy.h>
 #include <weir/core/log.h>
 #include <weir/core/offset_reset.h>
+#include <weir/core/pause_board.h>
 #include <weir/core/task_store.h>
 #include <weir/core/time.h>
 
@@ -23,6 +24,9 @@ struct WorkerOptions {
   std::string application_id = {};
   std::string client_id = {};         // "<instance>-worker-<n>"; unique in the group
   std::string transactional_id = {};  // for exactly-once
+  std::string instance_id = {};       // static membership when not empty
+  // What of the application is paused; null: nothing ever is. Outlives the worker.
+  const PauseBoard* pauses = nullptr;
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   Duration commit_interval{30'000};
   OffsetReset offset_reset = OffsetReset::kEarliest;
