@@ -91,7 +91,7 @@ void Voyage::depart(Engine& engine, Faults& faults, const std::function<void(Eng
   fate_ = faults.fate_of(site());
   departed_ = true;
   sent_ = engine.clock().steady();
-  limit_ = std::min(limit_, sent_ - started_ + fate_.patience);
+  if (fate_.patience < limit_) limit_ = std::min(limit_, sent_ - started_ + fate_.patience);
   if (!fate_.request_lost) {
     if (fate_.request_after <= Duration::zero()) {
       request(engine);

@@ -16,7 +16,14 @@ constexpr std::array<std::string_view, kSimulationPhases> kPhaseNames{
     "starting",          "polling",  "processing", "encoding",  "draining",  "sending-offsets", "committing",
     "storing-positions", "applying", "aborting",   "rewinding", "restoring", "releasing",       "closing"};
 constexpr std::array<std::string_view, kFaultKinds> kFaultNames{
-    "kill", "pause", "stop", "kick", "fence", "throw", "store-error", "clock-jump", "compact", "pin"};
+    "kill",       "pause",        "stop",        "kick",        "fence",        "throw",       "store-error",
+    "clock-jump", "compact",      "pin",         "lost-answer", "lost-request", "overdue",     "twice",
+    "refused",    "late-request", "late-answer", "slow",        "cut-off",      "coordinator", "unreadable",
+    "unwritable", "late-markers", "rebalance",   "exhaust"};
+constexpr std::array<std::string_view, embedded::kOperations> kOperationNames{
+    "produce",        "init_transactions", "send_offsets",  "commit_transaction", "abort_transaction",
+    "commit_offsets", "fetch_offsets",     "list_offsets",  "leave_group",        "describe_topics",
+    "list_topics",    "create_topics",     "delete_topics", "delete_records"};
 constexpr std::array<std::string_view, 4> kScheduleNames{"uniform", "priority", "starve", "run-to-block"};
 
 template <class Enum, std::size_t N>
@@ -30,6 +37,8 @@ std::string line_of(const SimulationFault& fault) {
   std::string line =
       fmt::format("at {} {} instance {}", fault.at.count(), name_of(fault.kind), fault.instance);
   if (fault.during) line += fmt::format(" during {} skip {}", name_of(*fault.during), fault.skip);
+  if (fault.operation) line += fmt::format(" of {} skip {}", name_of(*fault.operation), fault.skip);
+  if (fault.topic != 0) line += fmt::format(" topic {}", fault.topic);
   if (fault.lasts.count() > 0) line += fmt::format(" for {}", fault.lasts.count());
   if (fault.lose_directory) line += " losing-directory";
   if (fault.amount != 0) line += fmt::format(" by {}", fault.amount);
@@ -55,6 +64,13 @@ absl::StatusOr<SimulationFault> parse_fault(std::istringstream& in) {
       in >> phase;
       fault.during = find<SimulationPhase>(kPhaseNames, phase);
       read = fault.during.has_value();
+    } else if (word == "of") {
+      std::string operation;
+      in >> operation;
+      fault.operation = find<embedded::Operation>(kOperationNames, operation);
+      read = fault.operation.has_value();
+    } else if (word == "topic") {
+      read = static_cast<bool>(in >> fault.topic);
     } else if (word == "skip") {
       read = static_cast<bool>(in >> fault.skip);
     } else if (word == "for") {
@@ -68,6 +84,10 @@ absl::StatusOr<SimulationFault> parse_fault(std::istringstream& in) {
       read = false;
     }
     if (!read) return absl::InvalidArgumentError(fmt::format("'{}' is not understood here", word));
+  }
+  if (fault.operation.has_value() != is_of_operation(fault.kind)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} {} an operation", name_of(fault.kind), fault.operation ? "is not of" : "is of"));
   }
   return fault;
 }
@@ -215,11 +235,79 @@ void draw_others(SimulationPlan& plan) {
   if (plan.guarantee == Guarantee::kExactlyOnce && pin.active(30)) {
     SimulationFault fault = pin.make();
     fault.lasts = Duration{pin.chance().between(100, 9'000)};
+    fault.topic = static_cast<int>(pin.chance().below(12));
     plan.faults.push_back(fault);
   }
 }
 
+using embedded::Operation;
+
+// What a worker or an application asks of its broker, the more telling the more often.
+constexpr std::array kOperations{
+    Operation::kProduce,           Operation::kProduce,           Operation::kProduce,
+    Operation::kSendOffsets,       Operation::kSendOffsets,       Operation::kCommitTransaction,
+    Operation::kCommitTransaction, Operation::kCommitTransaction, Operation::kCommitTransaction,
+    Operation::kAbortTransaction,  Operation::kInitTransactions,  Operation::kCommitOffsets,
+    Operation::kCommitOffsets,     Operation::kFetchOffsets,      Operation::kListOffsets,
+    Operation::kDescribeTopics,    Operation::kCreateTopics,      Operation::kLeaveGroup};
+
+void draw_operations(SimulationPlan& plan) {
+  for (const FaultKind kind :
+       {FaultKind::kLostAnswer, FaultKind::kLostRequest, FaultKind::kOverdue, FaultKind::kTwice,
+        FaultKind::kRefused, FaultKind::kLateRequest, FaultKind::kLateAnswer}) {
+    FaultDraw draw(plan, kind);
+    if (!draw.active(25)) continue;
+    for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
+      SimulationFault fault = draw.make();
+      fault.operation = kOperations[draw.chance().below(kOperations.size())];
+      fault.skip = static_cast<int>(draw.chance().between(0, 5));
+      fault.lasts = Duration{draw.chance().magnitude(1, 12'000)};
+      if (kind == FaultKind::kOverdue || kind == FaultKind::kTwice)
+        fault.amount = draw.chance().magnitude(1, 4'000);
+      // The end of a transaction and its offsets are never refused for the moment only, nor is an abort.
+      if (kind == FaultKind::kRefused && fault.operation == Operation::kAbortTransaction) continue;
+      plan.faults.push_back(fault);
+    }
+  }
+}
+
+void draw_outages(SimulationPlan& plan) {
+  const bool exactly_once = plan.guarantee == Guarantee::kExactlyOnce;
+  for (const FaultKind kind :
+       {FaultKind::kSlow, FaultKind::kCutOff, FaultKind::kCoordinator, FaultKind::kUnreadable,
+        FaultKind::kUnwritable, FaultKind::kLateMarkers, FaultKind::kRebalance, FaultKind::kExhaust}) {
+    FaultDraw draw(plan, kind);
+    if (!draw.active(20)) continue;
+    // At least once a record that cannot be written ends the instance, and there are no markers.
+    if (!exactly_once &&
+        (kind == FaultKind::kUnwritable || kind == FaultKind::kLateMarkers || kind == FaultKind::kExhaust))
+      continue;
+    for (std::int64_t left = draw.chance().between(1, 3); left > 0; --left) {
+      SimulationFault fault = draw.make();
+      fault.lasts = Duration{draw.chance().magnitude(50, 15'000)};
+      if (kind == FaultKind::kSlow) fault.amount = draw.chance().magnitude(1, 500);
+      if (kind == FaultKind::kCutOff) fault.amount = draw.chance().between(0, 3);
+      if (kind == FaultKind::kLateMarkers) fault.amount = draw.chance().magnitude(1, 3'000);
+      if (kind == FaultKind::kUnreadable || kind == FaultKind::kUnwritable || kind == FaultKind::kLateMarkers)
+        fault.topic = static_cast<int>(draw.chance().below(12));
+      if (kind == FaultKind::kRebalance && draw.chance().percent(60)) {
+        draw.during(
+            fault,
+            {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets,
+             Phase::kCommitting, Phase::kApplying, Phase::kAborting, Phase::kRestoring, Phase::kReleasing},
+            2);
+      }
+      if (kind == FaultKind::kRebalance || kind == FaultKind::kExhaust) fault.lasts = Duration{0};
+      plan.faults.push_back(fault);
+    }
+  }
+}
+
 }  // namespace
+
+bool is_of_operation(FaultKind kind) {
+  return kind >= FaultKind::kLostAnswer && kind <= FaultKind::kLateAnswer;
+}
 
 std::string_view name_of(SimulationPhase phase) { return kPhaseNames[static_cast<std::size_t>(phase)]; }
 std::string_view name_of(FaultKind kind) { return kFaultNames[static_cast<std::size_t>(kind)]; }
@@ -252,6 +340,8 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_stops(plan);
   draw_swizzle(plan);
   draw_others(plan);
+  draw_operations(plan);
+  draw_outages(plan);
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
   return plan;

@@ -19,6 +19,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <weir/core/embedded/faults.h>
 #include <weir/core/time.h>
 #include <weir/core/topic_partition.h>
 #include <weir/core/worker_options.h>
@@ -55,9 +56,29 @@ enum class FaultKind {
   kStoreError,  // the store refuses
   kClockJump,   // the wall clock of an instance jumps by `amount` ms
   kCompact,     // compacts what is compacted
-  kPin,         // a foreign transaction holds the last stable offset of an input topic for `lasts`
+  kPin,         // a foreign transaction holds the last stable offset of a topic for `lasts`
+  // Of an operation; unless said otherwise the client gives up after `lasts`.
+  kLostAnswer,   // done, and the client does not hear of it
+  kLostRequest,  // not done, and the client does not hear of it
+  kOverdue,      // done `amount` ms after the client has given up
+  kTwice,        // done twice, the second time `amount` ms later, and the client does not hear of it
+  kRefused,      // not done, and answered with an error after `lasts`
+  kLateRequest,  // takes `lasts` to the broker
+  kLateAnswer,   // its answer takes `lasts`
+  // Of an instance or of the broker, for `lasts`.
+  kSlow,  // every operation of an instance takes up to `amount` ms each way, some ten times that
+  kCutOff,  // nothing gets through; `amount`: of all clients (0), consumers (1), producers (2), administrators (3)
+  kCoordinator,  // the coordinator of the group is away
+  kUnreadable,   // a topic cannot be fetched from
+  kUnwritable,   // what is written to a topic times out
+  kLateMarkers,  // markers of transactions come `amount` ms late to a topic
+  // At once.
+  kRebalance,  // the group rebalances for no reason
+  kExhaust,    // as a fence, and the next producers get new producer ids
 };
-inline constexpr std::size_t kFaultKinds = 10;
+inline constexpr std::size_t kFaultKinds = 25;
+// Whether a fault of that kind befalls an operation.
+[[nodiscard]] bool is_of_operation(FaultKind kind);
 [[nodiscard]] std::string_view name_of(FaultKind kind);
 
 struct SimulationFault {
@@ -67,6 +88,10 @@ struct SimulationFault {
   // Strikes when the instance gets into that phase after `at`, the (skip + 1)-th time; without one, at once.
   std::optional<SimulationPhase> during = std::nullopt;
   int skip = 0;
+  // Of a fault of an operation: strikes the (skip + 1)-th of that kind after `at`.
+  std::optional<embedded::Operation> operation = std::nullopt;
+  // Of a fault of a topic: which of those there are, in the order of their names, from the first again.
+  int topic = 0;
   Duration lasts{0};
   bool lose_directory = false;  // of a kill
   std::int64_t amount = 0;

@@ -36,12 +36,18 @@ SimulationRun::SimulationRun(const SimulatedScenario& scenario, const Simulation
       directory_(std::move(directory)),
       log_(std::move(log)),
       clock_(kBeginning),
+      faults_(std::make_shared<SimulatedFaults>(
+          clock_, plan.seed, kSimulated,
+          [this](const SimulationFault& fault) {
+            struck(fault, hosts_[static_cast<std::size_t>(fault.instance)]->last_phase);
+          })),
       broker_(std::make_shared<EmbeddedBroker>(clock_)),
       disk_(plan.on_disk, kApplication, *broker_, plan.guarantee == Guarantee::kExactlyOnce),
       order_(plan.seed, "order"),
       cost_(plan.seed, "cost"),
       generator_(plan.seed, "records") {
   result_.plan = plan;
+  broker_->set_faults(faults_);
 }
 
 SimulationRun::~SimulationRun() {
@@ -75,7 +81,9 @@ void SimulationRun::begin() {
   feed(0, early, Duration{0}, plan_.input_time);
   for (const SimulationFault& fault : plan_.faults) {
     agenda_.emplace_back(fault.at, [this, fault] {
-      if (fault.during) {
+      if (fault.operation) {
+        faults_->begin(fault);
+      } else if (fault.during) {
         armed_.push_back({fault, fault.skip});
       } else {
         strike(fault, hosts_[static_cast<std::size_t>(fault.instance)]->last_phase).IgnoreError();
@@ -127,7 +135,8 @@ void SimulationRun::start(int index) {
   }
   SimulatedInstanceOptions options;
   options.config.application_id = kApplication;
-  options.config.transport = make_observed_transport(make_embedded_transport(broker_), index, *this);
+  options.config.transport =
+      make_observed_transport(make_embedded_transport(broker_, host_name(index)), index, *this);
   options.config.workers = plan_.workers;
   options.config.guarantee = plan_.guarantee;
   options.config.commit_interval = plan_.commit_interval;
@@ -185,15 +194,20 @@ absl::Status SimulationRun::reached(int instance, SimulationPhase phase) {
   return absl::OkStatus();
 }
 
-absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase phase) {
-  Host& host = *hosts_[static_cast<std::size_t>(fault.instance)];
-  if (host.instance == nullptr && fault.kind != FaultKind::kCompact) return absl::OkStatus();
+void SimulationRun::struck(const SimulationFault& fault, SimulationPhase phase) {
   ++result_.coverage[static_cast<std::size_t>(fault.kind)][index_of(phase)];
   last_strike_ = clock_.steady();
   if (log_) {
-    log_(LogLevel::kWarning, fmt::format("{:7} i{} FAULT {} during {}", clock_.steady().count(),
-                                         fault.instance, name_of(fault.kind), name_of(phase)));
+    log_(LogLevel::kWarning,
+         fmt::format("{:7} i{} FAULT {} {} during {}", clock_.steady().count(), fault.instance,
+                     name_of(fault.kind), fault.operation ? name_of(*fault.operation) : "", name_of(phase)));
   }
+}
+
+absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase phase) {
+  Host& host = *hosts_[static_cast<std::size_t>(fault.instance)];
+  if (host.instance == nullptr && fault.kind != FaultKind::kCompact) return absl::OkStatus();
+  struck(fault, phase);
   const Duration now = clock_.steady();
   switch (fault.kind) {
     case FaultKind::kKill:
@@ -236,7 +250,42 @@ absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase
       }
       break;
     case FaultKind::kPin:
-      pin(fault);
+      to_topic(fault,
+               [&](const TopicPartition& where) { return broker_->pin_stable_end(where, fault.lasts); });
+      break;
+    case FaultKind::kCoordinator:
+      broker_->take_coordinator(kApplication, fault.lasts);
+      break;
+    case FaultKind::kUnreadable:
+      to_topic(fault, [&](const TopicPartition& where) { return broker_->stop_reading(where, fault.lasts); });
+      break;
+    case FaultKind::kUnwritable:
+      to_topic(fault, [&](const TopicPartition& where) { return broker_->stop_writing(where, fault.lasts); });
+      break;
+    case FaultKind::kLateMarkers:
+      to_topic(fault, [&](const TopicPartition& where) {
+        late_markers_.emplace_back(now + fault.lasts, where);
+        return broker_->delay_markers(where, Duration{fault.amount});
+      });
+      break;
+    case FaultKind::kRebalance:
+      broker_->rebalance(kApplication);
+      break;
+    case FaultKind::kExhaust:
+      exhaust(fault.instance);
+      break;
+    case FaultKind::kSlow:
+    case FaultKind::kCutOff:
+      faults_->begin(fault);
+      break;
+    case FaultKind::kLostAnswer:
+    case FaultKind::kLostRequest:
+    case FaultKind::kOverdue:
+    case FaultKind::kTwice:
+    case FaultKind::kRefused:
+    case FaultKind::kLateRequest:
+    case FaultKind::kLateAnswer:
+      // These strike when the operation is sent.
       break;
   }
   return absl::OkStatus();
@@ -258,46 +307,39 @@ void SimulationRun::fence(int index) {
   }
 }
 
-// Writes a record that will never be committed, and leaves the transaction open.
-void SimulationRun::pin(const SimulationFault& fault) {
-  if (scenario_.inputs.empty()) return;
-  if (foreign_ == nullptr) foreign_ = make_embedded_transport(broker_);
-  ProducerOptions options;
-  options.client_id = "foreign";
-  options.transactional_id = fmt::format("foreign-{}", pins_.size());
-  options.linger = Duration{0};
-  auto made = foreign_->make_producer(options);
-  if (!made.ok()) return;
-  std::unique_ptr<Producer> producer = *std::move(made);
-  Pending<> initialised = producer->init_transactions();
-  producer->poll();
-  if (!initialised.ready() || !initialised.take().ok() || !producer->begin_transaction().ok()) return;
-  OutgoingRecord record;
-  record.topic = producer->topic(scenario_.inputs.front().topic);
-  record.key = "foreign";
-  record.value = "foreign";
-  record.timestamp = clock_.wall();
-  for (record.partition = 0; record.partition < plan_.partitions; ++record.partition) producer->send(record);
-  producer->flush();
-  producer->poll();
-  pins_.emplace_back(clock_.steady() + fault.lasts, std::move(producer));
+void SimulationRun::exhaust(int index) {
+  const std::string prefix = fmt::format("{}-i{}", kApplication, index);
+  for (const TransactionDescription& transaction : broker_->transactions()) {
+    if (transaction.transactional_id.starts_with(prefix))
+      broker_->exhaust_epochs(transaction.transactional_id);
+  }
 }
 
-void SimulationRun::unpin() {
-  for (auto& [until, producer] : pins_) {
-    if (producer == nullptr || (!healed_ && until > clock_.steady())) continue;
-    Pending<> aborted = producer->abort_transaction();
-    producer->poll();
-    // It may have been too long for the broker.
-    if (aborted.ready()) aborted.take().IgnoreError();
-    producer.reset();
+void SimulationRun::to_topic(const SimulationFault& fault,
+                             const std::function<absl::Status(const TopicPartition& where)>& what) {
+  const std::vector<std::string> topics = broker_->topics();
+  if (topics.empty()) return;
+  const std::string& topic = topics[static_cast<std::size_t>(fault.topic) % topics.size()];
+  for (Partition partition = 0; partition < broker_->describe(topic).partitions; ++partition) {
+    if (const absl::Status done = what({topic, partition}); !done.ok())
+      violated("scenario", message_of(done));
   }
 }
 
 void SimulationRun::heal() {
-  healed_ = true;
   armed_.clear();
-  unpin();
+  faults_->heal();
+  broker_->take_coordinator(kApplication, Duration{0});
+  for (const std::string& topic : broker_->topics()) {
+    for (Partition partition = 0; partition < broker_->describe(topic).partitions; ++partition) {
+      const TopicPartition where{topic, partition};
+      for (const absl::Status& done :
+           {broker_->stop_reading(where, Duration{0}), broker_->stop_writing(where, Duration{0}),
+            broker_->delay_markers(where, Duration{0})}) {
+        if (!done.ok()) violated("scenario", message_of(done));
+      }
+    }
+  }
   for (const auto& host : hosts_) {
     host->paused_until = Duration{0};
     host->back_at = clock_.steady();
@@ -313,7 +355,11 @@ void SimulationRun::happen() {
     Host& host = *hosts_[static_cast<std::size_t>(i)];
     if (host.instance == nullptr && host.back_at <= clock_.steady()) start(i);
   }
-  if (!pins_.empty()) unpin();
+  std::erase_if(late_markers_, [this](const auto& late) {
+    if (late.first > clock_.steady()) return false;
+    broker_->delay_markers(late.second, Duration{0}).IgnoreError();  // the topic may be gone
+    return true;
+  });
   if (clock_.steady() >= next_look_) {
     next_look_ = clock_.steady() + kLook;
     watch_positions();

@@ -12,6 +12,7 @@
 #include <weir/core/clock.h>
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/testing/simulated_disk.h>
+#include <weir/core/testing/simulated_faults.h>
 #include <weir/core/testing/simulated_instance.h>
 #include <weir/core/testing/simulation.h>
 
@@ -77,10 +78,13 @@ class SimulationRun final : private SimulationObserver {
   [[nodiscard]] std::size_t choose(const std::vector<std::pair<int, std::size_t>>& parts);
   void step(int index, std::size_t part);
   [[nodiscard]] absl::Status strike(const SimulationFault& fault, SimulationPhase phase);
+  void struck(const SimulationFault& fault, SimulationPhase phase);
   void kick(int index);
   void fence(int index);
-  void pin(const SimulationFault& fault);
-  void unpin();
+  void exhaust(int index);
+  // Does something to each partition of the topic of a fault.
+  void to_topic(const SimulationFault& fault,
+                const std::function<absl::Status(const TopicPartition& where)>& what);
   void heal();
   [[nodiscard]] bool caught_up();
   void watch_positions();
@@ -95,19 +99,18 @@ class SimulationRun final : private SimulationObserver {
   const Logger log_;
 
   ManualClock clock_;
-  const std::shared_ptr<EmbeddedBroker> broker_;  // shared with the clients
+  const std::shared_ptr<SimulatedFaults> faults_;  // shared with the broker
+  const std::shared_ptr<EmbeddedBroker> broker_;   // shared with the clients
   SimulatedDisk disk_;
   std::vector<std::unique_ptr<Host>> hosts_;  // use all of the above
-  std::unique_ptr<Transport> foreign_;
-  std::vector<std::pair<Duration, std::unique_ptr<Producer>>> pins_;
   std::vector<TopicPartition> consumed_;
   std::map<TopicPartition, Offset> positions_;                      // as last seen
   std::vector<std::pair<Duration, std::function<void()>>> agenda_;  // ascending; from next_ on
   std::size_t next_ = 0;
   std::vector<Armed> armed_;
+  std::vector<std::pair<Duration, TopicPartition>> late_markers_;  // until when
   std::optional<SimulationFault> killed_;  // by what the instance was killed whose step is being unwound
   bool tearing_down_ = false;
-  bool healed_ = false;
   Duration next_look_{0};
   Duration last_strike_{0};
 

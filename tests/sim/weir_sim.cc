@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/planted.h>
 #include <weir/core/testing/simulation.h>
 
 #include "scenarios.h"
@@ -32,9 +33,11 @@ constexpr std::string_view kUsage = R"(usage: weir_sim [OPTION...]
   --trace          prints what the workers say; with --seed or --script
   --no-shrink      prints the plan of a failing seed as it is
   --keep-going     does not stop at the first failing seed, and prints no scripts
+  --planted NAME   wakes a bug that was compiled in ("all": one after the other) and says which seed finds it; only in
+                   a build of the preset "planted". tests/sim/README.md lists them
   --help           this text
 
-Ends with 0 if all was well, 1 if an invariant did not hold, 2 if the options are wrong.
+Ends with 0 if all was well (or each bug was found), 1 if an invariant did not hold (or a bug was not found), 2 if the options are wrong.
 )";
 
 struct Options {
@@ -43,6 +46,7 @@ struct Options {
   std::optional<std::uint64_t> seed = {};
   std::string script = {};
   std::string scenario = {};
+  std::string planted = {};
   std::uint64_t seconds = 0;
   bool trace = false;
   bool shrink = true;
@@ -75,6 +79,8 @@ std::string parse(const std::vector<std::string>& arguments, Options& options) {
       return fmt::format("'{}' is not an option, or lacks its value", name);
     } else if (name == "--script") {
       options.script = arguments[++i];
+    } else if (name == "--planted") {
+      options.planted = arguments[++i];
     } else if (name == "--scenario") {
       options.scenario = arguments[++i];
     } else {
@@ -112,6 +118,7 @@ class Program {
     if (!options_.scenario.empty() && find(options_.scenario) == nullptr) {
       return wrong_use(fmt::format("there is no scenario '{}'; there are: {}", options_.scenario, names()));
     }
+    if (!options_.planted.empty()) return run_planted();
     if (!options_.script.empty()) return run_script();
     if (options_.seed) {
       options_.first = *options_.seed;
@@ -163,6 +170,53 @@ class Program {
     return result.ok() ? 0 : 1;
   }
 
+#ifdef WEIR_PLANTED_BUGS
+  int run_planted() {
+    std::size_t survivors = 0;
+    bool known = false;
+    for (std::size_t bug = 0; bug < kPlantedBugs.size(); ++bug) {
+      if (options_.planted != "all" && options_.planted != kPlantedBugs[bug].name) continue;
+      known = true;
+      const std::string found = hunt(bug);
+      if (found.empty()) ++survivors;
+      std::cout << fmt::format("{:24} {}\n", kPlantedBugs[bug].name,
+                               found.empty() ? fmt::format("SURVIVED {} seeds", options_.seeds) : found)
+                << std::flush;
+    }
+    if (!known) return wrong_use(fmt::format("there is no bug '{}'", options_.planted));
+    return survivors == 0 ? 0 : 1;
+  }
+
+  // Returns which seed finds a bug, and how; empty if none does. A seed that fails without it as well does not count.
+  std::string hunt(std::size_t bug) {
+    std::uint64_t unfit = 0;
+    for (std::uint64_t i = 0; i < options_.seeds; ++i) {
+      const std::uint64_t seed = options_.first + i;
+      const Simulation& simulation = simulation_of(seed);
+      const SimulationPlan plan = simulation.draw(seed);
+      the_planted_bug = bug;
+      const SimulationResult result = simulation.run(plan, logger());
+      the_planted_bug = kPlantedBugs.size();
+      if (result.ok()) continue;
+      if (!simulation.run(plan).ok()) {
+        ++unfit;
+        continue;
+      }
+      return fmt::format("{:5} seeds  {:18} {}: {}", i + 1 - unfit, plan.scenario, result.invariant,
+                         result.what);
+    }
+    return "";
+  }
+#else
+  static int run_planted() {
+    return wrong_use("this program was built without bugs; build the preset 'planted'");
+  }
+#endif
+
+  const Simulation& simulation_of(std::uint64_t seed) const {
+    return options_.scenario.empty() ? simulations_[seed % simulations_.size()] : *find(options_.scenario);
+  }
+
   int run_seeds() {
     const auto begin = std::chrono::steady_clock::now();
     const auto elapsed = [&] {
@@ -172,8 +226,7 @@ class Program {
     for (; done < options_.seeds; ++done) {
       if (options_.seconds > 0 && elapsed() > static_cast<double>(options_.seconds)) break;
       const std::uint64_t seed = options_.first + done;
-      const Simulation& simulation =
-          options_.scenario.empty() ? simulations_[seed % simulations_.size()] : *find(options_.scenario);
+      const Simulation& simulation = simulation_of(seed);
       const SimulationPlan plan = simulation.draw(seed);
       if (options_.seed) std::cout << plan.script();
       const SimulationResult result = simulation.run(plan, logger());

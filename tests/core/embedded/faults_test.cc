@@ -263,6 +263,24 @@ TEST_F(FaultsTest, AProducersOperationsKeepTheirOrder) {
   EXPECT_EQ(read("orders"), "a:1@0");
 }
 
+TEST_F(FaultsTest, WhoWaitedForAnotherOperationHasItsPatienceStill) {
+  auto client = producer();
+  script_->next(Operation::kProduce, Fate::late(Duration(30)));
+  write(*client, "orders", "a", "1");
+  write(*client, "orders", "b", "1");
+  clock_.advance(Duration(30));
+  script_->next(Operation::kProduce, Fate::late(Duration(30)));
+  client->poll();
+  clock_.advance(Duration(29));
+  client->poll();
+  EXPECT_EQ(client->in_flight(), 1U);
+  clock_.advance(Duration(1));
+  client->poll();
+  EXPECT_EQ(client->in_flight(), 0U);
+  EXPECT_TRUE(client->failure().ok()) << client->failure();
+  EXPECT_EQ(read("orders"), "a:1@0 b:1@0");
+}
+
 TEST_F(FaultsTest, AConsumersOperationsOvertakeEachOther) {
   auto client = outsider("group");
   script_->next(Operation::kCommitOffsets, Fate::late(Duration(30)));
