@@ -7,6 +7,9 @@
 //   count-nocache  the same, every update emitted
 //   window         count in tumbling windows of 10 s with a grace of 5 s
 //   hop            count in hopping windows of 60 s by 5 s with a grace of 5 s
+//   hop-commit     the same; emission on commit, every 30 s
+//   hop-close      the same; emission on window close
+//   hop-slices, hop-commit-slices, hop-close-slices   these three in windows that share slices
 //   session        count in sessions with a gap of 1 s and a grace of 1 s
 //   repartition    the first 4 bytes of the value become the key; group by key, count
 //   join           pair the records of two topics that are at most 50 ms apart, with a grace of 1 s; 16 bytes of each value out
@@ -50,6 +53,12 @@ struct Run {
   int workers = 1;
 };
 
+struct Workload {
+  std::function<void(weir::StreamBuilder&, const Run&)> describe;
+  // Whether records also travel through topics of the application's own, so that more of them are processed than RECORDS.
+  bool has_internal_topics = false;
+};
+
 void stateless(weir::StreamBuilder& builder, const Run& run) {
   builder.stream<std::string_view, std::string_view>(run.input)
       .filter([](std::string_view value) { return !value.empty() && value[0] % 2 == 0; })
@@ -73,6 +82,16 @@ void window(weir::StreamBuilder& builder, const Run& run, const Windows& windows
       .count({.store = "counts"})
       .to_stream()
       .to(run.output);
+}
+
+void hop(weir::StreamBuilder& builder, const Run& run, weir::WindowEmit emit, bool slices) {
+  const auto windows = builder.stream<std::string, std::string_view>(run.input).group_by_key().windowed_by(
+      weir::hopping({.size = 60s, .advance = 5s, .grace = 5s}));
+  const weir::WindowOptions options{.store = "counts", .emit = emit};
+  (slices ? windows.slices().count(options) : windows.count(options)).to_stream().to(run.output);
+}
+Workload hop_workload(weir::WindowEmit emit, bool slices) {
+  return {[=](weir::StreamBuilder& builder, const Run& run) { hop(builder, run, emit, slices); }};
 }
 
 void repartition(weir::StreamBuilder& builder, const Run& run) {
@@ -120,12 +139,6 @@ void foreign_key_join(weir::StreamBuilder& builder, const Run& run) {
       .to(run.output);
 }
 
-struct Workload {
-  std::function<void(weir::StreamBuilder&, const Run&)> describe;
-  // Whether records also travel through topics of the application's own, so that more of them are processed than RECORDS.
-  bool has_internal_topics = false;
-};
-
 const std::map<std::string, Workload> kWorkloads = {
     {"stateless", {stateless}},
     {"count",
@@ -135,9 +148,12 @@ const std::map<std::string, Workload> kWorkloads = {
     {"window", {[](weir::StreamBuilder& builder, const Run& run) {
        window(builder, run, weir::tumbling({.size = 10s, .grace = 5s}));
      }}},
-    {"hop", {[](weir::StreamBuilder& builder, const Run& run) {
-       window(builder, run, weir::hopping({.size = 60s, .advance = 5s, .grace = 5s}));
-     }}},
+    {"hop", hop_workload(weir::WindowEmit::kEveryUpdate, /*slices=*/false)},
+    {"hop-slices", hop_workload(weir::WindowEmit::kEveryUpdate, /*slices=*/true)},
+    {"hop-commit", hop_workload(weir::WindowEmit::kOnCommit, /*slices=*/false)},
+    {"hop-commit-slices", hop_workload(weir::WindowEmit::kOnCommit, /*slices=*/true)},
+    {"hop-close", hop_workload(weir::WindowEmit::kOnWindowClose, /*slices=*/false)},
+    {"hop-close-slices", hop_workload(weir::WindowEmit::kOnWindowClose, /*slices=*/true)},
     {"join", {join}},
     {"repartition", {repartition, /*has_internal_topics=*/true}},
     {"session", {[](weir::StreamBuilder& builder, const Run& run) {
