@@ -28,6 +28,8 @@ namespace {
 constexpr std::chrono::milliseconds kSupervision{10};
 // How long an instance that ends tries to tell the others.
 constexpr Duration kTelling{10'000};
+// How long workers may go on committing when the application has failed for a reason that may keep them from it.
+constexpr Duration kLastCommits{10'000};
 
 }  // namespace
 
@@ -217,7 +219,9 @@ class App::Impl {
 
   void supervise() {
     do {
-      if (const absl::Status prepared = prepare(); !prepared.ok() && !stop_.load()) {
+      absl::Status prepared = prepare();
+      if (!renew_reason_.empty()) prepared = with_context(prepared, renew_reason_);
+      if (!prepared.ok() && !stop_.load()) {
         log_(LogLevel::kError, message_of(prepared));
         fail(prepared);
       }
@@ -270,7 +274,7 @@ class App::Impl {
 
   absl::Status prepare() {
     Bootstrap bootstrap(topology_, config_.application_id, config_.dead_letter_topic, *config_.transport,
-                        clock_, clock_.steady() + config_.start_timeout);
+                        clock_, clock_.steady() + config_.start_timeout, bootstrap_options(config_));
     while (!stop_.load()) {
       const auto ready = bootstrap.step();
       if (!ready.ok()) return ready.status();
@@ -332,18 +336,31 @@ class App::Impl {
     return config_.instance_id.empty() ? instance_id_ : config_.instance_id;
   }
 
+  void look_after_topics(TopicWatch& watch) {
+    const auto changed = watch.changed();
+    if (!changed.ok()) {
+      log_(LogLevel::kError, message_of(changed.status()));
+      fail(changed.status());
+      stop_.store(true);
+      // Positions in a topic that is gone cannot be committed, however long a worker tries.
+      give_up_after_ = clock_.steady() + kLastCommits;
+    } else if (*changed) {
+      renew_reason_ = watch.reason();
+      log_(LogLevel::kInfo, renew_reason_ + ": the workers start again");
+      renew_.store(true);
+    }
+  }
+
   // Turns the workers' states into the application's until all are over.
   void follow() {
-    TopicWatch watch(topology_, config_.application_id, plan_.matched, *config_.transport, clock_,
+    TopicWatch watch(topology_, config_.application_id, plan_, *config_.transport, clock_,
                      config_.topic_refresh_interval, log_);
     std::optional<GroupSignal> signal;
     if (config_.on_failure && !plan_.tasks.empty())
       signal.emplace(*config_.transport, clock_, config_.application_id, visible_id(), log_);
     while (true) {
-      if (!renew_.load() && watch.changed()) {
-        log_(LogLevel::kInfo, "the topics that match have changed: the workers start again");
-        renew_.store(true);
-      }
+      if (!renew_.load() && failure().ok()) look_after_topics(watch);
+      if (clock_.steady() > give_up_after_) abandon_.store(true);
       if (globals_ != nullptr && globals_->failed() && failure().ok())
         react(globals_->failure(), "global", std::nullopt);
       for (const WorkerPool::Ended& ended : pool_.step()) {
@@ -398,7 +415,10 @@ class App::Impl {
   std::atomic<bool> abandon_{false};
   std::atomic<bool> leave_group_{true};
   std::atomic<bool> renew_{false};  // the workers are to end, others come
-  PartitionPlan plan_;              // made before the workers, then read only
+  // Both the supervisor's.
+  std::string renew_reason_;  // of the last time; empty before
+  Duration give_up_after_ = Duration::max();
+  PartitionPlan plan_;  // made before the workers, then read only
   std::atomic<bool> stop_globals_{false};
   // Changed under the mutex, by the supervisor; they themselves are read through their atomics.
   std::unique_ptr<GlobalUpdater>

@@ -23,6 +23,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/failure_handler.h>
+#include <weir/core/internal_topics.h>
 #include <weir/core/partition_plan.h>
 #include <weir/core/task_context.h>
 #include <weir/core/topology.h>
@@ -70,9 +71,16 @@ struct AppConfig {
   std::string dead_letter_topic = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   Duration max_task_idle{0};
-  // How often the brokers are asked for new topics, if the topology reads topics by pattern. When the set has changed, the
-  // workers commit, stop, and start again with it; tasks and state stay where they are.
+  // How often it is looked whether the topics are still the same. When those that patterns match have changed, or the number
+  // of partitions of one, the workers commit, stop, and start again with that; tasks and state stay where they are. A topic
+  // that is gone ends the application with an error.
   Duration topic_refresh_interval{30'000};
+  // Whether topics that are missing at the start are waited for, up to start_timeout; otherwise that is an error at once.
+  bool wait_for_topics = false;
+  // Of the topics the application makes for itself.
+  InternalTopicOptions internal_topics = {};
+  // How often what is processed is deleted from repartition topics; zero: never.
+  Duration repartition_purge_interval{30'000};
   std::size_t buffered_records = 1000;
   // What the application may use, beside some 40 MiB for code, threads and clients; see memory_budget.h for who has which share.
   std::size_t memory_bytes = std::size_t{256} << 20;
@@ -112,6 +120,7 @@ struct AppMetrics {
   std::uint64_t retries = 0;  // failed attempts that were followed by another
   std::uint64_t commits = 0;
   std::uint64_t transactions_aborted = 0;
+  std::uint64_t positions_lost = 0;  // partitions that could not be read on where they had been read to
   std::uint64_t records_restored = 0;
   std::uint64_t restore_remaining = 0;    // records; those of global stores included
   std::uint64_t global_records_read = 0;  // by what maintains global stores; not among those processed

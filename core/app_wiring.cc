@@ -102,12 +102,19 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   options.state_directory = instance.directory;
   options.resources = instance.resources;
   options.globals = globals;
+  options.repartition_purge_interval = config.repartition_purge_interval;
   options.session_timeout = config.session_timeout;
   options.consumer_properties = config.consumer_properties;
   if (!config.rack.empty()) options.consumer_properties.emplace("client.rack", config.rack);
   options.producer_properties = config.producer_properties;
   options.log = logger_of(config);
   return options;
+}
+
+BootstrapOptions bootstrap_options(const AppConfig& config) {
+  return {.internal_topics = config.internal_topics,
+          .wait_for_topics = config.wait_for_topics,
+          .log = logger_of(config)};
 }
 
 }  // namespace weir

@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 
 #include <weir/core/app.h>
+#include <weir/core/bootstrap.h>
 #include <weir/core/log.h>
 #include <weir/core/task_store.h>
 #include <weir/core/topology.h>
@@ -35,5 +36,7 @@ struct InstanceState {
 // workers of an instance apart.
 [[nodiscard]] WorkerOptions worker_options(const AppConfig& config, const InstanceState& instance,
                                            const std::string& role, int slot, const TaskStore* globals);
+
+[[nodiscard]] BootstrapOptions bootstrap_options(const AppConfig& config);
 
 }  // namespace weir

@@ -13,17 +13,25 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/clock.h>
+#include <weir/core/log.h>
 #include <weir/core/partition_plan.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
 
 namespace weir {
 
+struct BootstrapOptions {
+  InternalTopicOptions internal_topics = {};
+  // Whether topics of the user's own that are missing are waited for until the deadline; otherwise that is an error at once.
+  bool wait_for_topics = false;
+  Logger log = {};
+};
+
 class Bootstrap {
  public:
   // A broker that does not answer is asked again until `deadline` (steady time) has passed. `dead_letter_topic` may be empty.
   Bootstrap(const Topology& topology, std::string application_id, std::string dead_letter_topic,
-            Transport& transport, const Clock& clock, Duration deadline);
+            Transport& transport, const Clock& clock, Duration deadline, BootstrapOptions options = {});
 
   // Does a bounded piece of work. Returns whether the plan is ready.
   [[nodiscard]] absl::StatusOr<bool> step();
@@ -34,9 +42,14 @@ class Bootstrap {
  private:
   [[nodiscard]] absl::StatusOr<bool> match_patterns();
   [[nodiscard]] absl::StatusOr<bool> ask(std::vector<std::string> names);
+  [[nodiscard]] absl::StatusOr<bool> find_topics();
+  [[nodiscard]] std::string missing_topics() const;
   [[nodiscard]] absl::Status plan_tasks();
-  [[nodiscard]] absl::Status compare_internal_topics();
+  [[nodiscard]] absl::StatusOr<bool> make_internal_topics();
+  [[nodiscard]] absl::Status check_internal_topics() const;
   [[nodiscard]] absl::Status again(const absl::Status& status) const;
+  [[nodiscard]] Partition count_of(const std::string& topic) const;
+  void log(LogLevel level, const std::string& message) const;
 
   const Topology& topology_;
   const std::string application_id_;
@@ -44,6 +57,7 @@ class Bootstrap {
   Transport& transport_;
   const Clock& clock_;
   const Duration deadline_;
+  const BootstrapOptions options_;
 
   std::unique_ptr<Admin> admin_;
   Pending<std::vector<std::string>> listing_;
@@ -51,8 +65,10 @@ class Bootstrap {
   Pending<std::vector<TopicDescription>> describing_;
   Pending<> creating_;
   std::optional<PartitionPlan> plan_;
-  std::map<std::string, Partition> known_;  // as the broker said last
-  std::vector<NewTopic> wanted_;            // internal topics, the tasks topic among them
+  std::map<std::string, TopicDescription> known_;  // as the broker said last
+  std::string said_missing_;                       // what the log has been told to wait for
+  Duration ask_after_{0};                          // what is missing is looked for again then
+  std::vector<NewTopic> wanted_;                   // internal topics, the tasks topic among them
   bool created_ = false;
 };
 

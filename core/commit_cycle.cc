@@ -53,11 +53,13 @@ absl::StatusOr<bool> CommitCycle::advance() {
       if (producer_->in_flight() > 0 && !WEIR_PLANTED("acks-not-awaited")) return false;
       if (guarantee_ == Guarantee::kExactlyOnce) {
         if (WEIR_PLANTED("apply-before-commit")) WEIR_RETURN_IF_ERROR(apply());
-        pending_ = producer_->send_offsets(positions(), consumer_.group_metadata());
+        sent_ = positions();
+        pending_ = producer_->send_offsets(sent_, consumer_.group_metadata());
         phase_ = Phase::kSendingOffsets;
       } else {
         WEIR_RETURN_IF_ERROR(apply());
-        pending_ = consumer_.commit(positions());
+        sent_ = positions();
+        pending_ = consumer_.commit(sent_);
         phase_ = Phase::kStoringPositions;
       }
       return false;
@@ -97,7 +99,7 @@ std::vector<PartitionOffset> CommitCycle::positions() const {
     for (PartitionOffset& position : task->positions_to_commit()) {
       if (WEIR_PLANTED("position-one-ahead")) ++position.offset;
       if (WEIR_PLANTED("position-one-behind")) position.offset = std::max<Offset>(position.offset - 1, 0);
-      all.push_back(std::move(position));
+      if (!withheld_.contains(position.where)) all.push_back(std::move(position));
     }
   }
   return all;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -39,6 +40,13 @@ class CommitCycle {
   // Forgets a commit that is under way; its outcome is unknown.
   void abandon();
 
+  // The position of this partition is not committed from now on, or is again: nobody knows whose it is.
+  void withhold(const TopicPartition& where) { withheld_.insert(where); }
+  void release(const TopicPartition& where) { withheld_.erase(where); }
+
+  // The positions of the commit that ended last, if it succeeded.
+  [[nodiscard]] const std::vector<PartitionOffset>& committed() const { return sent_; }
+
   [[nodiscard]] bool running() const { return phase_ != Phase::kIdle; }
   [[nodiscard]] Phase phase() const { return phase_; }
 
@@ -51,6 +59,8 @@ class CommitCycle {
   Consumer& consumer_;
   Producer* producer_ = nullptr;
   std::vector<Task*> tasks_;
+  std::set<TopicPartition> withheld_;
+  std::vector<PartitionOffset> sent_;
   Phase phase_ = Phase::kIdle;
   Pending<> pending_;
 };

@@ -1,5 +1,5 @@
 // Tells all instances of an application to stop: a record in partition 0 of the application's tasks topic, which is empty
-// otherwise (its partitions stand for tasks, nobody reads them) and forgets records after an hour. An instance hears what is
+// otherwise (its partitions stand for tasks, nobody reads them). An instance hears what is
 // written after it began to listen; one that starts later is not concerned.
 //
 //   key "stop", value "<instance id>: <why>"

@@ -9,10 +9,6 @@
 namespace weir {
 namespace {
 
-// What Kafka Streams adds to a windowed changelog's retention: brokers delete by wall clock, stores expire by stream time.
-constexpr Duration kChangelogExtraRetention = std::chrono::hours{24};
-constexpr std::int64_t kRepartitionSegmentBytes = 50 << 20;
-
 // Works the partition counts of repartition topics out.
 class Counts {
  public:
@@ -160,36 +156,7 @@ absl::Status matched_once(const Topology& topology, const std::set<std::string>&
   return absl::OkStatus();
 }
 
-NewTopic changelog_for(const StoreSpec& store, const std::string& application_id, Partition partitions) {
-  NewTopic topic;
-  topic.name = changelog_topic(application_id, store.name);
-  topic.partitions = partitions;
-  topic.config["message.timestamp.type"] = "CreateTime";
-  if (store.retention.count() >= 0) {
-    topic.config["cleanup.policy"] = "compact,delete";
-    topic.config["retention.ms"] = std::to_string((store.retention + kChangelogExtraRetention).count());
-  } else {
-    topic.config["cleanup.policy"] = "compact";
-  }
-  return topic;
-}
-
-NewTopic repartition_for(const std::string& name, Partition partitions) {
-  return {.name = name,
-          .partitions = partitions,
-          .config = {{"cleanup.policy", "delete"},
-                     {"retention.ms", "-1"},
-                     {"segment.bytes", std::to_string(kRepartitionSegmentBytes)},
-                     {"message.timestamp.type", "CreateTime"}}};
-}
-
 }  // namespace
-
-std::string tasks_topic(const std::string& application_id) { return application_id + "-tasks"; }
-
-std::string changelog_topic(const std::string& application_id, const std::string& store) {
-  return application_id + "-" + store + "-changelog";
-}
 
 bool has_patterns(const Topology& topology) {
   return std::any_of(topology.nodes.begin(), topology.nodes.end(),
@@ -222,7 +189,8 @@ std::vector<std::string> external_sinks(const Topology& topology) {
 }
 
 absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const std::string& application_id,
-                                              const std::map<std::string, Partition>& partitions) {
+                                              const std::map<std::string, Partition>& partitions,
+                                              const InternalTopicOptions& options) {
   std::vector<std::string> missing;
   for (const std::string& source : external_sources(topology)) {
     const auto found = partitions.find(source);
@@ -251,7 +219,8 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
     const TopicName name{repartition.name, true};
     const std::string on_broker = name.on_broker(application_id);
     plan.partitions[on_broker] = counts.of(name);
-    plan.internal_topics.push_back(repartition_for(on_broker, counts.of(name)));
+    plan.internal_topics.push_back(
+        new_repartition_topic(on_broker, application_id, counts.of(name), options));
   }
 
   Partition most_tasks = 0;
@@ -267,7 +236,7 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
     most_tasks = std::max(most_tasks, tasks);
     for (const std::size_t store : part.stores) {
       if (topology.stores[store].logged) {
-        plan.internal_topics.push_back(changelog_for(topology.stores[store], application_id, tasks));
+        plan.internal_topics.push_back(new_changelog(topology.stores[store], application_id, tasks, options));
       }
     }
   }
@@ -294,6 +263,7 @@ absl::StatusOr<PartitionPlan> plan_partitions(const Topology& topology, const st
     }
   }
   for (const NewTopic& topic : plan.internal_topics) plan.partitions[topic.name] = topic.partitions;
+  WEIR_RETURN_IF_ERROR(check_options(options, application_id, plan.internal_topics));
   return plan;
 }
 

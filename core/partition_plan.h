@@ -8,6 +8,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <weir/core/internal_topics.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
 
@@ -47,12 +48,6 @@ struct PartitionPlan {
   std::set<std::string> matched;
 };
 
-// The name of the topic whose partitions stand for the tasks of an application.
-[[nodiscard]] std::string tasks_topic(const std::string& application_id);
-
-// The name of a store's changelog on the broker.
-[[nodiscard]] std::string changelog_topic(const std::string& application_id, const std::string& store);
-
 // Whether the topology reads topics by pattern.
 [[nodiscard]] bool has_patterns(const Topology& topology);
 
@@ -69,9 +64,9 @@ struct PartitionPlan {
 
 // Lays out the tasks. `partitions` has the counts of the external topics (0 or missing: does not exist); patterns are matched
 // against those. NotFound names every missing source; FailedPrecondition explains what is not co-partitioned, and which
-// topic two patterns match.
+// topic two patterns match. InvalidArgument: the options speak of topics that are not made.
 [[nodiscard]] absl::StatusOr<PartitionPlan> plan_partitions(
     const Topology& topology, const std::string& application_id,
-    const std::map<std::string, Partition>& partitions);
+    const std::map<std::string, Partition>& partitions, const InternalTopicOptions& options = {});
 
 }  // namespace weir

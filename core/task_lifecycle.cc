@@ -121,7 +121,8 @@ absl::StatusOr<std::vector<PartitionOffset>> TaskOpening::starting_points() cons
     const TopicPartition& source = plan_.sources[i];
     const OffsetRange& range = (*source_ranges_)[i];
     Offset start = (*committed_positions_)[i].offset;
-    if ((start == kNoOffset || WEIR_PLANTED("own-positions")) && store_ != nullptr) {
+    if ((start == kNoOffset || WEIR_PLANTED("own-positions")) && store_ != nullptr &&
+        !distrusted_.contains(source)) {
       // Brokers forget positions of topics that no member subscribes to; our own record of the last commit does not.
       const auto own = store_->meta().positions.find(source);
       if (own != store_->meta().positions.end()) start = own->second;

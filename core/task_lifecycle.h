@@ -10,7 +10,9 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/statusor.h>
@@ -29,6 +31,9 @@ class TaskOpening {
   // All references outlive the opening. `restore_consumer` belongs to no group.
   TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
               const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer);
+
+  // Our own record of these positions is not to be believed: they could be of a topic that is gone. Before the first step.
+  void distrust(std::set<TopicPartition> positions) { distrusted_ = std::move(positions); }
 
   // Does a bounded piece of work. Returns whether the task is ready to be taken.
   [[nodiscard]] absl::StatusOr<bool> step();
@@ -62,6 +67,7 @@ class TaskOpening {
   Pending<std::vector<OffsetRange>> ranges_;
   std::optional<std::vector<PartitionOffset>> committed_positions_;
   std::optional<std::vector<OffsetRange>> source_ranges_;
+  std::set<TopicPartition> distrusted_;
   std::unique_ptr<TaskStore> store_;
   std::optional<Restorer> restorer_;  // uses store_
   std::unique_ptr<Task> task_;

@@ -42,7 +42,9 @@ struct StoreSpec {
   // its own, the topic is it.
   bool global = false;
   Duration retention{-1};  // windowed kinds: how long an entry stays; -1: for ever
-  Duration segment{-1};    // windowed kinds: the width of a bucket of windows that expires at once
+  // Keeps what its rows were for the retention; what they are stays for ever.
+  bool versioned = false;
+  Duration segment{-1};  // windowed kinds: the width of a bucket of windows that expires at once
   // What the state room needs to build the typed store (its StoreBuilder); the core only carries it.
   std::any builder;
   // Of a global store: what builds the view through which a task reads it.

@@ -109,6 +109,10 @@ class Consumer {
   // Fetches the ranges of partitions, read uncommitted. Order as asked.
   virtual Pending<std::vector<OffsetRange>> offset_ranges(std::vector<TopicPartition> partitions) = 0;
 
+  // Fetches the first offsets whose records have at least that timestamp; the end where there is none. Order as asked.
+  virtual Pending<std::vector<Offset>> offsets_at(std::vector<TopicPartition> partitions,
+                                                  Timestamp timestamp) = 0;
+
   [[nodiscard]] virtual GroupMetadata group_metadata() = 0;
 
   // Leaves the group (or only stops, keeping a dynamic member's place until its session ends, if `leave_group` is
@@ -192,12 +196,14 @@ struct TopicDescription {
   std::string name = {};
   Partition partitions = 0;                        // 0: the topic does not exist
   std::map<std::string, std::string> config = {};  // as far as the broker tells; may be empty
+  int replication_factor = 0;                      // 0: not told
 };
 
 struct NewTopic {
   std::string name = {};
   Partition partitions = 1;
   std::map<std::string, std::string> config = {};
+  int replication_factor = -1;  // -1: as the broker's default says
 };
 
 struct MemberDescription {
@@ -230,6 +236,9 @@ class Admin {
 
   // Creates topics; one that exists already is fine and stays as it is.
   virtual Pending<> create_topics(std::vector<NewTopic> topics) = 0;
+
+  // Grows a topic to that many partitions. Refused if it has more; fine if it has as many.
+  virtual Pending<> grow_topic(std::string name, Partition partitions) = 0;
 
   virtual Pending<> delete_topics(std::vector<std::string> names) = 0;
 

@@ -52,7 +52,9 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
       clock_(clock),
       options_(std::move(options)),
       retries_(options_.retry, clock),
-      gate_(clock) {
+      gate_(clock),
+      purge_(topology_, options_.application_id, transport_, clock_, options_.repartition_purge_interval,
+             options_.log) {
   environment_.application_id = options_.application_id;
   environment_.state_directory = options_.state_directory;
   environment_.clock = &clock_;
@@ -155,6 +157,7 @@ void Worker::advance(Duration& idle) {
     return;
   }
   if (rebalance()) return;
+  if (reopen_lost()) return;
   if (stop_requested_.load(std::memory_order_acquire)) return begin_closing();
 
   activity_ = "processing";
@@ -226,7 +229,10 @@ void Worker::become_member() {
   if (initialising_.started()) {
     if (!initialising_.ready()) return;
     if (const auto initialised = initialising_.take(); !initialised.ok()) {
-      if (class_of(initialised.status()) != ErrorClass::kRetriable) return fail(initialised.status());
+      if (class_of(initialised.status()) != ErrorClass::kRetriable) {
+        return fail(with_context(initialised.status(),
+                                 fmt::format("transactional id {}", options_.transactional_id)));
+      }
       initialising_ = producer_->init_transactions();
       return;
     }
@@ -254,6 +260,7 @@ void Worker::serve_clients() {
     for (const ConsumerEvent& event : events_) take_event(event);
   }
   producer_->poll();
+  purge_.step();
   if (stage_ != Stage::kMember || aborting_.started()) return;
   // A record that the broker refused is lost for good if the position moves past it.
   const absl::Status failure = producer_->failure();
@@ -273,6 +280,10 @@ void Worker::take_event(const ConsumerEvent& event) {
   const std::string place = error.where.topic.empty() ? ""
                                                       : fmt::format(": topic={} partition={}",
                                                                     error.where.topic, error.where.partition);
+  if ((absl::IsOutOfRange(error.status) || absl::IsNotFound(error.status)) &&
+      lose_position(error.where, error.status)) {
+    return;
+  }
   if (class_of(error.status) == ErrorClass::kFatal)
     return fail(with_context(error.status, "the consumer failed" + place));
   log(LogLevel::kWarning, message_of(error.status) + place);
@@ -347,6 +358,13 @@ void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
 void Worker::release_tokens(const std::vector<TopicPartition>& tokens) {
   for (const TopicPartition& token : tokens) {
     openings_.erase(token.partition);
+    const std::vector<TopicPartition>& sources =
+        plan_.tasks[static_cast<std::size_t>(token.partition)].sources;
+    purge_.forget(sources);
+    lost_.erase(token.partition);
+    if (commit_ != nullptr) {
+      for (const TopicPartition& source : sources) commit_->release(source);
+    }
     const auto task = tasks_.find(token.partition);
     if (task == tasks_.end()) continue;
     log(LogLevel::kInfo, fmt::format("giving task {} back", task->second->id().name()));
@@ -355,6 +373,41 @@ void Worker::release_tokens(const std::vector<TopicPartition>& tokens) {
     tasks_.erase(task);
   }
   if (openings_.empty()) state_ = WorkerState::kRunning;
+}
+
+bool Worker::lose_position(const TopicPartition& where, const absl::Status& why) {
+  for (const auto& [token, task] : tasks_) {
+    const TaskPlan& plan = plan_.tasks[static_cast<std::size_t>(token)];
+    if (std::find(plan.sources.begin(), plan.sources.end(), where) == plan.sources.end()) continue;
+    log(LogLevel::kWarning,
+        fmt::format("task {} cannot read on and is opened anew: topic={} partition={}: {}", plan.id.name(),
+                    where.topic, where.partition, message_of(why)));
+    metrics_.positions_lost.fetch_add(1, std::memory_order_relaxed);
+    // It may be of a topic that is gone, and would mean other records in one that has taken its name.
+    commit_->withhold(where);
+    lost_[token].insert(where);
+    return true;
+  }
+  return false;
+}
+
+// What the tasks did is committed before, without the positions that are lost.
+bool Worker::reopen_lost() {
+  if (lost_.empty()) return false;
+  activity_ = "committing before a task is opened anew";
+  if (owes_commit()) {
+    start_commit();
+    return true;
+  }
+  const auto lost = lost_;
+  std::vector<TopicPartition> tokens;
+  for (const auto& [token, positions] : lost) tokens.push_back({tasks_topic(options_.application_id), token});
+  reopen(tokens);
+  for (const auto& [token, positions] : lost) {
+    if (const auto opening = openings_.find(token); opening != openings_.end())
+      opening->second->distrust(positions);
+  }
+  return true;
 }
 
 void Worker::open_tasks() {
@@ -472,6 +525,7 @@ void Worker::advance_commit() {
   in_transaction_ = false;
   positions_unknown_ = false;
   last_commit_ = clock_.steady();
+  purge_.committed(commit_->committed());
   metrics_.records_committed.store(committed_records_, std::memory_order_relaxed);
   metrics_.commits.fetch_add(1, std::memory_order_relaxed);
 }

@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 
 #include <weir/core/commit_cycle.h>
 #include <weir/core/record_retries.h>
+#include <weir/core/repartition_purge.h>
 #include <weir/core/task.h>
 #include <weir/core/task_lifecycle.h>
 #include <weir/core/worker_options.h>
@@ -45,6 +47,8 @@ struct WorkerMetrics {
   std::atomic<std::uint64_t> retries{0};
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> transactions_aborted{0};
+  // How often a partition could not be read on where it had been read to; see the log.
+  std::atomic<std::uint64_t> positions_lost{0};
   std::atomic<std::uint64_t> records_restored{0};
   std::atomic<std::uint64_t> restore_remaining{0};
   std::atomic<std::uint64_t> tasks{0};
@@ -103,6 +107,11 @@ class Worker {
   void answer_rebalance();
   void assign_tokens(const std::vector<TopicPartition>& tokens);
   void release_tokens(const std::vector<TopicPartition>& tokens);
+  // The records at a partition's position are gone, or the partition is: its task is to be opened anew. Returns whether it is
+  // a source of one of the tasks.
+  bool lose_position(const TopicPartition& where, const absl::Status& why);
+  // Returns whether tasks that have lost a position need the worker's attention.
+  bool reopen_lost();
   void open_tasks();
   bool process();
   [[nodiscard]] bool commit_due() const;
@@ -143,6 +152,8 @@ class Worker {
   // By token. Openings and tasks use the clients above.
   std::map<Partition, std::unique_ptr<TaskOpening>> openings_;
   std::map<Partition, std::unique_ptr<Task>> tasks_;
+  std::map<Partition, std::set<TopicPartition>> lost_;  // positions of tasks to be opened anew, by token
+  RepartitionPurge purge_;
 
   Stage stage_ = Stage::kConnecting;
   std::deque<RebalanceEvent> rebalances_;

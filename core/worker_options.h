@@ -49,6 +49,8 @@ struct WorkerOptions {
   const TaskStore* globals = nullptr;
   // Uncommitted state above which a commit comes early.
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
+  // How often what is processed is deleted from repartition topics; zero: never.
+  Duration repartition_purge_interval{30'000};
   Duration session_timeout{45'000};
   std::map<std::string, std::string> consumer_properties = {};
   std::map<std::string, std::string> producer_properties = {};

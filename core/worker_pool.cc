@@ -20,6 +20,7 @@ void add_counters(AppMetrics& sum, const WorkerMetrics& one) {
   sum.commits += one.commits;
   sum.transactions_aborted += one.transactions_aborted;
   sum.records_restored += one.records_restored;
+  sum.positions_lost += one.positions_lost;
 }
 
 }  // namespace

@@ -328,6 +328,7 @@ template <class K, class V>
   spec.value_format = std::string(Serde<V>::kFormat);
   spec.persistent = options.persistent;
   spec.logged = options.logged;
+  spec.versioned = true;
   spec.retention = history.count() < 0 ? Duration(-1) : history;
   spec.segment = segment.count() <= 0 ? default_segment(spec.retention) : segment;
   spec.builder = StoreBuilder([options](StoreContext context) {

@@ -50,6 +50,12 @@ Pending<> EmbeddedAdmin::create_topics(std::vector<NewTopic> topics) {
   });
 }
 
+Pending<> EmbeddedAdmin::grow_topic(std::string name, Partition partitions) {
+  return operations_.start(Operation::kCreateTopics, [name = std::move(name), partitions](Engine& engine) {
+    return answer_of(engine.grow_topic(name, partitions));
+  });
+}
+
 Pending<> EmbeddedAdmin::delete_topics(std::vector<std::string> names) {
   return operations_.start(Operation::kDeleteTopics, [names = std::move(names)](Engine& engine) {
     return for_each_of(names, [&](const std::string& name) { return engine.delete_topic(name); });

@@ -127,6 +127,28 @@ Pending<std::vector<OffsetRange>> EmbeddedConsumer::offset_ranges(std::vector<To
                            });
 }
 
+Pending<std::vector<Offset>> EmbeddedConsumer::offsets_at(std::vector<TopicPartition> partitions,
+                                                          Timestamp timestamp) {
+  using Result = std::vector<Offset>;
+  if (closed_) return Pending<Result>::completed(misused("the consumer is closed"));
+  return operations_.start(Operation::kListOffsets,
+                           [partitions = std::move(partitions), timestamp](Engine& engine) -> Answer<Result> {
+                             Result result;
+                             for (const TopicPartition& where : partitions) {
+                               const auto log = engine.find_log(where);
+                               if (!log.ok()) return absl::StatusOr<Result>(log.status());
+                               if ((*log)->outage().reading(engine.clock().steady())) return std::nullopt;
+                               Offset first = (*log)->end();
+                               (*log)->for_each((*log)->begin(), [&](const Entry& entry) {
+                                 if (entry.kind == Entry::kData && entry.timestamp >= timestamp)
+                                   first = std::min(first, entry.offset);
+                               });
+                               result.push_back(first);
+                             }
+                             return absl::StatusOr<Result>(std::move(result));
+                           });
+}
+
 GroupMetadata EmbeddedConsumer::group_metadata() {
   return std::make_shared<const MemberIdentity>(membership_.identity());
 }

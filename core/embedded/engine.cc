@@ -118,7 +118,7 @@ Topic* Engine::find_topic(const std::string& name) {
 TopicDescription Engine::describe_topic(const std::string& name) {
   const Topic* topic = find_topic(name);
   if (topic == nullptr) return {name, 0, {}};
-  return {name, topic->partitions(), complete_config(topic->config)};
+  return {name, topic->partitions(), complete_config(topic->config), /*replication_factor=*/1};
 }
 
 absl::StatusOr<Topic*> Engine::require_topic(const std::string& name) {

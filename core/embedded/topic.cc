@@ -105,6 +105,8 @@ TopicConfig complete_config(const TopicConfig& config) {
   complete.try_emplace("delete.retention.ms", std::to_string(defaults.delete_retention.count()));
   complete.try_emplace("max.message.bytes", std::to_string(defaults.max_message_bytes));
   complete.try_emplace("message.timestamp.type", "CreateTime");
+  complete.try_emplace("min.compaction.lag.ms", "0");
+  complete.try_emplace("min.insync.replicas", "1");
   return complete;
 }
 

@@ -1,6 +1,7 @@
 #include <weir/core/kafka/errors.h>
 
 #include <array>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -23,11 +24,51 @@ absl::StatusCode code_for(ErrorClass error_class) {
   return absl::StatusCode::kInternal;
 }
 
+// The codes that a caller tells apart; the others are as their class.
+absl::StatusCode code_for(rd_kafka_resp_err_t code, ErrorClass error_class) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:  // its reset policy is to say so
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+      return absl::StatusCode::kOutOfRange;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      return absl::StatusCode::kNotFound;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return absl::StatusCode::kPermissionDenied;
+    default:
+      return code_for(error_class);
+  }
+}
+
+// What to grant to the principal of the application.
+std::string_view remedy_for(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return ". Grant the application's principal Read and Describe on the topics it reads, Write and "
+             "Describe on those "
+             "it writes, and all of these, Create, Delete and DescribeConfigs on topics that begin with its "
+             "id";
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      return ". Grant the application's principal Read and Describe on the group that is called like its id";
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return ". Grant the application's principal Write and Describe on transactional ids that begin with "
+             "its id";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return ". Grant the application's principal IdempotentWrite on the cluster";
+    default:
+      return "";
+  }
+}
+
 absl::Status make_status(ErrorClass error_class, rd_kafka_resp_err_t code, const std::string& context,
                          const std::string& detail) {
   const std::string what = detail.empty() ? std::string(rd_kafka_err2str(code)) : detail;
-  return make_error(error_class, code_for(error_class),
-                    fmt::format("{}: {} ({})", context, what, rd_kafka_err2name(code)));
+  return make_error(error_class, code_for(code, error_class),
+                    fmt::format("{}: {} ({}){}", context, what, rd_kafka_err2name(code), remedy_for(code)));
 }
 
 }  // namespace

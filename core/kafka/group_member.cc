@@ -110,7 +110,8 @@ void GroupMember::poll(std::vector<ConsumerEvent>& events) {
       case RD_KAFKA_EVENT_ERROR: {
         absl::Status fatal = fatal_status_of(client_.get(), "the group member failed");
         events.emplace_back(ConsumerError{
-            fatal.ok() ? status_of_code(rd_kafka_event_error(event.get()), "the group member reports",
+            fatal.ok() ? status_of_code(rd_kafka_event_error(event.get()),
+                                        fmt::format("the member of the group {} reports", group_),
                                         rd_kafka_event_error_string(event.get()))
                        : fatal,
             {}});

@@ -48,6 +48,8 @@ using DeleteTopicHandle = std::unique_ptr<rd_kafka_DeleteTopic_t, DestroyWith<rd
 using ListGroupOffsetsHandle = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
                                                DestroyWith<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 using MetadataHandle = std::unique_ptr<const rd_kafka_metadata_t, DestroyWith<rd_kafka_metadata_destroy>>;
+using NewPartitionsHandle =
+    std::unique_ptr<rd_kafka_NewPartitions_t, DestroyWith<rd_kafka_NewPartitions_destroy>>;
 using NewTopicHandle = std::unique_ptr<rd_kafka_NewTopic_t, DestroyWith<rd_kafka_NewTopic_destroy>>;
 
 }  // namespace weir::kafka

@@ -37,6 +37,13 @@ absl::StatusOr<Partition> partitions_of(const rd_kafka_metadata_topic_t& topic) 
   }
 }
 
+TopicDescription describe(const rd_kafka_metadata_topic_t& topic, Partition partitions) {
+  return {.name = topic.topic,
+          .partitions = partitions,
+          .config = {},
+          .replication_factor = topic.partition_cnt > 0 ? topic.partitions[0].replica_cnt : 0};
+}
+
 absl::StatusOr<MetadataHandle> ask_metadata(rd_kafka_t* client, rd_kafka_topic_t* topic) {
   const rd_kafka_metadata_t* answer = nullptr;
   const rd_kafka_resp_err_t error =
@@ -58,12 +65,12 @@ absl::StatusOr<std::vector<std::string>> ask_names(rd_kafka_t* client) {
 
 absl::StatusOr<std::vector<TopicDescription>> ask_descriptions(rd_kafka_t* client,
                                                                const std::vector<std::string>& names) {
-  std::map<std::string, Partition> found;
+  std::map<std::string, TopicDescription> found;
   auto note = [&found](const rd_kafka_metadata_t& metadata) -> absl::Status {
     for (int index = 0; index < metadata.topic_cnt; ++index) {
       auto partitions = partitions_of(metadata.topics[index]);
       if (!partitions.ok()) return partitions.status();
-      found[metadata.topics[index].topic] = *partitions;
+      found[metadata.topics[index].topic] = describe(metadata.topics[index], *partitions);
     }
     return absl::OkStatus();
   };
@@ -76,7 +83,7 @@ absl::StatusOr<std::vector<TopicDescription>> ask_descriptions(rd_kafka_t* clien
       if (std::find(names.begin(), names.end(), topic.topic) == names.end()) continue;
       auto partitions = partitions_of(topic);
       if (!partitions.ok()) return partitions.status();
-      found[topic.topic] = *partitions;
+      found[topic.topic] = describe(topic, *partitions);
     }
   } else {
     for (const std::string& name : names) {
@@ -90,7 +97,7 @@ absl::StatusOr<std::vector<TopicDescription>> ask_descriptions(rd_kafka_t* clien
   std::vector<TopicDescription> descriptions;
   for (const std::string& name : names) {
     const auto entry = found.find(name);
-    descriptions.push_back({name, entry == found.end() ? 0 : entry->second, {}});
+    descriptions.push_back(entry == found.end() ? TopicDescription{.name = name} : entry->second);
   }
   return descriptions;
 }
@@ -270,9 +277,8 @@ Pending<> KafkaAdmin::create_topics(std::vector<NewTopic> topics) {
   std::vector<rd_kafka_NewTopic_t*> pointers;
   std::array<char, 512> reason{};
   for (const NewTopic& topic : topics) {
-    // -1: as many replicas as the broker's default says.
-    handles.emplace_back(
-        rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, -1, reason.data(), reason.size()));
+    handles.emplace_back(rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, topic.replication_factor,
+                                               reason.data(), reason.size()));
     if (handles.back() == nullptr) {
       return Pending<>::completed(absl::InvalidArgumentError(
           fmt::format("cannot create the topic {}: {}", topic.name, reason.data())));
@@ -296,6 +302,34 @@ Pending<> KafkaAdmin::create_topics(std::vector<NewTopic> topics) {
         complete(completion, std::move(status));
       });
   rd_kafka_CreateTopics(client_, pointers.data(), pointers.size(), options.get(), queue_.get());
+  return completion.pending();
+}
+
+Pending<> KafkaAdmin::grow_topic(std::string name, Partition partitions) {
+  std::array<char, 512> reason{};
+  const NewPartitionsHandle request(
+      rd_kafka_NewPartitions_new(name.c_str(), static_cast<std::size_t>(std::max<Partition>(partitions, 0)),
+                                 reason.data(), reason.size()));
+  if (request == nullptr) {
+    return Pending<>::completed(
+        absl::InvalidArgumentError(fmt::format("cannot grow the topic {}: {}", name, reason.data())));
+  }
+  Completion<> completion;
+  const AdminOptionsHandle options =
+      expect(RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, [completion](rd_kafka_event_t& event) mutable {
+        absl::Status status = event_error(event, "cannot grow a topic");
+        if (status.ok()) {
+          std::size_t count = 0;
+          const rd_kafka_topic_result_t** results =
+              rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(&event), &count);
+          // What the broker says of a topic that has as many already, and of one that has more. Whoever asked finds out
+          // which by describing it.
+          status = first_error(results, count, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, "cannot grow the topic");
+        }
+        complete(completion, std::move(status));
+      });
+  rd_kafka_NewPartitions_t* requests[] = {request.get()};
+  rd_kafka_CreatePartitions(client_, requests, 1, options.get(), queue_.get());
   return completion.pending();
 }
 

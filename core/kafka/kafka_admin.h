@@ -23,6 +23,7 @@ class KafkaAdmin final : public Admin {
   Pending<std::vector<TopicDescription>> describe_topics(std::vector<std::string> names) override;
   Pending<std::vector<std::string>> list_topics() override;
   Pending<> create_topics(std::vector<NewTopic> topics) override;
+  Pending<> grow_topic(std::string name, Partition partitions) override;
   Pending<> delete_topics(std::vector<std::string> names) override;
   Pending<> delete_records(std::vector<PartitionOffset> before) override;
   Pending<GroupDescription> describe_group(std::string group) override;

@@ -102,6 +102,21 @@ Pending<std::vector<OffsetRange>> KafkaConsumer::offset_ranges(std::vector<Topic
   return completion->pending();
 }
 
+Pending<std::vector<Offset>> KafkaConsumer::offsets_at(std::vector<TopicPartition> partitions,
+                                                       Timestamp timestamp) {
+  auto completion = std::make_shared<Completion<std::vector<Offset>>>();
+  Shared* const shared = shared_.get();
+  shared_->background.jobs().submit([shared, completion, inbox = inbox_, partitions = std::move(partitions),
+                                     timestamp] {
+    auto client = shared->inquiries.get();
+    absl::StatusOr<std::vector<Offset>> offsets = client.ok()
+                                                      ? ask_offsets_at(*client, partitions, timestamp)
+                                                      : absl::StatusOr<std::vector<Offset>>(client.status());
+    inbox->post([completion, offsets = std::move(offsets)] { completion->complete(offsets); });
+  });
+  return completion->pending();
+}
+
 GroupMetadata KafkaConsumer::group_metadata() {
   return check_member().ok() ? member_->group_metadata() : nullptr;
 }

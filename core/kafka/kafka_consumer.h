@@ -30,6 +30,8 @@ class KafkaConsumer final : public Consumer {
   Pending<> commit(std::vector<PartitionOffset> offsets) override;
   Pending<std::vector<PartitionOffset>> committed(std::vector<TopicPartition> partitions) override;
   Pending<std::vector<OffsetRange>> offset_ranges(std::vector<TopicPartition> partitions) override;
+  Pending<std::vector<Offset>> offsets_at(std::vector<TopicPartition> partitions,
+                                          Timestamp timestamp) override;
   [[nodiscard]] GroupMetadata group_metadata() override;
   Pending<> close(bool leave_group) override;
   void wait(Duration at_most) override;

@@ -1,5 +1,6 @@
 #include <weir/core/kafka/offset_inquiry.h>
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -33,7 +34,7 @@ absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client,
       return status_of_code(entry.err,
                             fmt::format("cannot ask for the ends of {}", name_of(where_of(entry))));
     }
-    if (entry.offset < 0) {
+    if (entry.offset < 0 && time < 0) {
       return retriable_error(fmt::format("the broker gave no end: partition={}", name_of(where_of(entry))));
     }
     answers[where_of(entry)] = entry.offset;
@@ -55,6 +56,23 @@ absl::StatusOr<std::vector<OffsetRange>> ask_offset_ranges(rd_kafka_t* client,
   if (!begins.ok()) return begins.status();
   for (const TopicPartition& where : partitions) ranges.push_back({(*begins)[where], (*ends)[where]});
   return ranges;
+}
+
+absl::StatusOr<std::vector<Offset>> ask_offsets_at(rd_kafka_t* client,
+                                                   const std::vector<TopicPartition>& partitions,
+                                                   Timestamp timestamp) {
+  std::vector<Offset> offsets;
+  if (partitions.empty()) return offsets;
+  auto ends = ask(client, partitions, kLatest);
+  if (!ends.ok()) return ends.status();
+  // Negative times would be questions of another kind.
+  auto found = ask(client, partitions, std::max<Timestamp>(timestamp, 0));
+  if (!found.ok()) return found.status();
+  for (const TopicPartition& where : partitions) {
+    const Offset offset = (*found)[where];
+    offsets.push_back(offset < 0 ? (*ends)[where] : offset);
+  }
+  return offsets;
 }
 
 }  // namespace weir::kafka

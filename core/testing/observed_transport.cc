@@ -56,6 +56,10 @@ class ObservedConsumer final : public Consumer {
   Pending<std::vector<OffsetRange>> offset_ranges(std::vector<TopicPartition> partitions) override {
     return start(opening(), [&] { return inner_->offset_ranges(std::move(partitions)); });
   }
+  Pending<std::vector<Offset>> offsets_at(std::vector<TopicPartition> partitions,
+                                          Timestamp timestamp) override {
+    return inner_->offsets_at(std::move(partitions), timestamp);
+  }
   GroupMetadata group_metadata() override { return inner_->group_metadata(); }
   Pending<> close(bool leave_group) override {
     return start(Phase::kClosing, [&] { return inner_->close(leave_group); });

@@ -77,10 +77,10 @@ Duration SimulatedInstance::supervise() {
 
 void SimulatedInstance::prepare() {
   if (bootstrap_ == nullptr) {
-    bootstrap_ = std::make_unique<Bootstrap>(topology_, options_.config.application_id,
-                                             options_.config.dead_letter_topic, *options_.config.transport,
-                                             *options_.config.clock,
-                                             options_.config.clock->steady() + options_.config.start_timeout);
+    bootstrap_ = std::make_unique<Bootstrap>(
+        topology_, options_.config.application_id, options_.config.dead_letter_topic,
+        *options_.config.transport, *options_.config.clock,
+        options_.config.clock->steady() + options_.config.start_timeout, bootstrap_options(options_.config));
   }
   const auto ready = bootstrap_->step();
   if (!ready.ok()) return fail(ready.status());
@@ -109,7 +109,7 @@ void SimulatedInstance::start_workers() {
     workers_.push_back(std::make_unique<Worker>(topology_, plan_, *options_.config.transport,
                                                 *options_.config.clock, std::move(worker)));
   }
-  watch_ = std::make_unique<TopicWatch>(topology_, options_.config.application_id, plan_.matched,
+  watch_ = std::make_unique<TopicWatch>(topology_, options_.config.application_id, plan_,
                                         *options_.config.transport, *options_.config.clock,
                                         options_.config.topic_refresh_interval, logger_of(options_.config));
   started_ = true;
@@ -117,7 +117,11 @@ void SimulatedInstance::start_workers() {
 }
 
 void SimulatedInstance::follow() {
-  if (!renewing_ && watch_->changed()) renewing_ = true;
+  if (!renewing_) {
+    const auto changed = watch_->changed();
+    if (!changed.ok()) fail(changed.status());
+    if (changed.ok() && *changed) renewing_ = true;
+  }
   if (globals_ != nullptr && globals_->failed()) fail(globals_->failure());
   for (const auto& worker : workers_) {
     if (worker->state() == WorkerState::kFailed) fail(worker->failure());

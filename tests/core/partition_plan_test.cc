@@ -150,6 +150,7 @@ TEST(PartitionPlan, ARepartitionTopicHasTheCountTheUserGave) {
   EXPECT_EQ(topic.name, "app-r");
   EXPECT_EQ(topic.partitions, 7);
   EXPECT_EQ(topic.config, (std::map<std::string, std::string>{{"cleanup.policy", "delete"},
+                                                              {"retention.bytes", "-1"},
                                                               {"retention.ms", "-1"},
                                                               {"segment.bytes", "52428800"},
                                                               {"message.timestamp.type", "CreateTime"}}));
