@@ -18,7 +18,7 @@ MemoryShares share_out(std::size_t bytes, int workers, std::size_t partitions, b
   const std::size_t fetching = stateful ? bytes / 16 * 3 / 2 : bytes / 16 * 9;
   MemoryShares shares;
   shares.state_bytes = stateful ? bytes / 2 : 0;
-  shares.uncommitted_bytes = bytes / 8 / each;
+  shares.uncommitted_bytes = bytes / 8 / 3 / each;
   shares.buffered_bytes = bytes / 16 / each;
   shares.partition_queue_bytes =
       std::clamp(fetching / std::max<std::size_t>(partitions, 1), kShortestQueue, kLongestQueue);

@@ -1,7 +1,8 @@
 // How the memory that an application may use is shared out between its parts.
 //
 //   state        a half: block cache, memtables and cached rows of all stores of the process
-//   uncommitted  an eighth: changes that the next commit writes. A worker whose share is used up commits early
+//   uncommitted  an eighth: changes that the next commit writes. A worker commits early when a third of its share is used up: a
+//                commit holds each change three times, in the store, in the batch for the disk and in the changelog record
 //   fetched      a quarter: records that the clients have read ahead (three parts) and that tasks have taken and not yet
 //                processed (one part). A partition whose share is used up is not read until there is room
 //   outgoing     an eighth: records that the broker has not acknowledged. A worker without room stops processing
@@ -17,7 +18,7 @@ namespace weir {
 // Each worker has the shares that say so; one that is added later has the same ones.
 struct MemoryShares {
   std::size_t state_bytes = 0;            // of the process
-  std::size_t uncommitted_bytes = 0;      // of a worker
+  std::size_t uncommitted_bytes = 0;      // of a worker: when it commits early
   std::size_t buffered_bytes = 0;         // of a worker: taken by its tasks, not processed
   std::size_t partition_queue_bytes = 0;  // of a partition: read ahead by the client
   std::size_t producer_queue_bytes = 0;   // of a worker
