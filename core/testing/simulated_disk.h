@@ -49,6 +49,8 @@ class SimulatedDisk {
     bool open = false;
   };
 
+  // Returns up to where it is known what of a changelog is committed.
+  [[nodiscard]] Offset stable_end(const std::string& store, Partition partition) const;
   // Returns what a changelog's committed records before `end` amount to.
   [[nodiscard]] Rows fold(const std::string& store, Partition partition, Offset end) const;
 

@@ -280,6 +280,55 @@ SimulatedScenario collector() {
       .limits = {.at_least_once = false}};
 }
 
+// Tells the stream time of its partition, which never goes back.
+class StreamClock final : public Processor<std::string, std::string, std::string, std::int64_t> {
+ public:
+  void open(Context& context) override {
+    context_ = &context;
+    context.schedule(100ms, TimerClock::kStreamTime, [this](Timestamp now) {
+      // A key of the partition that is read, so that what is told stays in it.
+      context_->forward(key_, now, now);
+    });
+  }
+  void process(const Record<std::string, std::string>& record) override { key_ = record.key; }
+
+ private:
+  Context* context_ = nullptr;
+  std::string key_;
+};
+
+absl::Status never_goes_back(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    std::int64_t last = 0;
+    for (const BrokerRecord& record : broker.read("out", partition)) {
+      const auto now = get_big_endian<std::int64_t>(record.value.value_or(Bytes(8, '\0')).data());
+      if (now < last) {
+        return absl::InternalError(
+            fmt::format("the stream time went back: partition={} offset={} from={} to={}", partition,
+                        record.offset, last, now));
+      }
+      last = now;
+    }
+  }
+  return absl::OkStatus();
+}
+
+SimulatedScenario stream_clock() {
+  return {.name = "stream-clock",
+          .topology =
+              [] {
+                StreamBuilder builder;
+                builder.stream<std::string, std::string>("in")
+                    .process({}, [] { return std::make_unique<StreamClock>(); })
+                    .to("out");
+                return builder.build();
+              },
+          .inputs = {{"in", numbered}},
+          .outputs = {{"out", OutputRule::kNotCompared}},
+          .limits = {.at_least_once = false, .on_disk = false},
+          .check = never_goes_back};
+}
+
 }  // namespace
 
 std::vector<SimulatedScenario> scenarios() {
@@ -294,7 +343,8 @@ std::vector<SimulatedScenario> scenarios() {
           dead_letters(),
           foreign_keys(),
           count("count-on-commit", {.store = "counts", .emit = Emit::kOnCommit}, OutputRule::kSameLast),
-          final_windows()};
+          final_windows(),
+          stream_clock()};
 }
 
 }  // namespace weir
