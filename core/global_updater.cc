@@ -8,8 +8,8 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kRecordsPerStep = 5000;
-constexpr Duration kLongestIdle{100};
+constexpr std::size_t kGlobalRecordsPerStep = 5000;
+constexpr Duration kLongestGlobalIdle{100};
 constexpr Duration kPoll{1};
 
 }  // namespace
@@ -97,14 +97,14 @@ GlobalUpdater::~GlobalUpdater() {
 }
 
 Duration GlobalUpdater::run_once() {
-  if (failed()) return kLongestIdle;
+  if (failed()) return kLongestGlobalIdle;
   const auto idle = advance();
   publish();
   if (idle.ok()) return *idle;
   failure_ = with_context(idle.status(), "global stores");
   if (options_.log) options_.log(LogLevel::kError, message_of(failure_));
   failed_.store(true, std::memory_order_release);
-  return kLongestIdle;
+  return kLongestGlobalIdle;
 }
 
 void GlobalUpdater::idle_wait(Duration at_most) {
@@ -121,7 +121,7 @@ absl::StatusOr<Duration> GlobalUpdater::advance() {
   const auto progressed = read();
   if (!progressed.ok()) return progressed.status();
   if (*progressed) return Duration{0};
-  return complete() ? kLongestIdle : kPoll;
+  return complete() ? kLongestGlobalIdle : kPoll;
 }
 
 absl::Status GlobalUpdater::connect() {
@@ -193,7 +193,7 @@ absl::Status GlobalUpdater::find_ends() {
 
 absl::StatusOr<bool> GlobalUpdater::read() {
   bool progressed = task_->fill({options_.buffered_records, options_.buffered_bytes}) > 0;
-  for (std::size_t count = 0; count < kRecordsPerStep; ++count) {
+  for (std::size_t count = 0; count < kGlobalRecordsPerStep; ++count) {
     const auto processed = task_->process_next();
     if (!processed.ok()) return processed.status();
     if (!*processed) break;

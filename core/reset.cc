@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kPause{2};
+constexpr std::chrono::milliseconds kResetPause{2};
 constexpr std::array<std::string_view, 4> kInternalEndings{
     "-changelog", "-repartition", "-subscription-registration", "-subscription-response"};
 
@@ -66,7 +66,7 @@ class Clients {
       }
       if (clock_->steady() > deadline + patience_)
         return absl::DeadlineExceededError(what + ": the brokers do not answer");
-      std::this_thread::sleep_for(kPause);
+      std::this_thread::sleep_for(kResetPause);
     }
   }
 

@@ -87,7 +87,7 @@ struct Serde<Description> : JsonSerde<Description> {
 namespace {
 
 using Item = TopologyDiff::Item;
-using Fate = TopologyDiff::Fate;
+using ItemFate = TopologyDiff::Fate;
 using Kind = TopologyDiff::Kind;
 
 constexpr char kDescriptionFile[] = "topology.json";
@@ -220,9 +220,9 @@ std::map<std::string, std::string> renamed(const std::map<std::string, T>& old,
 
 std::string changelog_of(const std::string& store) { return store + "-changelog"; }
 
-class Comparison {
+class DescriptionComparison {
  public:
-  Comparison(const Description& old, const Description& now)
+  DescriptionComparison(const Description& old, const Description& now)
       : old_(old), now_(now), old_parts_(old), now_parts_(now) {}
 
   TopologyDiff run() {
@@ -235,11 +235,11 @@ class Comparison {
   }
 
  private:
-  void add(Kind kind, const std::string& name, Fate fate, std::string detail = "") {
+  void add(Kind kind, const std::string& name, ItemFate fate, std::string detail = "") {
     diff_.items.push_back({kind, name, fate, std::move(detail)});
   }
 
-  void add_store(const DescribedStore& store, Fate fate, const std::string& detail, Fate topic_fate,
+  void add_store(const DescribedStore& store, ItemFate fate, const std::string& detail, ItemFate topic_fate,
                  const std::string& topic_detail = "") {
     add(Kind::kStore, store.name, fate, detail);
     if (store.logged) add(Kind::kTopic, changelog_of(store.name), topic_fate, topic_detail);
@@ -258,39 +258,41 @@ class Comparison {
         compare_store(before->second, store);
       } else if (const auto renamed_from = old_names.find(name); renamed_from != old_names.end()) {
         left_behind.insert(renamed_from->second);
-        add_store(store, Fate::kRenamed, fmt::format("was '{}'; begins empty", renamed_from->second),
-                  Fate::kRenamed, fmt::format("was '{}'; begins empty", changelog_of(renamed_from->second)));
+        add_store(store, ItemFate::kRenamed, fmt::format("was '{}'; begins empty", renamed_from->second),
+                  ItemFate::kRenamed,
+                  fmt::format("was '{}'; begins empty", changelog_of(renamed_from->second)));
       } else {
-        add_store(store, Fate::kNew, "", Fate::kNew);
+        add_store(store, ItemFate::kNew, "", ItemFate::kNew);
       }
     }
     for (const auto& [name, store] : old) {
       if (now.contains(name)) continue;
       const std::string detail = left_behind.contains(name) ? "its name changed" : "";
-      add_store(store, Fate::kOrphaned, detail, Fate::kOrphaned, detail);
+      add_store(store, ItemFate::kOrphaned, detail, ItemFate::kOrphaned, detail);
     }
   }
 
   void compare_store(const DescribedStore& old, const DescribedStore& now) {
     std::string detail = differences_of(old, now);
     if (!detail.empty()) {
-      add_store(now, Fate::kIncompatible, detail, Fate::kIncompatible, "of an incompatible store");
+      add_store(now, ItemFate::kIncompatible, detail, ItemFate::kIncompatible, "of an incompatible store");
       return;
     }
     const int from = old_parts_.part_of(now.name);
     const int to = now_parts_.part_of(now.name);
-    Fate fate = Fate::kReused;
+    ItemFate fate = ItemFate::kReused;
     if (from != to && old.persistent) {
       detail = fmt::format("moves from sub-topology {} to {}; its rows on disk stay behind", from, to);
       if (old.logged) {
         detail += " and come back from the changelog";
       } else {
-        fate = Fate::kIncompatible;
+        fate = ItemFate::kIncompatible;
       }
     }
     add(Kind::kStore, now.name, fate, detail);
-    if (now.logged) add(Kind::kTopic, changelog_of(now.name), old.logged ? Fate::kReused : Fate::kNew);
-    if (old.logged && !now.logged) add(Kind::kTopic, changelog_of(now.name), Fate::kOrphaned);
+    if (now.logged)
+      add(Kind::kTopic, changelog_of(now.name), old.logged ? ItemFate::kReused : ItemFate::kNew);
+    if (old.logged && !now.logged) add(Kind::kTopic, changelog_of(now.name), ItemFate::kOrphaned);
   }
 
   void compare_repartitions() {
@@ -304,20 +306,20 @@ class Comparison {
       if (const auto before = old.find(name); before != old.end()) {
         const auto& partitions = before->second.partitions;
         if (partitions && topic.partitions && *partitions != *topic.partitions) {
-          add(Kind::kTopic, name, Fate::kIncompatible,
+          add(Kind::kTopic, name, ItemFate::kIncompatible,
               fmt::format("partitions were {}, are {}", *partitions, *topic.partitions));
         } else {
-          add(Kind::kTopic, name, Fate::kReused);
+          add(Kind::kTopic, name, ItemFate::kReused);
         }
       } else if (const auto renamed_from = old_names.find(name); renamed_from != old_names.end()) {
-        add(Kind::kTopic, name, Fate::kRenamed,
+        add(Kind::kTopic, name, ItemFate::kRenamed,
             fmt::format("was '{}'; records still there are not read", renamed_from->second));
       } else {
-        add(Kind::kTopic, name, Fate::kNew);
+        add(Kind::kTopic, name, ItemFate::kNew);
       }
     }
     for (const auto& [name, topic] : old) {
-      if (!now.contains(name)) add(Kind::kTopic, name, Fate::kOrphaned);
+      if (!now.contains(name)) add(Kind::kTopic, name, ItemFate::kOrphaned);
     }
   }
 
@@ -328,17 +330,17 @@ class Comparison {
   TopologyDiff diff_;
 };
 
-const char* name_of(Fate fate) {
+const char* name_of(ItemFate fate) {
   switch (fate) {
-    case Fate::kReused:
+    case ItemFate::kReused:
       return "reused";
-    case Fate::kNew:
+    case ItemFate::kNew:
       return "new";
-    case Fate::kRenamed:
+    case ItemFate::kRenamed:
       return "renamed";
-    case Fate::kOrphaned:
+    case ItemFate::kOrphaned:
       return "orphaned";
-    case Fate::kIncompatible:
+    case ItemFate::kIncompatible:
       return "incompatible";
   }
   return "";
@@ -353,18 +355,18 @@ std::string line_of(const Item& item) {
 
 bool TopologyDiff::compatible() const {
   return std::none_of(items.begin(), items.end(),
-                      [](const Item& item) { return item.fate == Fate::kIncompatible; });
+                      [](const Item& item) { return item.fate == ItemFate::kIncompatible; });
 }
 
 bool TopologyDiff::same() const {
   return std::all_of(items.begin(), items.end(),
-                     [](const Item& item) { return item.fate == Fate::kReused && item.detail.empty(); });
+                     [](const Item& item) { return item.fate == ItemFate::kReused && item.detail.empty(); });
 }
 
 std::string TopologyDiff::text() const {
   std::string text;
   for (const Item& item : items) {
-    if (item.fate != Fate::kReused || !item.detail.empty()) text += line_of(item) + "\n";
+    if (item.fate != ItemFate::kReused || !item.detail.empty()) text += line_of(item) + "\n";
   }
   return text;
 }
@@ -374,7 +376,7 @@ absl::StatusOr<TopologyDiff> diff_topologies(std::string_view old_description, c
   if (!old.ok()) return old.status();
   const absl::StatusOr<Description> current = parse(now.describe_json());
   if (!current.ok()) return current.status();
-  return Comparison(*old, *current).run();
+  return DescriptionComparison(*old, *current).run();
 }
 
 absl::Status remember_topology(const std::string& state_directory, const Topology& topology) {
@@ -384,7 +386,7 @@ absl::Status remember_topology(const std::string& state_directory, const Topolog
   if (const auto diff = diff_topologies(old.str(), topology); diff.ok() && !diff->compatible()) {
     std::vector<std::string> lines;
     for (const Item& item : diff->items) {
-      if (item.fate == Fate::kIncompatible) lines.push_back(line_of(item));
+      if (item.fate == ItemFate::kIncompatible) lines.push_back(line_of(item));
     }
     return absl::FailedPreconditionError(
         fmt::format("what '{}' keeps was written by another version of the program: {}. Give what changed "

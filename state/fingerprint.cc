@@ -7,7 +7,7 @@
 namespace weir {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kFingerprintVersion = 1;
 
 std::string duration_text(Duration duration) {
   return duration.count() < 0 ? std::string("unlimited") : fmt::format("{} ms", duration.count());
@@ -59,7 +59,7 @@ absl::Status check_fingerprints(const Fingerprints& stored, std::span<const Stor
 
 Bytes encode_fingerprints(const Fingerprints& fingerprints) {
   Bytes out;
-  out.push_back(kVersion);
+  out.push_back(kFingerprintVersion);
   put_big_endian(static_cast<std::uint32_t>(fingerprints.size()), out);
   for (const auto& [store, fingerprint] : fingerprints) {
     put_text(store, out);
@@ -73,7 +73,7 @@ Bytes encode_fingerprints(const Fingerprints& fingerprints) {
 }
 
 absl::StatusOr<Fingerprints> decode_fingerprints(BytesView bytes) {
-  if (bytes.empty() || bytes[0] != kVersion) {
+  if (bytes.empty() || bytes[0] != kFingerprintVersion) {
     return absl::DataLossError("the list of stores has a version this program does not read");
   }
   ByteReader reader(bytes.substr(1));

@@ -7,7 +7,7 @@
 namespace weir {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kMetaVersion = 1;
 
 template <class T>
 void put_count(const T& entries, Bytes& out) {
@@ -18,7 +18,7 @@ void put_count(const T& entries, Bytes& out) {
 
 Bytes encode_meta(const TaskMeta& meta) {
   Bytes out;
-  out.push_back(kVersion);
+  out.push_back(kMetaVersion);
   put_big_endian(meta.wall, out);
   put_count(meta.positions, out);
   for (const auto& [where, offset] : meta.positions) {
@@ -40,11 +40,11 @@ Bytes encode_meta(const TaskMeta& meta) {
 }
 
 absl::StatusOr<TaskMeta> decode_meta(BytesView bytes) {
-  if (bytes.empty() || bytes[0] != kVersion) {
+  if (bytes.empty() || bytes[0] != kMetaVersion) {
     return absl::DataLossError(bytes.empty()
                                    ? std::string("task meta is empty")
                                    : fmt::format("task meta has version {}, this program reads {}",
-                                                 static_cast<int>(bytes[0]), static_cast<int>(kVersion)));
+                                                 static_cast<int>(bytes[0]), static_cast<int>(kMetaVersion)));
   }
   ByteReader reader(bytes.substr(1));
   TaskMeta meta;

@@ -7,10 +7,14 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/kafka/handles.h>
+#include <weir/core/time.h>
 
 namespace weir::kafka {
 
 using Properties = std::map<std::string, std::string>;
+
+// Returns the duration as the client's properties want it.
+inline std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
 
 class Configuration {
  public:

@@ -18,8 +18,6 @@ constexpr Duration kAnswerDeadline{60'000};
 constexpr Duration kUnstableRetry{50};
 constexpr Duration kAdminTimeout{15'000};
 
-std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
-
 bool may_settle(rd_kafka_resp_err_t code) {
   switch (code) {
     case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:

@@ -15,8 +15,6 @@ namespace {
 // The client takes a timestamp of 0 for "now"; a millisecond off beats decades.
 constexpr Timestamp kNearestToZero = 1;
 
-std::string milliseconds(Duration duration) { return std::to_string(duration.count()); }
-
 // The client takes a null pointer for a null value; an empty view may have one too.
 const void* pointer_of(const NullableBytes& bytes) {
   if (!bytes.has_value()) return nullptr;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<const char*, 8> kCountries = {"DE", "FR", "IT", "ES", "PL", "NL", "US", "JP"};
 constexpr int kMerchants = 600;
 constexpr weir::Timestamp kSecond = 1000;
-constexpr weir::Timestamp kHour = 3600 * kSecond;
+constexpr weir::Timestamp kMsPerHour = 3600 * kSecond;
 // Honest purchases of all cards together come this far apart on average: two thousand cards make some six purchases a day.
 constexpr double kMeanGap = 7'000;
 
@@ -68,7 +68,7 @@ void Generator::plan_honest() {
                                               pace_sums_.begin());
   Card& card = cards_[std::min(index, cards_.size() - 1)];
   if (card.away_until < honest_time_ && chance(0.002)) {
-    card.away_until = honest_time_ + static_cast<weir::Timestamp>(uniform(6, 120)) * kHour;
+    card.away_until = honest_time_ + static_cast<weir::Timestamp>(uniform(6, 120)) * kMsPerHour;
     card.away_country = foreign_country(card);
   }
   const bool away = card.away_until > honest_time_;
@@ -90,7 +90,7 @@ void Generator::plan_honest() {
     plan(event);
   }
   if (chance(options_.fraud_share))
-    plan_fraud(index, honest_time_ + static_cast<weir::Timestamp>(uniform(1, 6) * kHour));
+    plan_fraud(index, honest_time_ + static_cast<weir::Timestamp>(uniform(1, 6) * kMsPerHour));
 }
 
 void Generator::plan_fraud(std::size_t index, weir::Timestamp time) {

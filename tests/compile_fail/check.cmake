@@ -1,8 +1,22 @@
-# cmake -DCOMPILER=... -DSOURCE=... -DINCLUDES=a;b -P check.cmake
-set(flags -std=c++20 -fsyntax-only)
+# cmake -DCOMPILER=... -DFOLDER=... -DINCLUDES=a;b -DHEADER=weir/weir.h -P check.cmake   compiles the header into FOLDER
+# cmake -DCOMPILER=... -DFOLDER=... -DINCLUDES=a;b -DSOURCE=... -P check.cmake           checks a program that includes it
+set(flags -std=c++20)
 foreach(directory ${INCLUDES})
   list(APPEND flags -I${directory})
 endforeach()
+set(precompiled ${FOLDER}/precompiled.h)
+
+if(HEADER)
+  file(WRITE ${precompiled} "#include <${HEADER}>\n")
+  # As .gch g++ takes it for the header of that name, and so does clang++.
+  execute_process(COMMAND ${COMPILER} ${flags} -x c++-header ${precompiled} -o ${precompiled}.gch RESULT_VARIABLE result
+                  ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "<${HEADER}> does not compile:\n${output}")
+  endif()
+  return()
+endif()
+list(APPEND flags -fsyntax-only -include ${precompiled})
 
 file(STRINGS ${SOURCE} expectations REGEX "^// Expected: ")
 if(NOT expectations)

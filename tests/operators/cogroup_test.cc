@@ -15,7 +15,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace cogroup_test {
 
 using namespace std::chrono_literals;
 
@@ -170,5 +170,5 @@ TEST(WindowedCogroup, SaysWhatItCannotDo) {
   EXPECT_NE(problems.find("close_when_idle, which a cogroup cannot have"), std::string::npos) << problems;
 }
 
-}  // namespace
+}  // namespace cogroup_test
 }  // namespace weir

@@ -16,7 +16,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace distinct_test {
 
 using namespace std::chrono_literals;
 
@@ -138,5 +138,5 @@ TEST(Distinct, IsWhatASearchThroughAllRecordsSays) {
   }
 }
 
-}  // namespace
+}  // namespace distinct_test
 }  // namespace weir

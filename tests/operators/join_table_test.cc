@@ -16,7 +16,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace join_table_test {
 
 using Key = std::optional<std::string>;
 using Value = std::optional<std::string>;
@@ -190,5 +190,5 @@ TEST(Join, SkipsTheRecordWhenTheJoinerThrows) {
   EXPECT_EQ(driver.dropped(DropReason::kFailed), 1U);
 }
 
-}  // namespace
+}  // namespace join_table_test
 }  // namespace weir

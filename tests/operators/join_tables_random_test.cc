@@ -21,7 +21,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace join_tables_random_test {
 
 using Text = std::optional<std::string>;
 using Texts = KTable<std::string, std::string>;
@@ -256,5 +256,5 @@ TEST(RandomTableJoins, OnDiskAreWhatTheInterpreterSays) {
   play_cases(cases() / 30 + 1, /*on_disk=*/true, play);
 }
 
-}  // namespace
+}  // namespace join_tables_random_test
 }  // namespace weir

@@ -30,7 +30,7 @@ struct Text<SessionWindowed<K>> {
   }
 };
 
-namespace {
+namespace session_windows_test {
 
 using namespace std::chrono_literals;
 
@@ -254,5 +254,5 @@ TEST(SessionCogroup, MakesSessionsOfTheRecordsOfAllStreams) {
   EXPECT_EQ(out(driver), "A[100,100]:1a@100 A[100,100]:null@100 A[100,105]:1a27@105");
 }
 
-}  // namespace
+}  // namespace session_windows_test
 }  // namespace weir

@@ -25,7 +25,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace slices_test {
 
 using namespace std::chrono_literals;
 
@@ -360,5 +360,5 @@ TEST(Slices, ReportTheProblemsOfTheirOptions) {
       << problems;
 }
 
-}  // namespace
+}  // namespace slices_test
 }  // namespace weir

@@ -16,7 +16,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace sliding_windows_test {
 
 using namespace std::chrono_literals;
 
@@ -170,5 +170,5 @@ TEST(Sliding, ReportsWindowsThatCannotBe) {
   EXPECT_NE(problems.find("difference of sliding windows must be positive"), std::string::npos) << problems;
 }
 
-}  // namespace
+}  // namespace sliding_windows_test
 }  // namespace weir

@@ -17,7 +17,7 @@
 #include "support/records.h"
 
 namespace weir {
-namespace {
+namespace window_close_test {
 
 using namespace std::chrono_literals;
 
@@ -206,5 +206,5 @@ TEST(ToStreamWithReason, SaysWhyAWindowWasTold) {
   EXPECT_EQ(out(closes), "a[0,?):close1@1 a[10,?):idle1@12");
 }
 
-}  // namespace
+}  // namespace window_close_test
 }  // namespace weir

@@ -2,7 +2,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace aggregations {
 
 Text first_of(const Text& value) { return first_char(value); }
 std::string nothing() { return ""; }
@@ -198,5 +198,5 @@ const Registration kAggregations({
      }},
 });
 
-}  // namespace
+}  // namespace aggregations
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include <chrono>
 
 namespace weir::oracle {
-namespace {
+namespace cogroup {
 
 using namespace std::chrono_literals;
 
@@ -61,5 +61,5 @@ const Registration kCogroup({
                            Effects&) { windowed(builder, sliding({.difference = 100ms, .grace = 40ms})); }},
 });
 
-}  // namespace
+}  // namespace cogroup
 }  // namespace weir::oracle

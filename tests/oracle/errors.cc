@@ -32,7 +32,7 @@ struct Serde<oracle::Brittle> {
 }  // namespace weir
 
 namespace weir::oracle {
-namespace {
+namespace errors {
 
 Text fails_at_boom(const Text& value) {
   if (value == "boom") throw std::runtime_error("boom");
@@ -133,5 +133,5 @@ const Registration kErrors({
      }},
 });
 
-}  // namespace
+}  // namespace errors
 }  // namespace weir::oracle

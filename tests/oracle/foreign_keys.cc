@@ -2,7 +2,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace foreign_keys {
 
 using Table = KTable<std::string, std::string>;
 
@@ -91,5 +91,5 @@ const Registration kForeignKeys({
      }},
 });
 
-}  // namespace
+}  // namespace foreign_keys
 }  // namespace weir::oracle

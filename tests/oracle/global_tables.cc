@@ -2,7 +2,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace global_tables {
 
 GlobalKTable<std::string, std::string> global(StreamBuilder& builder, const char* topic = "global",
                                               const char* store = "g") {
@@ -86,5 +86,5 @@ const Registration kGlobalTables({
      }},
 });
 
-}  // namespace
+}  // namespace global_tables
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include <chrono>
 
 namespace weir::oracle {
-namespace {
+namespace headers {
 
 using namespace std::chrono_literals;
 
@@ -81,5 +81,5 @@ const Registration kHeaders({
      }},
 });
 
-}  // namespace
+}  // namespace headers
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include <chrono>
 
 namespace weir::oracle {
-namespace {
+namespace naming {
 
 using namespace std::chrono_literals;
 
@@ -121,5 +121,5 @@ const Registration kNaming({
      }},
 });
 
-}  // namespace
+}  // namespace naming
 }  // namespace weir::oracle

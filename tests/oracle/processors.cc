@@ -7,7 +7,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace processors {
 
 using namespace std::chrono_literals;
 
@@ -452,5 +452,5 @@ const Registration kProcessors({
      [](StreamBuilder& builder, Effects&) { texts(builder).process(MakeOwn()).to("out"); }},
 });
 
-}  // namespace
+}  // namespace processors
 }  // namespace weir::oracle

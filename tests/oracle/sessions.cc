@@ -4,7 +4,7 @@
 #include <chrono>
 
 namespace weir::oracle {
-namespace {
+namespace sessions {
 
 using namespace std::chrono_literals;
 
@@ -72,5 +72,5 @@ const Registration kSessions({
      }},
 });
 
-}  // namespace
+}  // namespace sessions
 }  // namespace weir::oracle

@@ -2,7 +2,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace stateless {
 
 Text key_and_value(const Text& key, const Text& value) { return kv(key, value); }
 Text first_of(const Text& value) { return first_char(value); }
@@ -152,5 +152,5 @@ const Registration kStateless({
     {"fan-out", fan_out},
 });
 
-}  // namespace
+}  // namespace stateless
 }  // namespace weir::oracle

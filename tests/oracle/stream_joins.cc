@@ -6,7 +6,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace stream_joins {
 
 using namespace std::chrono_literals;
 
@@ -124,5 +124,5 @@ const Registration kStreamJoins({
     {"ss-join-then-count", join_then_count},
 });
 
-}  // namespace
+}  // namespace stream_joins
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace suppress {
 
 using std::chrono_literals::operator""ms;
 
@@ -114,5 +114,5 @@ const Registration kSuppress({
     {"headers-suppress", [](StreamBuilder& builder, Effects&) { final_tumbling(builder, 20ms); }},
 });
 
-}  // namespace
+}  // namespace suppress
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace table_joins {
 
 using std::chrono_literals::operator""ms;
 using Texts = KTable<std::string, std::string>;
@@ -190,5 +190,5 @@ const Registration kStreamTable({
      }},
 });
 
-}  // namespace
+}  // namespace table_joins
 }  // namespace weir::oracle

@@ -2,7 +2,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace tables {
 
 using Texts = KTable<std::string, std::string>;
 using Numbers = KTable<std::string, std::int64_t>;
@@ -203,5 +203,5 @@ const Registration kTables({
      }},
 });
 
-}  // namespace
+}  // namespace tables
 }  // namespace weir::oracle

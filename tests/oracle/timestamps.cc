@@ -4,7 +4,7 @@
 #include "oracle/topology.h"
 
 namespace weir::oracle {
-namespace {
+namespace timestamps {
 
 using namespace std::chrono_literals;
 
@@ -50,5 +50,5 @@ const Registration kTimestamps({
      }},
 });
 
-}  // namespace
+}  // namespace timestamps
 }  // namespace weir::oracle

@@ -4,7 +4,7 @@
 #include <chrono>
 
 namespace weir::oracle {
-namespace {
+namespace windows {
 
 using namespace std::chrono_literals;
 
@@ -166,5 +166,5 @@ const Registration kSliding({
      }},
 });
 
-}  // namespace
+}  // namespace windows
 }  // namespace weir::oracle

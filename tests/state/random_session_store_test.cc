@@ -11,7 +11,7 @@
 #include "random_fixture.h"
 
 namespace weir {
-namespace {
+namespace random_session_store_test {
 
 using testing::Value;
 using Store = SessionStore<std::string, std::string>;
@@ -193,5 +193,5 @@ TEST_P(RandomSessionStoreTest, ASessionStoreIsAMapThatForgets) {
   EXPECT_EQ(sessions_of(s->all()), in_store_order(expect(nullptr, 0, kLastTimestamp)));
 }
 
-}  // namespace
+}  // namespace random_session_store_test
 }  // namespace weir

@@ -11,7 +11,7 @@
 #include "random_fixture.h"
 
 namespace weir {
-namespace {
+namespace random_versioned_store_test {
 
 using Store = VersionedStore<std::string, std::string>;
 using History = std::map<Timestamp, std::optional<std::string>>;
@@ -163,5 +163,5 @@ TEST_P(RandomVersionedStoreTest, AVersionedStoreIsAMapOfMapsThatForgets) {
   EXPECT_EQ(rows_of(*dynamic_cast<Store*>(task_->find("compacted"))), latest);
 }
 
-}  // namespace
+}  // namespace random_versioned_store_test
 }  // namespace weir
