@@ -16,6 +16,7 @@
 #include <weir/core/global_updater.h>
 #include <weir/core/group_signal.h>
 #include <weir/core/memory_budget.h>
+#include <weir/core/state_cleanup.h>
 #include <weir/core/state_directory.h>
 #include <weir/core/topic_watch.h>
 #include <weir/core/topology_diff.h>
@@ -88,6 +89,13 @@ class App::Impl {
             fmt::format("the application is {}, not created", name_of(state_)));
       }
     }
+    if (config_.state_cleanup_delay && !directory_.path().empty()) {
+      const auto removed = remove_task_folders(directory_.path(), config_.state_cleanup_delay, clock_.wall());
+      if (!removed.ok()) return removed.status();
+      if (!removed->empty())
+        log_(LogLevel::kInfo,
+             fmt::format("removed the state of tasks that were long gone: {}", fmt::join(*removed, " ")));
+    }
     change(AppState::kRebalancing);
     supervisor_ = std::thread([this] {
       supervise();
@@ -140,6 +148,17 @@ class App::Impl {
   }
 
   PauseBoard& pauses() { return pauses_; }
+
+  absl::Status clean_up() {
+    const std::lock_guard lock(mutex_);
+    if (supervisor_.joinable() && !supervised_) {
+      return absl::FailedPreconditionError(
+          fmt::format("the application is {}: its state is in use", name_of(state_)));
+    }
+    if (directory_.path().empty()) return absl::OkStatus();
+    globals_.reset();
+    return remove_task_folders(directory_.path(), std::nullopt, clock_.wall()).status();
+  }
 
   AppState state() const {
     const std::lock_guard lock(mutex_);
@@ -351,6 +370,28 @@ class App::Impl {
     }
   }
 
+  // Reports steps of workers that do not end: user code that does not return, usually.
+  void watch_steps() {
+    if (config_.stall_limit.count() == 0) return;
+    const Duration now = clock_.steady();
+    std::vector<Stall> stalls;
+    pool_.for_each([&](int slot, const Worker& worker) {
+      const std::optional<Duration> since = worker.current_step().since();
+      if (!since || now - *since < config_.stall_limit || reported_steps_[slot] == *since) return;
+      reported_steps_[slot] = *since;
+      stalls.push_back(
+          {fmt::format("worker-{}", slot), worker.task_name(worker.current_step().token()), now - *since,
+           fmt::format("a call that has not returned, while {}; at {} ms of silence the group gives "
+                       "the worker's tasks to others",
+                       worker.activity(), ConsumerOptions().max_poll_interval.count())});
+    });
+    for (const Stall& stall : stalls) {
+      log_(LogLevel::kWarning, fmt::format("{} task {} has not got on for {} ms: {}", stall.worker,
+                                           stall.task, stall.lasts.count(), stall.waits_for));
+      if (config_.on_stall) config_.on_stall(stall);
+    }
+  }
+
   // Turns the workers' states into the application's until all are over.
   void follow() {
     TopicWatch watch(topology_, config_.application_id, plan_, *config_.transport, clock_,
@@ -366,6 +407,7 @@ class App::Impl {
       for (const WorkerPool::Ended& ended : pool_.step()) {
         if (!ended.failure.ok()) react(ended.failure, fmt::format("worker-{}", ended.slot), ended.slot);
       }
+      watch_steps();
       if (signal && !stop_.load()) {
         if (const auto said = signal->heard()) {
           const absl::Status told = absl::CancelledError("another instance told all to stop: " + *said);
@@ -424,6 +466,7 @@ class App::Impl {
   std::unique_ptr<GlobalUpdater>
       globals_;        // null if there are no global stores; their views are used by the workers
   PauseBoard pauses_;  // read by the workers
+  std::map<int, Duration> reported_steps_;  // by slot, when they began; the supervisor's
   WorkerPool pool_;
   std::thread global_thread_;  // ends in the supervisor, when the workers are gone
   std::thread supervisor_;
@@ -470,6 +513,7 @@ AppState App::state() const { return impl_->state(); }
 bool App::wait_for(AppState state, Duration at_most) const { return impl_->wait_for(state, at_most); }
 absl::Status App::failure() const { return impl_->failure(); }
 AppMetrics App::metrics() const { return impl_->metrics(); }
+absl::Status App::clean_up() { return impl_->clean_up(); }
 const Topology& App::topology() const { return impl_->topology(); }
 
 }  // namespace weir

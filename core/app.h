@@ -25,6 +25,7 @@
 #include <weir/core/failure_handler.h>
 #include <weir/core/internal_topics.h>
 #include <weir/core/partition_plan.h>
+#include <weir/core/progress_watch.h>
 #include <weir/core/task_context.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
@@ -54,9 +55,18 @@ struct AppConfig {
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   // Default: 30 s at least once, 100 ms exactly once.
   std::optional<Duration> commit_interval = {};
+  // How long after it was processed a record is to be committed at most. The worker then chooses its commit interval itself, by
+  // what its commits take; see commit_pacer.h. Default: none, commit_interval decides.
+  std::optional<Duration> commit_latency_target = {};
+  // What a transaction may have sent before it is committed early, per worker, changelogs not counted; 0: any.
+  std::uint64_t transaction_records_max = 0;
+  std::uint64_t transaction_bytes_max = std::uint64_t{64} << 20;
   // Where tasks keep their stores; "<directory>/<application id>" is made and locked. Required if the topology has persistent
   // stores or the guarantee is exactly-once. Of one process at a time.
   std::string state_directory = {};
+  // At the start, removes what tasks have on disk in which nothing was written for so long; it is restored if the task comes
+  // back. Default: nothing is removed.
+  std::optional<Duration> state_cleanup_delay = {};
   // What to do with records that cannot be processed, unless their node says otherwise.
   ErrorPolicy on_error = ErrorPolicy::kFail;
   // What to do with records that a topic refuses (too large, no such topic, not allowed, invalid), unless their sink says
@@ -84,6 +94,10 @@ struct AppConfig {
   std::size_t buffered_records = 1000;
   // What the application may use, beside some 40 MiB for code, threads and clients; see memory_budget.h for who has which share.
   std::size_t memory_bytes = std::size_t{256} << 20;
+  // A task that has work and does not get on, an opening that does not end, or a call of user code that does not return for so
+  // long is logged, counted (AppMetrics::tasks_stalled) and told to the listener. 0: never.
+  Duration stall_limit{120'000};
+  StallListener on_stall = {};
   // How long start may take to reach the brokers and prepare the topics.
   Duration start_timeout{60'000};
   Duration session_timeout{45'000};
@@ -127,6 +141,7 @@ struct AppMetrics {
   std::uint64_t workers = 0;              // that have not ended
   std::uint64_t workers_replaced = 0;     // because they had failed
   std::uint64_t tasks = 0;
+  std::uint64_t tasks_stalled = 0;  // now; see AppConfig::stall_limit
   std::uint64_t lag = 0;  // records the brokers are known to hold for this process that are not processed
   std::uint64_t state_bytes = 0;  // estimate, on disk or in memory
   MemoryUse memory;
@@ -186,6 +201,10 @@ class App {
   [[nodiscard]] absl::Status failure() const;
 
   [[nodiscard]] AppMetrics metrics() const;
+
+  // Removes what this instance's tasks have on disk: they are restored when they come again. Before start or after close;
+  // FailedPrecondition otherwise. Nothing to do without a state directory.
+  [[nodiscard]] absl::Status clean_up();
 
   [[nodiscard]] const Topology& topology() const;
 

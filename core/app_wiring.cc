@@ -40,6 +40,12 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
   if (config.commit_interval && config.commit_interval->count() < 1) {
     faults.push_back(fmt::format("commit_interval is {} ms", config.commit_interval->count()));
   }
+  if (config.commit_latency_target && config.commit_latency_target->count() < 1) {
+    faults.push_back(fmt::format("commit_latency_target is {} ms", config.commit_latency_target->count()));
+  }
+  if (config.stall_limit.count() < 0) {
+    faults.push_back(fmt::format("stall_limit is {} ms", config.stall_limit.count()));
+  }
   if (config.topic_refresh_interval.count() < 1) {
     faults.push_back(fmt::format("topic_refresh_interval is {} ms", config.topic_refresh_interval.count()));
   }
@@ -86,6 +92,11 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   options.guarantee = config.guarantee;
   options.commit_interval = config.commit_interval.value_or(
       config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
+  options.commit_latency_target = config.commit_latency_target;
+  options.transaction_records_max = config.transaction_records_max;
+  options.transaction_bytes_max = config.transaction_bytes_max;
+  options.stall_limit = config.stall_limit;
+  options.on_stall = config.on_stall;
   options.offset_reset = config.offset_reset;
   options.on_error = config.on_error;
   options.on_production_error = config.on_production_error;

@@ -473,6 +473,8 @@ std::vector<PartitionOffset> Task::positions_to_commit() const {
 
 absl::Status Task::apply() {
   dirty_ = false;
+  unapplied_records_ = 0;
+  unapplied_bytes_ = 0;
   applied_ = positions_to_commit();
   if (store_ == nullptr) return absl::OkStatus();
   TaskMeta meta = store_->meta();
@@ -493,6 +495,8 @@ void Task::rewind() {
   if (store_ != nullptr) store_->drop();
   load_meta();
   dirty_ = false;
+  unapplied_records_ = 0;
+  unapplied_bytes_ = 0;
   commit_requested_ = false;
 }
 
@@ -519,6 +523,22 @@ std::size_t Task::buffered_bytes() const {
   std::size_t bytes = 0;
   for (const Source& source : sources_) bytes += source.buffer.size_bytes();
   return bytes;
+}
+
+std::string Task::describe_inputs() const {
+  std::string text;
+  for (const Source& source : sources_) {
+    const TopicPartition& where = source.buffer.where();
+    if (!text.empty()) text += ", ";
+    text += fmt::format("topic={} partition={} position={} buffered={}", where.topic, where.partition,
+                        source.position, source.buffer.size());
+    if (const PartitionReader* reader = source.buffer.reader(); reader != nullptr)
+      text += fmt::format(" end={}", reader->known_end());
+    if (environment_.retries != nullptr && !source.buffer.empty() &&
+        environment_.retries->known(where, source.buffer.front().offset))
+      text += " (its next record is being tried again)";
+  }
+  return text;
 }
 
 std::uint64_t Task::lag() const {
@@ -580,6 +600,8 @@ void Task::send(const OutgoingRecord& record) {
   if (environment_.gate != nullptr && !environment_.gate->empty() && refused(record)) return;
   dirty_ = true;
   ++sends_;
+  ++unapplied_records_;
+  unapplied_bytes_ += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
   environment_.producer->send(record);
 }
 

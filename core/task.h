@@ -137,6 +137,11 @@ class Task final : private TaskContext {
   [[nodiscard]] TaskStore* task_store() { return store_.get(); }
   [[nodiscard]] Timestamp stream_time() const override { return stream_time_; }
   [[nodiscard]] std::size_t buffered_records() const;
+  // Records and bytes that nodes have sent since the last apply; changelogs not included.
+  [[nodiscard]] std::uint64_t unapplied_records() const { return unapplied_records_; }
+  [[nodiscard]] std::uint64_t unapplied_bytes() const { return unapplied_bytes_; }
+  // Where each input stands, for whoever wonders why the task does not get on.
+  [[nodiscard]] std::string describe_inputs() const;
   [[nodiscard]] std::size_t buffered_bytes() const;
   [[nodiscard]] std::size_t source_count() const { return sources_.size(); }
   // Records the broker is known to hold for this task that are not processed yet; fetched ones included.
@@ -239,6 +244,8 @@ class Task final : private TaskContext {
   bool open_ = false;
   bool accepting_ = false;   // a record is on its way through the nodes
   std::uint64_t sends_ = 0;  // records handed to the producer
+  std::uint64_t unapplied_records_ = 0;
+  std::uint64_t unapplied_bytes_ = 0;
   TaskCounters counters_;
 };
 

@@ -34,6 +34,7 @@ class TaskOpening {
 
   // Our own record of these positions is not to be believed: they could be of a topic that is gone. Before the first step.
   void distrust(std::set<TopicPartition> positions) { distrusted_ = std::move(positions); }
+  [[nodiscard]] const std::set<TopicPartition>& distrusted() const { return distrusted_; }
 
   // Does a bounded piece of work. Returns whether the task is ready to be taken.
   [[nodiscard]] absl::StatusOr<bool> step();

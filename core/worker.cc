@@ -53,6 +53,9 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
       options_(std::move(options)),
       retries_(options_.retry, clock),
       gate_(clock),
+      backoffs_(clock),
+      pacer_(options_.commit_interval, options_.commit_latency_target),
+      progress_(options_.stall_limit),
       purge_(topology_, options_.application_id, transport_, clock_, options_.repartition_purge_interval,
              options_.log) {
   environment_.application_id = options_.application_id;
@@ -88,6 +91,7 @@ void Worker::idle_wait(Duration at_most) {
 
 Duration Worker::run_once() {
   Duration idle{0};
+  step_.begin(clock_.steady());
   advance(idle);
   if (!failure_.ok() && stage_ != Stage::kOver) {
     drop_everything();
@@ -98,7 +102,9 @@ Duration Worker::run_once() {
   if (idle.count() > 0 || now - last_publish_ >= kPublishInterval) {
     last_publish_ = now;
     publish();
+    watch_progress();
   }
+  step_.end();
   return idle;
 }
 
@@ -346,9 +352,7 @@ void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
                       "runs another topology under this application id",
                       token.partition, token.topic, plan_.tasks.size())));
     }
-    openings_[token.partition] =
-        std::make_unique<TaskOpening>(topology_, plan_.tasks[index], options_, environment_, *consumer_,
-                                      *(restore_consumer_ ? restore_consumer_ : consumer_));
+    openings_[token.partition] = opening_of(token.partition);
     log(LogLevel::kInfo, fmt::format("opening task {}", plan_.tasks[index].id.name()));
   }
   if (!openings_.empty() || tasks_.empty()) state_ = WorkerState::kRebalancing;
@@ -410,10 +414,30 @@ bool Worker::reopen_lost() {
   return true;
 }
 
+std::unique_ptr<TaskOpening> Worker::opening_of(Partition token) {
+  return std::make_unique<TaskOpening>(topology_, plan_.tasks[static_cast<std::size_t>(token)], options_,
+                                       environment_, *consumer_,
+                                       *(restore_consumer_ ? restore_consumer_ : consumer_));
+}
+
 void Worker::open_tasks() {
   for (auto entry = openings_.begin(); entry != openings_.end();) {
+    if (backoffs_.waits(entry->first)) {
+      ++entry;
+      continue;
+    }
     const auto ready = entry->second->step();
-    if (!ready.ok()) return fail(ready.status());
+    if (!ready.ok()) {
+      if (class_of(ready.status()) != ErrorClass::kRetriable) return fail(ready.status());
+      log(LogLevel::kWarning, "an opening begins again: " + message_of(ready.status()));
+      backoffs_.failed(entry->first);
+      const std::set<TopicPartition> distrusted = entry->second->distrusted();
+      entry->second.reset();  // its stores first
+      entry->second = opening_of(entry->first);
+      entry->second->distrust(distrusted);
+      ++entry;
+      continue;
+    }
     if (!*ready) {
       ++entry;
       continue;
@@ -442,6 +466,7 @@ bool Worker::process() {
                           options_.buffered_bytes / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
     if (options_.pauses != nullptr && options_.pauses->holds(task->id())) continue;
+    step_.working_on(token);
     const std::size_t fetched = task->fill(limit);
     progressed |= fetched > 0;
     if (!in_transaction_ && options_.guarantee == Guarantee::kExactlyOnce) {
@@ -479,14 +504,20 @@ bool Worker::commit_due() const {
   const Duration now = clock_.steady();
   if (commit_forced_ || now - last_forced_commit_ >= kPositionsInterval) return true;
   std::size_t uncommitted = 0;
+  std::uint64_t sent_records = 0;
+  std::uint64_t sent_bytes = 0;
   bool dirty = false;
   for (const auto& [token, task] : tasks_) {
     if (task->commit_requested()) return true;
     dirty |= task->dirty();
+    sent_records += task->unapplied_records();
+    sent_bytes += task->unapplied_bytes();
     if (TaskStore* store = task->task_store(); store != nullptr) uncommitted += store->uncommitted_bytes();
   }
-  return dirty &&
-         (now - last_commit_ >= options_.commit_interval || uncommitted >= options_.uncommitted_bytes_max);
+  const auto full = [](std::uint64_t sent, std::uint64_t most) { return most > 0 && sent >= most; };
+  return dirty && (now - last_commit_ >= pacer_.interval() || uncommitted >= options_.uncommitted_bytes_max ||
+                   (in_transaction_ && (full(sent_records, options_.transaction_records_max) ||
+                                        full(sent_bytes, options_.transaction_bytes_max))));
 }
 
 // At least once, tasks whose positions could not be committed have nothing left to apply, but owe the positions.
@@ -509,13 +540,20 @@ void Worker::start_commit() {
   if (forced) last_forced_commit_ = now;
   commit_forced_ = false;
   last_commit_ = now;
+  pacer_.begun(now);
   if (options_.guarantee == Guarantee::kExactlyOnce && !in_transaction_) {
     if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) return commit_failed(begun);
     in_transaction_ = true;
   }
   committed_records_ = past_.processed;
   for (const auto& [token, task] : tasks_) committed_records_ += task->counters().processed;
-  if (const absl::Status started = commit_->start(std::move(tasks), *producer_); !started.ok()) fail(started);
+  const absl::Status started = commit_->start(std::move(tasks), *producer_);
+  if (started.ok()) return;
+  if (class_of(started) != ErrorClass::kRetriable) return fail(started);
+  log(LogLevel::kWarning, "a commit cannot begin, set back to what is committed: " + message_of(started));
+  commit_->abandon();
+  for (const auto& [token, task] : tasks_) backoffs_.failed(token);
+  set_back_all();
 }
 
 void Worker::advance_commit() {
@@ -526,6 +564,8 @@ void Worker::advance_commit() {
   positions_unknown_ = false;
   last_commit_ = clock_.steady();
   purge_.committed(commit_->committed());
+  pacer_.finished(last_commit_);
+  backoffs_.settle();
   metrics_.records_committed.store(committed_records_, std::memory_order_relaxed);
   metrics_.commits.fetch_add(1, std::memory_order_relaxed);
 }
@@ -665,8 +705,47 @@ void Worker::drop_everything() {
 // -------------------------------------------------------------------------------------------------- telling
 
 Duration Worker::until_next_deadline() const {
-  const Duration left = options_.commit_interval - (clock_.steady() - last_commit_);
+  const Duration left = pacer_.interval() - (clock_.steady() - last_commit_);
   return std::clamp(std::min(left, retries_.until_next().value_or(left)), Duration{1}, kLongestIdle);
+}
+
+std::string Worker::task_name(Partition token) const {
+  const auto index = static_cast<std::size_t>(token);
+  return token < 0 || index >= plan_.tasks.size() ? "" : plan_.tasks[index].id.name();
+}
+
+void Worker::watch_progress() {
+  const Duration now = clock_.steady();
+  for (const auto& [token, task] : tasks_) {
+    const bool paused = options_.pauses != nullptr && options_.pauses->holds(task->id());
+    const std::uint64_t mark = task->counters().processed + task->counters().dropped_total();
+    if (const auto lasts = progress_.observe(token, mark, !paused && task->lag() > 0, now)) {
+      report_stall(
+          task->id(), *lasts,
+          fmt::format("{}{}: {}", activity(), producer_->has_room() ? "" : ", the producer has no room",
+                      task->describe_inputs()));
+    }
+  }
+  for (const auto& [token, opening] : openings_) {
+    // Negative marks are those of openings, so that one that ends is progress.
+    const std::uint64_t mark = ~opening->restored_records();
+    if (const auto lasts = progress_.observe(token, mark, true, now)) {
+      std::string sources;
+      for (const TopicPartition& source : opening->plan().sources)
+        sources += fmt::format(" topic={} partition={}", source.topic, source.partition);
+      report_stall(
+          opening->plan().id, *lasts,
+          fmt::format("it does not open, {} records to restore:{}", opening->remaining_records(), sources));
+    }
+  }
+  progress_.keep([this](Partition token) { return tasks_.contains(token) || openings_.contains(token); });
+  metrics_.tasks_stalled.store(progress_.stalled(), std::memory_order_relaxed);
+}
+
+void Worker::report_stall(const TaskId& task, Duration lasts, const std::string& waits_for) {
+  log(LogLevel::kWarning,
+      fmt::format("task {} has not got on for {} ms: {}", task.name(), lasts.count(), waits_for));
+  if (options_.on_stall) options_.on_stall({options_.client_id, task.name(), lasts, waits_for});
 }
 
 void Worker::publish() {

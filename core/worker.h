@@ -21,9 +21,12 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/commit_cycle.h>
+#include <weir/core/commit_pacer.h>
+#include <weir/core/progress_watch.h>
 #include <weir/core/record_retries.h>
 #include <weir/core/repartition_purge.h>
 #include <weir/core/task.h>
+#include <weir/core/task_backoffs.h>
 #include <weir/core/task_lifecycle.h>
 #include <weir/core/worker_options.h>
 
@@ -52,6 +55,7 @@ struct WorkerMetrics {
   std::atomic<std::uint64_t> records_restored{0};
   std::atomic<std::uint64_t> restore_remaining{0};
   std::atomic<std::uint64_t> tasks{0};
+  std::atomic<std::uint64_t> tasks_stalled{0};
   std::atomic<std::uint64_t> lag{0};
   std::atomic<std::uint64_t> state_bytes{0};
   std::atomic<std::uint64_t> uncommitted_bytes{0};
@@ -89,6 +93,11 @@ class Worker {
   // Any thread: what it is busy with, for the one whose deadline has passed.
   [[nodiscard]] std::string_view activity() const { return activity_.load(std::memory_order_acquire); }
 
+  // Any thread: which step it is in, and with which task.
+  [[nodiscard]] const StepWatch& current_step() const { return step_; }
+  // Any thread: the name of the task with that token; empty if there is none.
+  [[nodiscard]] std::string task_name(Partition token) const;
+
   // Why it failed. Only once state() says so.
   [[nodiscard]] const absl::Status& failure() const { return failure_; }
 
@@ -113,6 +122,7 @@ class Worker {
   // Returns whether tasks that have lost a position need the worker's attention.
   bool reopen_lost();
   void open_tasks();
+  [[nodiscard]] std::unique_ptr<TaskOpening> opening_of(Partition token);
   bool process();
   [[nodiscard]] bool commit_due() const;
   // Whether something must be committed before tasks may go.
@@ -133,6 +143,8 @@ class Worker {
   void fail(const absl::Status& status);
   void drop_everything();
   void publish();
+  void watch_progress();
+  void report_stall(const TaskId& task, Duration lasts, const std::string& waits_for);
   [[nodiscard]] Duration until_next_deadline() const;
   void log(LogLevel level, const std::string& message) const;
 
@@ -147,6 +159,10 @@ class Worker {
   std::unique_ptr<Producer> producer_;
   RecordRetries retries_;
   ProductionGate gate_;
+  TaskBackoffs backoffs_;
+  CommitPacer pacer_;
+  ProgressWatch progress_;
+  StepWatch step_;
   TaskEnvironment environment_;
   std::unique_ptr<CommitCycle> commit_;
   // By token. Openings and tasks use the clients above.

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <weir/core/clock.h>
@@ -10,6 +11,7 @@
 #include <weir/core/log.h>
 #include <weir/core/offset_reset.h>
 #include <weir/core/pause_board.h>
+#include <weir/core/progress_watch.h>
 #include <weir/core/task_store.h>
 #include <weir/core/time.h>
 
@@ -29,6 +31,13 @@ struct WorkerOptions {
   const PauseBoard* pauses = nullptr;
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   Duration commit_interval{30'000};
+  std::optional<Duration> commit_latency_target = {};  // see commit_pacer.h; then commit_interval has no say
+  // What a transaction may have sent before a commit comes early; 0: any.
+  std::uint64_t transaction_records_max = 0;
+  std::uint64_t transaction_bytes_max = 0;
+  // How long a task may have work without getting on before it is reported; 0: for ever. See progress_watch.h.
+  Duration stall_limit{0};
+  StallListener on_stall = {};
   OffsetReset offset_reset = OffsetReset::kEarliest;
   ErrorPolicy on_error = ErrorPolicy::kFail;
   ErrorPolicy on_production_error = ErrorPolicy::kFail;

@@ -145,6 +145,7 @@ void WorkerPool::add_to(AppMetrics& sum) const {
     if (!seat.worker->over()) ++sum.workers;
     sum.restore_remaining += one.restore_remaining;
     sum.tasks += one.tasks;
+    sum.tasks_stalled += one.tasks_stalled;
     sum.lag += one.lag;
     sum.state_bytes += one.state_bytes;
     sum.memory.uncommitted += one.uncommitted_bytes;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -307,6 +308,70 @@ TEST_P(ControlTest, WorkersComeAndGoWhileRecordsAreProcessed) {
   EXPECT_TRUE((*app)->wait_for(AppState::kRunning, 10s));
   EXPECT_TRUE((*app)->close(10s).ok());
   EXPECT_FALSE((*app)->add_worker().ok());
+}
+
+// ------------------------------------------------------------------------------------------------ stalls, clean-up
+
+TEST_P(ControlTest, UserCodeThatDoesNotReturnIsReportedWithItsTask) {
+  std::atomic<bool> hold{true};
+  std::mutex mutex;
+  std::vector<Stall> stalls;
+  AppConfig settings = config("a");
+  settings.session_timeout = 60s;
+  settings.stall_limit = 50ms;
+  settings.on_stall = [&](const Stall& stall) {
+    const std::lock_guard lock(mutex);
+    stalls.push_back(stall);
+  };
+  auto app = App::create(scripted([&](ScriptedNode& node, const RawRecordView& record) {
+                           while (hold.load()) std::this_thread::sleep_for(1ms);
+                           node.pass(record);
+                         }),
+                         settings);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE(broker_->append("in", 1, {.key = "k", .value = "v", .timestamp = 1}).ok());
+  const auto reported = [&] {
+    const std::lock_guard lock(mutex);
+    for (const Stall& stall : stalls) {
+      if (stall.worker == "worker-0" && stall.task == "0_1" && stall.lasts >= 50ms) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(eventually(reported));
+  hold.store(false);
+  EXPECT_TRUE(eventually([&] { return committed() == 1; }));
+  EXPECT_TRUE((*app)->close(10s).ok());
+}
+
+TEST_P(ControlTest, CleanUpRemovesTheTasksFoldersAndRefusesWhileRunning) {
+  const std::string folder = directory_ + "/a/copy/0_1";
+  std::filesystem::create_directories(folder);
+  auto app = App::create(copy(), config("a"));
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->clean_up().ok());
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  ASSERT_TRUE((*app)->start().ok());
+  EXPECT_EQ((*app)->clean_up().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE((*app)->close(10s).ok());
+  std::filesystem::create_directories(folder);
+  EXPECT_TRUE((*app)->clean_up().ok());
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  EXPECT_TRUE(std::filesystem::exists(directory_ + "/a/copy/instance-id")) << "the identity stays";
+}
+
+TEST_P(ControlTest, StateOfTasksLongGoneIsRemovedAtTheStartIfAskedTo) {
+  const std::string folder = directory_ + "/a/copy/0_1";
+  std::filesystem::create_directories(folder);
+  AppConfig settings = config("a");
+  for (const bool asked : {false, true}) {
+    settings.state_cleanup_delay = asked ? std::optional<Duration>(std::chrono::hours(0)) : std::nullopt;
+    auto app = App::create(copy(), settings);
+    ASSERT_TRUE(app.ok()) << app.status();
+    ASSERT_TRUE((*app)->start().ok());
+    EXPECT_EQ(std::filesystem::exists(folder), !asked);
+    EXPECT_TRUE((*app)->close(10s).ok());
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------ membership

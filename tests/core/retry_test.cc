@@ -4,6 +4,7 @@
 
 #include <weir/core/backoff.h>
 #include <weir/core/record_retries.h>
+#include <weir/core/task_backoffs.h>
 
 #include "map_engine.h"
 #include "stepped_worker.h"
@@ -58,6 +59,26 @@ TEST(RecordRetries, ForgetTheRecordThatWentThroughAndOneThatAnotherReplaces) {
   EXPECT_FALSE(retries.known(where, 7));
   retries.settle(where, 5);
   EXPECT_TRUE(retries.empty());
+}
+
+TEST(TaskBackoffs, PauseLongerWithEachFailureUntilSomethingIsCommitted) {
+  ManualClock clock;
+  TaskBackoffs backoffs(clock);
+  EXPECT_FALSE(backoffs.waits(3));
+  backoffs.failed(3);
+  EXPECT_TRUE(backoffs.waits(3));
+  EXPECT_FALSE(backoffs.waits(4));
+  clock.advance(100ms);
+  EXPECT_FALSE(backoffs.waits(3));
+  backoffs.failed(3);
+  clock.advance(199ms);
+  EXPECT_TRUE(backoffs.waits(3));
+  clock.advance(1ms);
+  EXPECT_FALSE(backoffs.waits(3));
+  backoffs.settle();
+  backoffs.failed(3);
+  clock.advance(100ms);
+  EXPECT_FALSE(backoffs.waits(3));
 }
 
 class RetryTest : public test::GuaranteedWorkerTest {
@@ -127,6 +148,31 @@ TEST_P(RetryTest, StateIsChangedOnceHoweverOftenTheRecordIsTried) {
   start(builder);
   for (const char* value : {"a", "b", "c"}) write(0, value);
   ASSERT_TRUE(step_until([this] { return committed(0) == 3; })) << worker_->failure();
+  const auto rows = broker_->read("copy-count-changelog", 0);
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows.back().value, "3");
+}
+
+TEST_P(RetryTest, ACommitThatCannotBeginForNowIsBegunAgainLater) {
+  int failures = 2;
+  options_.state_directory = "nowhere";
+  TopologyBuilder builder = scripted(
+      [&failures](ScriptedNode& node, const RawRecordView& record) {
+        auto& store = static_cast<MapStore&>(node.context().store(node, "count"));
+        store.put("all", std::to_string(std::stoi(store.get("all").value_or("0")) + 1), 0);
+        store.on_commit = [&failures]() -> bool {
+          if (failures-- > 0) throw ProcessingFailure{retriable_error("the store is busy")};
+          return false;
+        };
+        node.pass(record);
+      },
+      ErrorPolicy::kInherit, {"count"});
+  builder.add_store(test::map_store("count"), std::make_shared<MapEngine>(), here());
+  start(builder);
+  for (const char* value : {"a", "b", "c"}) write(0, value);
+  ASSERT_TRUE(step_until([this] { return committed(0) == 3; })) << worker_->failure();
+  EXPECT_LT(failures, 1);
+  EXPECT_TRUE(logged("the store is busy"));
   const auto rows = broker_->read("copy-count-changelog", 0);
   ASSERT_FALSE(rows.empty());
   EXPECT_EQ(rows.back().value, "3");
