@@ -1,8 +1,16 @@
 #include <weir/core/kafka/background.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace weir::kafka {
+namespace {
+
+// A client that read a topic which was deleted may never end (see quirks.md); a program must.
+constexpr std::chrono::seconds kLongestMourning{20};
+
+}  // namespace
 
 JobThread::~JobThread() {
   {
@@ -71,7 +79,16 @@ void Inbox::set_wakeup(std::shared_ptr<Wakeup> wakeup) {
 
 Background::~Background() {
   // No lock: nobody else has this object any more, and a funeral never calls it.
-  for (Funeral& funeral : funerals_) funeral.thread.join();
+  const auto deadline = std::chrono::steady_clock::now() + kLongestMourning;
+  for (Funeral& funeral : funerals_) {
+    while (!funeral.over->load(std::memory_order_acquire) && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (funeral.over->load(std::memory_order_acquire)) {
+      funeral.thread.join();
+    } else {
+      funeral.thread.detach();
+    }
+  }
 }
 
 void Background::bury(std::function<void()> funeral) {

@@ -69,7 +69,7 @@ class Inbox {
 class Background {
  public:
   Background() = default;
-  // Waits for all funerals.
+  // Waits for all funerals, but not for ever: a client that does not end within 20 seconds is left behind.
   ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
