@@ -204,5 +204,28 @@ TEST_F(WorkerTest, RewindsTheTasksThatStayWhenItsTransactionIsRefused) {
   EXPECT_GT(aborted, 0U) << "no transaction was refused, nothing is proven";
 }
 
+// Brokers forget positions of topics that no member subscribes to, and the only topic a worker subscribes to is that of the
+// tasks. With offsets.retention.minutes=70 a source at rest keeps its position for hours.
+TEST_F(WorkerTest, RenewsThePositionsOfSourcesAtRest) {
+  write(0, "a");
+  const auto one = worker("one");
+  for (int i = 0; i < 30; ++i) {
+    step(*one);
+    clock_.advance(1s);
+  }
+  step(*one);
+  ASSERT_EQ(committed(0), 1);
+  for (int i = 0; i < 480; ++i) {
+    clock_.advance(30s);
+    step(*one, 5);
+    broker_->expire_offsets("copy", std::chrono::minutes{70});
+    ASSERT_EQ(committed(0), 1) << "after " << i << " half minutes";
+  }
+  // As the broker would have it without the worker.
+  clock_.advance(std::chrono::minutes{70});
+  broker_->expire_offsets("copy", std::chrono::minutes{70});
+  EXPECT_EQ(committed(0), kNoOffset);
+}
+
 }  // namespace
 }  // namespace weir
