@@ -177,7 +177,10 @@ void Group::settle(ProducerId producer, bool commit) {
   const auto found = pending_.find(producer);
   if (found == pending_.end()) return;
   if (commit) {
-    for (auto& [where, offset] : found->second) committed_[where] = std::move(offset);
+    for (auto& [where, offset] : found->second) {
+      CommittedOffset& known = committed_[where];
+      if (known.order < offset.order) known = std::move(offset);
+    }
   }
   pending_.erase(found);
 }

@@ -47,6 +47,7 @@ struct CommittedOffset {
   Offset offset = kNoOffset;
   std::string metadata;
   Timestamp committed_at = 0;
+  std::uint64_t order = 0;  // the group's count when it came: the later one stays
 };
 
 class Group {
@@ -115,11 +116,16 @@ class Group {
   // Says whether that member may commit now.
   [[nodiscard]] absl::Status check(const MemberIdentity& who, bool transactional) const;
 
-  void commit(const TopicPartition& where, CommittedOffset offset) { committed_[where] = std::move(offset); }
+  void commit(const TopicPartition& where, CommittedOffset offset) {
+    offset.order = ++commits_;
+    committed_[where] = std::move(offset);
+  }
   void commit_later(ProducerId producer, const TopicPartition& where, CommittedOffset offset) {
+    offset.order = ++commits_;
     pending_[producer][where] = std::move(offset);
   }
-  // Makes the offsets of a producer's transaction committed or forgets them.
+  // Makes the offsets of a producer's transaction committed or forgets them. As in Kafka, one that was committed after a
+  // transaction's offset came stays.
   void settle(ProducerId producer, bool commit);
 
   // Says whether an open transaction has an offset for the partition.
@@ -149,6 +155,7 @@ class Group {
   std::set<std::string> fenced_members_;          // whose instance id was taken over
   std::int32_t generation_ = 0;
   std::uint64_t joins_ = 0;
+  std::uint64_t commits_ = 0;
   bool preparing_ = false;
   Duration round_deadline_{0};
   Duration away_until_{0};

@@ -102,6 +102,23 @@ TEST_F(EmbeddedTransactions, MakeOffsetsCommittedTogetherWithRecords) {
   EXPECT_EQ(broker_->committed("app", {"orders", 1})->metadata, "text");
 }
 
+// What came last stays, not what was settled last; compared with Kafka 4.3.
+TEST_F(EmbeddedTransactions, DoNotReplaceOffsetsThatWereCommittedAfterTheirs) {
+  create("orders", 2);
+  ConsumerOptions options;
+  options.group = "group";
+  const auto client = consumer(options);
+  auto writer = transactional("id");
+  ASSERT_TRUE(writer->begin_transaction().ok());
+  ASSERT_TRUE(finish(*writer, writer->send_offsets({{{"orders", 0}, 4, {}}, {{"orders", 1}, 4, {}}},
+                                                   client->group_metadata()))
+                  .ok());
+  ASSERT_TRUE(finish(*client, client->commit({{{"orders", 1}, 9, {}}})).ok());
+  ASSERT_TRUE(finish(*writer, writer->commit_transaction()).ok());
+  EXPECT_EQ(broker_->committed("group", {"orders", 0})->offset, 4);
+  EXPECT_EQ(broker_->committed("group", {"orders", 1})->offset, 9);
+}
+
 TEST_F(EmbeddedTransactions, ForgetOffsetsWhenTheyAbort) {
   ConsumerOptions options;
   options.group = "app";
