@@ -42,19 +42,19 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
         rows_(slices_, merger_) {}
 
   void open() override {
-    store_ = &typed_store<Store>(this->context(), *this, this->options_.store);
+    store_ = &typed_store<Store>(this->context(), *this, options_.store);
     const Timestamp observed = store_->observed_time();
     this->open_time(observed == kNoTimestamp ? observed : slices_.last_window(observed));
     if (!this->tells_at_commit()) return;
-    store_->on_commit({.before = this->before_wanted_},
+    store_->on_commit({.before = before_wanted_},
                       [this](const std::vector<Changed>& changed) { tell_changed(changed); });
   }
 
   void accept(const Record<K, V>& record) override {
-    this->idle_.touch();
-    this->time_.see(record.timestamp);
+    idle_.touch();
+    time_.see(record.timestamp);
     // Before the record is in the store: it is not in these windows.
-    if (this->closes()) tell_closed(EmitReason::kClose, record.headers, record.origin);
+    if (closes()) tell_closed(EmitReason::kClose, record.headers, record.origin);
     const Timestamp slice = slices_.of(record.timestamp);
     const std::optional<Timestamp> from = first_open(record, slice);
     if (!from) return;
@@ -75,12 +75,12 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
   // Returns the first window that takes the record, and refuses it for those before.
   std::optional<Timestamp> first_open(const Record<K, V>& record, Timestamp slice) {
     const Timestamp first = slices_.first_window(slice);
-    if (!this->windows_.is_closed(first, this->time_.seen())) return first;
+    if (!windows_.is_closed(first, time_.seen())) return first;
     std::optional<Timestamp> open;
-    this->windows_.for_each_start(record.timestamp, [&](Timestamp start) {
+    windows_.for_each_start(record.timestamp, [&](Timestamp start) {
       if (open) return;
-      if (this->windows_.is_closed(start, this->time_.seen())) {
-        this->refuse(record, {start, this->windows_.end_of(start)});
+      if (windows_.is_closed(start, time_.seen())) {
+        this->refuse(record, {start, windows_.end_of(start)});
       } else {
         open = start;
       }
@@ -89,8 +89,8 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
   }
 
   void refuse_from(Timestamp first, const Record<K, V>& record, LateReason reason) {
-    this->windows_.for_each_start(record.timestamp, [&](Timestamp start) {
-      if (start >= first) this->refuse(record, {start, this->windows_.end_of(start)}, reason);
+    windows_.for_each_start(record.timestamp, [&](Timestamp start) {
+      if (start >= first) this->refuse(record, {start, windows_.end_of(start)}, reason);
     });
   }
 
@@ -99,7 +99,7 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
     const bool tells = this->tells_updates();
     const RecordInfo cause{record.timestamp, record.headers, record.origin};
     const bool done = this->guarded([&] {
-      if (tells && this->before_wanted_) read_before(record, from, last);
+      if (tells && before_wanted_) read_before(record, from, last);
       store_->modify(
           record.key, from, slice, record.timestamp, [&](std::optional<Row>& row) { change(record, row); },
           record.key_bytes, this->tells_at_commit() ? &cause : nullptr);
@@ -109,11 +109,10 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
     if (!this->guarded([&] { read_now(record, from, last); })) return;
     for (std::size_t i = 0; i < news_.size(); ++i) {
       const News& window = news_[i];
-      const std::optional<Value>* before = this->before_wanted_ ? &before_[i] : nullptr;
-      this->tell(
-          record.key, window.start,
-          {&window.now.value, before != nullptr && *before ? &**before : nullptr, true, EmitReason::kUpdate},
-          window.now.timestamp, record.headers, record.origin);
+      const std::optional<Value>* before = before_wanted_ ? &before_[i] : nullptr;
+      tell(record.key, window.start,
+           {&window.now.value, before != nullptr && *before ? &**before : nullptr, true, EmitReason::kUpdate},
+           window.now.timestamp, record.headers, record.origin);
     }
   }
 
@@ -184,10 +183,9 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
     for (auto window = pending.rbegin(); window != pending.rend(); ++window) {
       if (!window->now) continue;
       const Row& now = *window->now;
-      this->tell(window->cause->key, window->start,
-                 {&now.value, this->value_of(window->before ? &*window->before : nullptr), true,
-                  EmitReason::kCommit},
-                 now.timestamp, window->cause->headers, window->cause->origin);
+      tell(window->cause->key, window->start,
+           {&now.value, value_of(window->before ? &*window->before : nullptr), true, EmitReason::kCommit},
+           now.timestamp, window->cause->headers, window->cause->origin);
     }
   }
 
@@ -195,7 +193,7 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
     const Changed& any = *changes.pieces.begin()->second;
     const Timestamp first = changes.windows.begin()->first;
     const Timestamp last = changes.windows.rbegin()->first;
-    if (this->before_wanted_) {
+    if (before_wanted_) {
       rows_.clear();
       store_->visit(
           any.key, first, last,
@@ -224,16 +222,16 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
   };
 
   void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) override {
-    const Timestamp limit = this->windows_.limit(this->time_.seen());
-    if (limit <= this->time_.told()) return;
-    const auto starts = this->windows_.ended_between(this->time_.told(), limit);
-    this->time_.tell_until(limit);
+    const Timestamp limit = windows_.limit(time_.seen());
+    if (limit <= time_.told()) return;
+    const auto starts = windows_.ended_between(time_.told(), limit);
+    time_.tell_until(limit);
     if (!starts) return;
     for (const Timestamp start : windows_between(starts->first, starts->second)) {
       for (const Closed& window : closed_rows(start)) {
         if (window.failed || !window.row) continue;
-        this->tell(window.key, start, {&window.row->value, nullptr, true, reason}, window.row->timestamp,
-                   headers, origin);
+        tell(window.key, start, {&window.row->value, nullptr, true, reason}, window.row->timestamp, headers,
+             origin);
       }
     }
   }
@@ -276,8 +274,18 @@ class SliceAggregateNode final : public TimedWindowNode<K, V, typename Step::Val
     return sorted;
   }
 
-  [[nodiscard]] Timestamp last_time(Timestamp start) const { return this->windows_.end_of(start) - 1; }
-  [[nodiscard]] Timestamp advance() const { return this->windows_.advance().count(); }
+  [[nodiscard]] Timestamp last_time(Timestamp start) const { return windows_.end_of(start) - 1; }
+  [[nodiscard]] Timestamp advance() const { return windows_.advance().count(); }
+
+  using Base = TimedWindowNode<K, V, Value, TimeWindows>;
+  using Base::before_wanted_;
+  using Base::closes;
+  using Base::idle_;
+  using Base::options_;
+  using Base::tell;
+  using Base::time_;
+  using Base::value_of;
+  using Base::windows_;
 
   const Slices slices_;
   const Step step_;

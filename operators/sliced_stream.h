@@ -33,7 +33,7 @@
 //   rows                stay: an aggregator cannot delete them by returning a std::optional.
 //
 // When it pays: emission on commit or on window close, where a record costs one update however many windows it is in. To
-// tell of every update each window is put together for each record, from up to twice the slices of a window.
+// tell of every update each window is put together for each record, which costs more than it saves.
 //
 // Windows that do not overlap, and windows of more than kSlicesPerWindowMax slices (1 h by 7001 ms has 3 600 000), are kept one
 // by one, as without.

@@ -7,10 +7,10 @@
 
 #include <weir/operators/late.h>
 #include <weir/operators/open_windows.h>
-#include <weir/operators/operator_time.h>
 #include <weir/operators/sliding_plan.h>
 #include <weir/operators/sliding_windows.h>
 #include <weir/operators/store_access.h>
+#include <weir/operators/timed_window_node.h>
 #include <weir/operators/window_aggregate_node.h>
 #include <weir/operators/window_options.h>
 #include <weir/operators/windowed.h>
@@ -18,30 +18,21 @@
 namespace weir {
 
 template <class K, class V, class Step>
-class SlidingAggregateNode final : public WindowNode<K, V, Windowed<K>, typename Step::Value> {
+class SlidingAggregateNode final : public TimedWindowNode<K, V, typename Step::Value, SlidingWindows> {
  public:
   using Value = typename Step::Value;
   using Row = Timestamped<Value>;
 
   SlidingAggregateNode(WindowNodeOptions options, SlidingWindows windows,
                        std::shared_ptr<const BeforeWish> before, Step step)
-      : options_(std::move(options)),
-        windows_(windows),
-        before_wanted_(before->wanted()),
+      : TimedWindowNode<K, V, Value, SlidingWindows>(std::move(options), windows, *before),
         step_(std::move(step)) {}
 
   void open() override {
     store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, options_.store);
-    time_.open(this->context(), options_.clock);
-    if (options_.clock == options_.store) time_.recover(store_->observed_time(), windows_);
-    idle_.open(this->context(), options_.close_when_idle, [this] { close_all(); });
-    if (options_.emit == WindowEmit::kOnCommit) {
-      store_->on_commit({.before = before_wanted_},
-                        [this](const K& key, Timestamp start, const Row* now, const Row* before,
-                               Timestamp timestamp, const Headers& headers, const Origin& origin) {
-                          tell(key, start, {value_of(now), value_of(before), true, EmitReason::kCommit},
-                               timestamp, headers, origin);
-                        });
+    this->open_time(store_->observed_time());
+    if (this->tells_at_commit()) {
+      this->tell_commits_of(*store_);
     } else if (closes()) {
       const Timestamp first = std::max<Timestamp>(0, time_.told() - windows_.difference().count());
       auto open = store_->fetch_all(first, kLastTimestamp);
@@ -85,8 +76,8 @@ class SlidingAggregateNode final : public WindowNode<K, V, Windowed<K>, typename
         this->refuse(record, {write.start, windows_.end_of(write.start)}, LateReason::kExpired);
         continue;
       }
-      const Value* now = put(record, write, options_.emit == WindowEmit::kOnCommit ? &cause : nullptr);
-      if (options_.emit != WindowEmit::kEveryUpdate) continue;
+      const Value* now = put(record, write, this->tells_at_commit() ? &cause : nullptr);
+      if (!this->tells_updates()) continue;
       tell(record.key, write.start,
            {now, before_wanted_ && write.before ? &*write.before : nullptr, true, EmitReason::kUpdate},
            write.timestamp, record.headers, record.origin);
@@ -108,10 +99,7 @@ class SlidingAggregateNode final : public WindowNode<K, V, Windowed<K>, typename
     return &write.now->value;
   }
 
-  [[nodiscard]] bool closes() const { return options_.emit == WindowEmit::kOnWindowClose; }
-
-  // Tells of the windows that time has closed since the last call.
-  void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) {
+  void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) override {
     const Timestamp limit = windows_.limit(time_.seen());
     if (limit <= time_.told()) return;
     time_.tell_until(limit);
@@ -126,33 +114,19 @@ class SlidingAggregateNode final : public WindowNode<K, V, Windowed<K>, typename
     }
   }
 
-  void close_all() {
-    if (time_.seen() == kNoTimestamp) return;
-    time_.see(windows_.all_closed(time_.seen()));
-    tell_closed(EmitReason::kIdle, kNoHeaders, this->context().origin());
-  }
+  using Base = TimedWindowNode<K, V, Value, SlidingWindows>;
+  using Base::before_wanted_;
+  using Base::closes;
+  using Base::idle_;
+  using Base::options_;
+  using Base::tell;
+  using Base::time_;
+  using Base::windows_;
 
-  void tell(const K& key, Timestamp start, const Change<Value>& change, Timestamp timestamp,
-            const Headers& headers, const Origin& origin) {
-    key_.key = key;
-    key_.window = {start, windows_.end_of(start)};
-    this->emit({key_, change, timestamp, headers, origin, {}});
-  }
-
-  [[nodiscard]] static const Value* value_of(const Row* row) {
-    return row == nullptr ? nullptr : &row->value;
-  }
-
-  const WindowNodeOptions options_;
-  const SlidingWindows windows_;
-  const bool before_wanted_;
   const Step step_;
   WindowStore<K, Value>* store_ = nullptr;
-  OperatorTime time_;
-  IdleWatch idle_;
   OpenWindows open_;  // with kOnWindowClose
   Bytes key_bytes_;
-  Windowed<K> key_;  // reused, so that its memory is
 };
 
 template <class K, class V, class Step>

@@ -12,6 +12,7 @@
 #include <weir/operators/window_options.h>
 #include <weir/operators/windowed.h>
 #include <weir/state/timestamped.h>
+#include <weir/state/window_store.h>
 
 namespace weir {
 
@@ -30,6 +31,16 @@ class TimedWindowNode : public WindowNode<K, V, Windowed<K>, Value> {
     time_.open(this->context(), options_.clock);
     if (options_.clock == options_.store) time_.recover(observed, windows_);
     idle_.open(this->context(), options_.close_when_idle, [this] { close_all(); });
+  }
+
+  // Has the store say at commits which of its windows changed, and tells of these.
+  void tell_commits_of(WindowStore<K, Value>& store) {
+    store.on_commit({.before = before_wanted_},
+                    [this](const K& key, Timestamp start, const Row* now, const Row* before,
+                           Timestamp timestamp, const Headers& headers, const Origin& origin) {
+                      tell(key, start, {value_of(now), value_of(before), true, EmitReason::kCommit},
+                           timestamp, headers, origin);
+                    });
   }
 
   // Tells of the windows that time has closed since the last call.

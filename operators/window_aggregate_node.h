@@ -9,9 +9,9 @@
 
 #include <weir/core/node.h>
 #include <weir/operators/late.h>
-#include <weir/operators/operator_time.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/table.h>
+#include <weir/operators/timed_window_node.h>
 #include <weir/operators/to_stream.h>
 #include <weir/operators/window_options.h>
 #include <weir/operators/windowed.h>
@@ -22,30 +22,20 @@ namespace weir {
 
 // `Windows` is TimeWindows or answers as it does.
 template <class K, class V, class Step, class Windows>
-class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename Step::Value> {
+class WindowAggregateNode final : public TimedWindowNode<K, V, typename Step::Value, Windows> {
  public:
   using Value = typename Step::Value;
   using Row = Timestamped<Value>;
 
   WindowAggregateNode(WindowNodeOptions options, Windows windows, std::shared_ptr<const BeforeWish> before,
                       Step step)
-      : options_(std::move(options)),
-        windows_(std::move(windows)),
-        before_wanted_(before->wanted()),
+      : TimedWindowNode<K, V, Value, Windows>(std::move(options), std::move(windows), *before),
         step_(std::move(step)) {}
 
   void open() override {
     store_ = &typed_store<WindowStore<K, Value>>(this->context(), *this, options_.store);
-    time_.open(this->context(), options_.clock);
-    if (options_.clock == options_.store) time_.recover(store_->observed_time(), windows_);
-    idle_.open(this->context(), options_.close_when_idle, [this] { close_all(); });
-    if (options_.emit != WindowEmit::kOnCommit) return;
-    store_->on_commit({.before = before_wanted_},
-                      [this](const K& key, Timestamp start, const Row* now, const Row* before,
-                             Timestamp timestamp, const Headers& headers, const Origin& origin) {
-                        tell(key, start, {value_of(now), value_of(before), true, EmitReason::kCommit},
-                             timestamp, headers, origin);
-                      });
+    this->open_time(store_->observed_time());
+    if (this->tells_at_commit()) this->tell_commits_of(*store_);
   }
 
   void accept(const Record<K, V>& record) override {
@@ -72,7 +62,7 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
         timestamp = std::max(timestamp, row->timestamp);
       }
     }
-    const bool tells = options_.emit == WindowEmit::kEveryUpdate;
+    const bool tells = this->tells_updates();
     const RecordInfo cause{record.timestamp, record.headers, record.origin};
     const Row* now = nullptr;
     std::optional<Value> before;
@@ -84,7 +74,7 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
               before = row ? std::optional<Value>(row->value) : step_.first_before();
             change(record, row);
           },
-          record.key_bytes, options_.emit == WindowEmit::kOnCommit ? &cause : nullptr);
+          record.key_bytes, this->tells_at_commit() ? &cause : nullptr);
     });
     // If not, the policy has dealt with the failure, and the row is as it was.
     if (!done || !tells) return;
@@ -98,10 +88,7 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
     if (row) row->timestamp = timestamp;
   }
 
-  [[nodiscard]] bool closes() const { return options_.emit == WindowEmit::kOnWindowClose; }
-
-  // Tells of the windows that time has closed since the last call.
-  void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) {
+  void tell_closed(EmitReason reason, const Headers& headers, const Origin& origin) override {
     const Timestamp limit = windows_.limit(time_.seen());
     if (limit <= time_.told()) return;
     const auto starts = windows_.ended_between(time_.told(), limit);
@@ -113,31 +100,18 @@ class WindowAggregateNode final : public WindowNode<K, V, Windowed<K>, typename 
     }
   }
 
-  void close_all() {
-    if (time_.seen() == kNoTimestamp) return;
-    time_.see(windows_.all_closed(time_.seen()));
-    tell_closed(EmitReason::kIdle, kNoHeaders, this->context().origin());
-  }
+  using Base = TimedWindowNode<K, V, Value, Windows>;
+  using Base::before_wanted_;
+  using Base::closes;
+  using Base::idle_;
+  using Base::options_;
+  using Base::tell;
+  using Base::time_;
+  using Base::value_of;
+  using Base::windows_;
 
-  void tell(const K& key, Timestamp start, const Change<Value>& change, Timestamp timestamp,
-            const Headers& headers, const Origin& origin) {
-    key_.key = key;
-    key_.window = {start, windows_.end_of(start)};
-    this->emit({key_, change, timestamp, headers, origin, {}});
-  }
-
-  [[nodiscard]] static const Value* value_of(const Row* row) {
-    return row == nullptr ? nullptr : &row->value;
-  }
-
-  const WindowNodeOptions options_;
-  const Windows windows_;
-  const bool before_wanted_;
   const Step step_;
   WindowStore<K, Value>* store_ = nullptr;
-  OperatorTime time_;
-  IdleWatch idle_;
-  Windowed<K> key_;  // reused, so that its memory is
 };
 
 // Which node aggregates in such windows.
