@@ -386,7 +386,17 @@ bool Task::held_back(const Source& source) {
 
 absl::Status Task::fire_wall_timers() {
   if (timers_.empty()) return absl::OkStatus();
-  return guarded([&] { fire_timers(TimerClock::kWallClock, environment_.clock->wall()); });
+  const Timestamp now = environment_.clock->wall();
+  // Where the wall clock was set back, timers must not wait until it is again as late as it was. One that waits for its first
+  // time, further away than its interval, does so still.
+  for (Timer& timer : timers_) {
+    const Timestamp interval = timer.interval.count();
+    if (timer.clock != TimerClock::kWallClock || now >= timer.last || timer.next - interval > timer.last)
+      continue;
+    timer.next -= (timer.next - now - 1) / interval * interval;
+    timer.last = now;
+  }
+  return guarded([&] { fire_timers(TimerClock::kWallClock, now); });
 }
 
 // Fires what is due, each timer once, the longest overdue first. One that is scheduled meanwhile waits for the next time:
@@ -403,6 +413,7 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
     if (*timers_[i].cancelled) continue;
     const Timestamp interval = timers_[i].interval.count();
     timers_[i].next = added(now, interval - (now - next) % interval);
+    timers_[i].last = now;
     dirty_ = true;
     // A copy: the callback may schedule a timer, which moves the others.
     const auto fire = timers_[i].fire;
@@ -729,7 +740,8 @@ Cancellable Task::add_timer(Timestamp first, Duration interval, TimerClock clock
         fatal_error(fmt::format("a timer of task {} has an interval of {} ms", name_, interval.count()))};
   }
   auto cancelled = std::make_shared<bool>(false);
-  timers_.push_back({interval, clock, first, std::move(fire), cancelled});
+  const Timestamp now = clock == TimerClock::kStreamTime ? stream_time_ : environment_.clock->wall();
+  timers_.push_back({interval, clock, first, now, std::move(fire), cancelled});
   return Cancellable(std::move(cancelled));
 }
 

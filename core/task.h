@@ -163,6 +163,7 @@ class Task final : private TaskContext {
     Duration interval;
     TimerClock clock;
     Timestamp next;
+    Timestamp last;  // when it was made or fired last
     std::function<void(Timestamp)> fire;
     std::shared_ptr<bool> cancelled;  // shared with the Cancellable handed out
   };

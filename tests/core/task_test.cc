@@ -32,6 +32,13 @@ std::source_location here(std::source_location where = std::source_location::cur
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
+class SetBackClock final : public Clock {
+ public:
+  [[nodiscard]] Timestamp wall() const override { return now; }
+  [[nodiscard]] Duration steady() const override { return Duration{0}; }
+  Timestamp now = 0;
+};
+
 // A task with partitions, a clock and a producer that a test commands.
 class TaskTest : public testing::Test {
  protected:
@@ -592,6 +599,20 @@ TEST_F(TaskTest, FiresStreamTimeTimersAsKafkaStreamsDoes) {
     EXPECT_EQ(work(), 1);
     EXPECT_EQ(fired, expected) << "at " << time;
   }
+}
+
+TEST_F(TaskTest, GoesOnFiringWhenTheWallClockIsSetBack) {
+  std::vector<Timestamp> fired;
+  text_.node("tick", {text_.source("in", {{"in"}})}, kIgnore, timer(fired, 10ms, TimerClock::kWallClock));
+  SetBackClock wall;
+  environment_.clock = &wall;
+  wall.now = 1'000;
+  start();
+  for (const Timestamp now : {1'009, 1'010, 205, 210, 219, 220}) {
+    wall.now = now;
+    ASSERT_TRUE(task_->fire_wall_timers().ok());
+  }
+  EXPECT_EQ(fired, (std::vector<Timestamp>{1'010, 210, 220}));
 }
 
 TEST_F(TaskTest, FiresWallClockTimersAsKafkaStreamsDoes) {
