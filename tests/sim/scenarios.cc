@@ -1,5 +1,7 @@
 #include "scenarios.h"
 
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -210,6 +212,42 @@ SimulatedScenario joined_tables() {
           .outputs = {{"out", OutputRule::kSameLast}}};
 }
 
+using Rows = std::map<std::string, std::string>;
+
+// What a topic has at last.
+Rows rows_of(EmbeddedBroker& broker, const SimulationPlan& plan, const std::string& topic) {
+  Rows rows;
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    for (const BrokerRecord& record : broker.read(topic, partition)) {
+      record.value ? void(rows[*record.key] = *record.value) : void(rows.erase(*record.key));
+    }
+  }
+  return rows;
+}
+
+absl::Status has_the_join(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  if (plan.guarantee == Guarantee::kAtLeastOnce) return absl::OkStatus();
+  Rows expected;
+  const Rows right = rows_of(broker, plan, "right");
+  for (const auto& [key, value] : rows_of(broker, plan, "left")) {
+    if (const auto found = right.find(first_part(value)); found != right.end()) {
+      expected[key] = value + "+" + found->second;
+    }
+  }
+  const Rows actual = rows_of(broker, plan, "out");
+  for (const Rows* rows : std::initializer_list<const Rows*>{&expected, &actual}) {
+    for (const auto& [key, value] : *rows) {
+      const auto found = actual.find(key);
+      const auto wanted = expected.find(key);
+      if (found != actual.end() && wanted != expected.end() && found->second == wanted->second) continue;
+      return absl::InternalError(fmt::format("key={} expected {} found {}", key,
+                                             wanted == expected.end() ? "nothing" : wanted->second,
+                                             found == actual.end() ? "nothing" : found->second));
+    }
+  }
+  return absl::OkStatus();
+}
+
 SimulatedScenario foreign_keys() {
   return {.name = "foreign-keys",
           .topology =
@@ -231,7 +269,50 @@ SimulatedScenario foreign_keys() {
                       },
                       3},
                      {"right", ordered_row}},
-          .outputs = {{"out", OutputRule::kSameLast}}};
+          .outputs = {{"out", OutputRule::kSameLast}},
+          .check = has_the_join};
+}
+
+// A key's values are its records', whatever the rows are at that moment.
+SimulatedScenario global_rows() {
+  return {.name = "global-rows",
+          .topology =
+              [] {
+                StreamBuilder builder;
+                const auto rows = builder.global_table<std::string, std::string>("rows", {.store = "rows"});
+                builder.stream<std::string, std::string>("in")
+                    .left_join(
+                        rows, [](const std::string& key, const std::string&) { return key; },
+                        [](const std::string& value, const std::optional<std::string>&) { return value; })
+                    .group_by_key()
+                    .count({.store = "counts"})
+                    .to_stream()
+                    .to("out");
+                return builder.build();
+              },
+          .inputs = {{"in", numbered, 3}, {"rows", row_or_deletion}},
+          .outputs = {{"out", OutputRule::kSameCounts}}};
+}
+
+SimulatedScenario sessions() {
+  return {
+      .name = "sessions",
+      .topology =
+          [] {
+            StreamBuilder builder;
+            builder.stream<std::string, std::string>("in")
+                .group_by_key()
+                .windowed_by(session({.gap = 100ms, .grace = 200ms}))
+                .count({.store = "sessions"})
+                .to_stream([](const SessionWindowed<std::string>& key, const std::optional<std::int64_t>&) {
+                  return fmt::format("{}@{}-{}", key.key, key.window.start, key.window.end);
+                })
+                .to("out");
+            return builder.build();
+          },
+      .inputs = {{"in", numbered}},
+      .outputs = {{"out", OutputRule::kSamePerKey}},
+      .limits = {.at_least_once = false}};
 }
 
 // Collects what comes and tells it by the clock.
@@ -344,7 +425,9 @@ std::vector<SimulatedScenario> scenarios() {
           foreign_keys(),
           count("count-on-commit", {.store = "counts", .emit = Emit::kOnCommit}, OutputRule::kSameLast),
           final_windows(),
-          stream_clock()};
+          stream_clock(),
+          sessions(),
+          global_rows()};
 }
 
 }  // namespace weir
