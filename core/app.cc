@@ -18,6 +18,7 @@
 #include <weir/core/memory_budget.h>
 #include <weir/core/state_cleanup.h>
 #include <weir/core/state_directory.h>
+#include <weir/core/store_keeper.h>
 #include <weir/core/topic_watch.h>
 #include <weir/core/topology_diff.h>
 #include <weir/core/worker.h>
@@ -79,6 +80,16 @@ class App::Impl {
   void set_listener(StateListener listener) {
     const std::lock_guard lock(mutex_);
     listener_ = std::move(listener);
+  }
+
+  void set_restore_listener(RestoreListener listener) {
+    const std::lock_guard lock(mutex_);
+    restore_listener_ = std::move(listener);
+  }
+
+  std::vector<RestoreProgress> restores() const {
+    const std::lock_guard lock(mutex_);
+    return keeper_ != nullptr ? keeper_->progress() : std::vector<RestoreProgress>();
   }
 
   absl::Status start() {
@@ -180,10 +191,19 @@ class App::Impl {
     const std::lock_guard lock(mutex_);
     AppMetrics sum;
     pool_.add_to(sum);
+    sum.bytes_restored = past_bytes_restored_;
+    sum.standby_records = past_standby_records_;
     if (resources_ != nullptr) {
       const StateResources::Use use = resources_->use();
       sum.memory.block_cache = use.block_cache;
       sum.memory.memtables = use.memtables;
+    }
+    if (keeper_ != nullptr) {
+      const KeeperMetrics& keeper = keeper_->metrics();
+      sum.bytes_restored += keeper.bytes_restored;
+      sum.standby_tasks = keeper.standby_tasks;
+      sum.standby_records += keeper.standby_records;
+      sum.standby_lag = keeper.standby_lag;
     }
     if (globals_ != nullptr) {
       sum.global_records_read = globals_->records_read();
@@ -207,7 +227,9 @@ class App::Impl {
     pool_.for_each([&result](int slot, const Worker& worker) {
       if (!worker.over()) result.push_back(fmt::format("worker {} is busy with {}", slot, worker.activity()));
     });
-    if (result.empty()) {
+    if (result.empty() && keeper_ != nullptr && config_.catch_up_before_joining) {
+      result.push_back("the stores are still catching up");
+    } else if (result.empty()) {
       result.push_back(globals_ != nullptr && !globals_->complete() ? "the global stores are still being read"
                                                                     : "the topics are still being prepared");
     }
@@ -245,10 +267,22 @@ class App::Impl {
         fail(prepared);
       }
       if (failure().ok() && !stop_.load()) read_globals();
+      if (failure().ok() && !stop_.load()) keep_stores();
       if (failure().ok() && !stop_.load()) run_workers();
     } while (failure().ok() && !stop_.load());
     stop_globals_.store(true);
     if (global_thread_.joinable()) global_thread_.join();
+    stop_keeper_.store(true);
+    if (keeper_thread_.joinable()) keeper_thread_.join();
+    {
+      // Closes the databases: who closed the application may start another on the same directory.
+      const std::lock_guard lock(mutex_);
+      if (keeper_ != nullptr) {
+        past_bytes_restored_ = keeper_->metrics().bytes_restored;
+        past_standby_records_ = keeper_->metrics().standby_records;
+      }
+      keeper_.reset();
+    }
     change(failure().ok() ? AppState::kNotRunning : AppState::kError);
   }
 
@@ -275,6 +309,35 @@ class App::Impl {
   std::unique_ptr<Worker> make_worker(int slot) const {
     return std::make_unique<Worker>(topology_, plan_, *config_.transport, clock_,
                                     options_for(fmt::format("worker-{}", slot), slot));
+  }
+
+  // Starts what keeps the stores, once, and lets an instance that is to catch up do so.
+  void keep_stores() {
+    if (topology_.engine == nullptr) return;
+    if (keeper_ == nullptr) {
+      auto keeper = std::make_unique<StoreKeeper>(
+          topology_, *config_.transport, clock_,
+          keeper_options(config_, {instance_id_, directory_.path(), resources_, sources()},
+                         restore_listener_));
+      {
+        const std::lock_guard lock(mutex_);
+        keeper_ = std::move(keeper);
+      }
+      keeper_thread_ = std::thread([this] {
+        while (!stop_keeper_.load()) keeper_->idle_wait(keeper_->run_once());
+      });
+    }
+    keeper_->use_plan(plan_);
+    while (config_.catch_up_before_joining && !keeper_->caught_up(*config_.catch_up_before_joining) &&
+           !stop_.load()) {
+      std::this_thread::sleep_for(kSupervision);
+    }
+  }
+
+  std::size_t sources() const {
+    std::size_t partitions = 0;
+    for (const TaskPlan& task : plan_.tasks) partitions += task.sources.size();
+    return partitions;
   }
 
   // Runs a generation of workers until the application stops, or until the plan they work on is out of date.
@@ -307,11 +370,10 @@ class App::Impl {
   }
 
   WorkerOptions options_for(const std::string& role, int slot = 0) const {
-    std::size_t partitions = 0;
-    for (const TaskPlan& task : plan_.tasks) partitions += task.sources.size();
-    WorkerOptions options = worker_options(config_, {instance_id_, directory_.path(), resources_, partitions},
+    WorkerOptions options = worker_options(config_, {instance_id_, directory_.path(), resources_, sources()},
                                            role, slot, globals_ != nullptr ? globals_->store() : nullptr);
     options.pauses = &pauses_;
+    options.keeper = keeper_.get();
     return options;
   }
 
@@ -444,13 +506,16 @@ class App::Impl {
   const std::shared_ptr<StateResources> resources_;  // shared with the task stores
   const std::string instance_id_;
 
-  mutable std::mutex mutex_;  // guards the six below; taken before the pool's own
+  mutable std::mutex mutex_;  // guards the nine below; taken before the pool's own
   mutable std::condition_variable changed_;
   AppState state_ = AppState::kCreated;
   absl::Status failure_;
   std::set<int> slots_;     // in which there are to be workers
   bool populated_ = false;  // there is a worker in each of them, or one to come
   StateListener listener_;
+  RestoreListener restore_listener_;
+  std::uint64_t past_bytes_restored_ = 0;  // of the keeper that is gone
+  std::uint64_t past_standby_records_ = 0;
   bool supervised_ = false;  // the last state was reached, and the listener knows
 
   std::atomic<bool> stop_{false};
@@ -464,8 +529,11 @@ class App::Impl {
   std::atomic<bool> stop_globals_{false};
   // Changed under the mutex, by the supervisor; they themselves are read through their atomics.
   std::unique_ptr<GlobalUpdater>
-      globals_;        // null if there are no global stores; their views are used by the workers
-  PauseBoard pauses_;  // read by the workers
+      globals_;  // null if there are no global stores; their views are used by the workers
+  std::atomic<bool> stop_keeper_{false};
+  std::unique_ptr<StoreKeeper> keeper_;     // null without stores; outlives the workers
+  std::thread keeper_thread_;               // ends in the supervisor, when the workers are gone
+  PauseBoard pauses_;                       // read by the workers
   std::map<int, Duration> reported_steps_;  // by slot, when they began; the supervisor's
   WorkerPool pool_;
   std::thread global_thread_;  // ends in the supervisor, when the workers are gone
@@ -496,6 +564,8 @@ absl::StatusOr<std::unique_ptr<App>> App::create(Topology topology, AppConfig co
 }
 
 void App::on_state_change(StateListener listener) { impl_->set_listener(std::move(listener)); }
+void App::on_restore(RestoreListener listener) { impl_->set_restore_listener(std::move(listener)); }
+std::vector<RestoreProgress> App::restores() const { return impl_->restores(); }
 absl::Status App::start() { return impl_->start(); }
 absl::Status App::close(Duration deadline, bool leave_group) { return impl_->close(deadline, leave_group); }
 absl::StatusOr<int> App::add_worker() { return impl_->add_worker(); }

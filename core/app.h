@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -26,6 +27,8 @@
 #include <weir/core/internal_topics.h>
 #include <weir/core/partition_plan.h>
 #include <weir/core/progress_watch.h>
+#include <weir/core/restorer.h>
+#include <weir/core/standby_placement.h>
 #include <weir/core/task_context.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
@@ -98,6 +101,17 @@ struct AppConfig {
   // long is logged, counted (AppMetrics::tasks_stalled) and told to the listener. 0: never.
   Duration stall_limit{120'000};
   StallListener on_stall = {};
+  // How many other instances keep a copy of each task's stores up to date, so that one of them that is given the task has only the
+  // rest to restore; kAllInstances: all. See docs/standbys.md for what this does and does not promise.
+  int standby_replicas = 0;
+  // How often the group is asked who is there, if there are standbys.
+  Duration standby_refresh_interval{5'000};
+  // Before it joins the group the instance restores the stores of all tasks until at most so many records are missing altogether.
+  // Unset: it joins at once, and restores what it is given.
+  std::optional<std::uint64_t> catch_up_before_joining = {};
+  // Remove a task's folder when this instance neither had the task nor stood by for it since it started, or for so long. Unset:
+  // never. Folders of tasks with a store without a changelog stay.
+  std::optional<Duration> remove_unused_state_after = {};
   // How long start may take to reach the brokers and prepare the topics.
   Duration start_timeout{60'000};
   Duration session_timeout{45'000};
@@ -136,7 +150,11 @@ struct AppMetrics {
   std::uint64_t transactions_aborted = 0;
   std::uint64_t positions_lost = 0;  // partitions that could not be read on where they had been read to
   std::uint64_t records_restored = 0;
+  std::uint64_t bytes_restored = 0;       // keys and values of those; not of global stores
   std::uint64_t restore_remaining = 0;    // records; those of global stores included
+  std::uint64_t standby_tasks = 0;        // kept for other instances
+  std::uint64_t standby_records = 0;      // applied to those
+  std::uint64_t standby_lag = 0;          // records they are behind
   std::uint64_t global_records_read = 0;  // by what maintains global stores; not among those processed
   std::uint64_t workers = 0;              // that have not ended
   std::uint64_t workers_replaced = 0;     // because they had failed
@@ -160,6 +178,10 @@ class App {
 
   // Before start only.
   void on_state_change(StateListener listener);
+
+  // Told of every restore of a task's store, in order, from one of the application's threads; standbys are silent. Before start only.
+  // Must not call close, and is done soon: other restores wait meanwhile.
+  void on_restore(RestoreListener listener);
 
   // Starts the threads and returns. What goes wrong later shows in state and failure.
   [[nodiscard]] absl::Status start();
@@ -205,6 +227,9 @@ class App {
   // Removes what this instance's tasks have on disk: they are restored when they come again. Before start or after close;
   // FailedPrecondition otherwise. Nothing to do without a state directory.
   [[nodiscard]] absl::Status clean_up();
+
+  // The stores that are restored or kept as standbys now, with how far they are; brought up to date about ten times a second.
+  [[nodiscard]] std::vector<RestoreProgress> restores() const;
 
   [[nodiscard]] const Topology& topology() const;
 

@@ -61,6 +61,17 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
       config.on_production_error == ErrorPolicy::kInherit) {
     faults.push_back("on_production_error must be to fail, skip or dead-letter: what may be sent again is");
   }
+  if (config.standby_replicas < 0 && config.standby_replicas != kAllInstances) {
+    faults.push_back(fmt::format("standby_replicas is {}", config.standby_replicas));
+  }
+  if (config.standby_refresh_interval.count() < 1) {
+    faults.push_back(
+        fmt::format("standby_refresh_interval is {} ms", config.standby_refresh_interval.count()));
+  }
+  if (config.remove_unused_state_after && config.remove_unused_state_after->count() < 1) {
+    faults.push_back(
+        fmt::format("remove_unused_state_after is {} ms", config.remove_unused_state_after->count()));
+  }
   if (config.buffered_records < 1) faults.push_back("buffered_records is 0");
   const bool persistent = std::any_of(topology.stores.begin(), topology.stores.end(),
                                       [](const StoreSpec& store) { return store.persistent; });
@@ -126,6 +137,19 @@ BootstrapOptions bootstrap_options(const AppConfig& config) {
   return {.internal_topics = config.internal_topics,
           .wait_for_topics = config.wait_for_topics,
           .log = logger_of(config)};
+}
+
+KeeperOptions keeper_options(const AppConfig& config, const InstanceState& instance,
+                             RestoreListener listener) {
+  KeeperOptions options;
+  options.worker = worker_options(config, instance, "stores", 0, nullptr);
+  options.instance_id = instance.id;
+  options.standby_replicas = config.standby_replicas;
+  options.observe = config.catch_up_before_joining.has_value();
+  options.look_interval = config.standby_refresh_interval;
+  options.remove_unused_after = config.remove_unused_state_after;
+  options.listener = std::move(listener);
+  return options;
 }
 
 }  // namespace weir

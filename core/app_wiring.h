@@ -12,6 +12,7 @@
 #include <weir/core/app.h>
 #include <weir/core/bootstrap.h>
 #include <weir/core/log.h>
+#include <weir/core/store_keeper.h>
 #include <weir/core/task_store.h>
 #include <weir/core/topology.h>
 #include <weir/core/worker_options.h>
@@ -38,5 +39,9 @@ struct InstanceState {
                                            const std::string& role, int slot, const TaskStore* globals);
 
 [[nodiscard]] BootstrapOptions bootstrap_options(const AppConfig& config);
+
+// Returns the options of the instance's keeper of stores.
+[[nodiscard]] KeeperOptions keeper_options(const AppConfig& config, const InstanceState& instance,
+                                           RestoreListener listener);
 
 }  // namespace weir

@@ -125,7 +125,7 @@ class Task::Changelog final : public ChangelogWriter {
 };
 
 Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes,
-           const TaskEnvironment& environment, std::unique_ptr<TaskStore> store)
+           const TaskEnvironment& environment, LentStore store)
     : id_(id),
       name_(id.name()),
       state_directory_(environment.state_directory.empty() ? ""

@@ -21,6 +21,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/clock.h>
+#include <weir/core/lent_store.h>
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
 #include <weir/core/partition_plan.h>
@@ -80,7 +81,7 @@ class Task final : private TaskContext {
 
   // Makes the nodes of one part of a topology. `store` is null if the part has none.
   Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& nodes,
-       const TaskEnvironment& environment, std::unique_ptr<TaskStore> store);
+       const TaskEnvironment& environment, LentStore store);
   ~Task() override;
 
   // Opens the nodes on restored stores, and starts reading. May be called again after `rewind`.
@@ -219,7 +220,7 @@ class Task final : private TaskContext {
   const Topology& topology_;
   const std::vector<NodeIndex> node_indexes_;
   TaskEnvironment environment_;
-  std::unique_ptr<TaskStore> store_;
+  LentStore store_;
   std::unique_ptr<Changelog> changelog_;  // uses store_'s specs
   std::map<std::string, std::unique_ptr<StateStore>, std::less<>>
       views_;  // of global stores, opened when asked for

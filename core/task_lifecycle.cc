@@ -43,13 +43,14 @@ absl::Status rewind_task(Task& task, Consumer& consumer) {
 }
 
 TaskOpening::TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
-                         const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer)
-    : topology_(topology),
-      plan_(plan),
-      options_(options),
-      environment_(environment),
-      consumer_(consumer),
-      restore_consumer_(restore_consumer) {}
+                         const TaskEnvironment& environment, Consumer& consumer, StoreKeeper* keeper)
+    : topology_(topology), plan_(plan), options_(options), environment_(environment), consumer_(consumer) {
+  if (has_stores()) request_ = keeper->request(plan_.id);
+}
+
+bool TaskOpening::has_stores() const {
+  return !topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)].stores.empty();
+}
 
 absl::StatusOr<bool> TaskOpening::step() {
   if (task_ != nullptr) return true;
@@ -64,37 +65,15 @@ absl::StatusOr<bool> TaskOpening::step() {
   }
   if (!committed_positions_ || !source_ranges_) return false;
 
-  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
-  if (!part.stores.empty()) {
-    if (store_ == nullptr) {
-      if (const absl::Status opened = open_store(); !opened.ok()) {
-        // A worker that was late to hear that the task is no longer its own gives the store back soon.
-        if (class_of(opened) == ErrorClass::kRetriable) return false;
-        return opened;
-      }
-    }
-    const auto restored = restorer_->step();
-    if (!restored.ok()) return with_context(restored.status(), where());
-    if (!*restored) return false;
+  if (has_stores() && store_ == nullptr) {
+    request_.seal();
+    const auto ready = request_.ready();
+    if (!ready.ok()) return with_context(ready.status(), where());
+    if (!*ready) return false;
+    store_ = request_.take();
   }
   WEIR_RETURN_IF_ERROR(with_context(start_task(), where()));
   return true;
-}
-
-absl::Status TaskOpening::open_store() {
-  const SubTopology& part = topology_.sub_topologies[static_cast<std::size_t>(plan_.id.sub_topology)];
-  std::vector<StoreSpec> specs;
-  for (const std::size_t store : part.stores) specs.push_back(topology_.stores[store]);
-  TaskStoreOptions options;
-  options.directory = options_.state_directory + "/" + plan_.id.name();
-  options.task = plan_.id.name();
-  options.resources = options_.resources;
-  auto store = topology_.engine->open(options, specs);
-  if (!store.ok()) return with_context(store.status(), where());
-  store_ = *std::move(store);
-  restorer_.emplace(options_.application_id, plan_.id.partition, std::move(specs), *store_, restore_consumer_,
-                    options_.log);
-  return absl::OkStatus();
 }
 
 // What the topic's source says, else the application. A topic between two tasks of ours is read from its begin: who skipped

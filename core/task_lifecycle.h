@@ -1,6 +1,9 @@
 // From an assigned token to a running task, in steps:
 //
-//   fetching offsets  →  restoring  →  ready
+//   fetching offsets  →  waiting for the stores  →  ready
+//
+// The stores come from the instance's keeper, which restores them on its own thread; the ends of the changelogs count only
+// from when the committed positions are known.
 //
 // The same way is taken when nobody knows whether a transaction was committed: the committed positions and the changelog tell.
 // When it is known that it was not, the task is only rewound.
@@ -17,7 +20,7 @@
 
 #include <absl/status/statusor.h>
 
-#include <weir/core/restorer.h>
+#include <weir/core/store_keeper.h>
 #include <weir/core/task.h>
 #include <weir/core/worker_options.h>
 
@@ -28,9 +31,9 @@ namespace weir {
 
 class TaskOpening {
  public:
-  // All references outlive the opening. `restore_consumer` belongs to no group.
+  // All references outlive the opening. `keeper` may be null if the topology has no stores.
   TaskOpening(const Topology& topology, const TaskPlan& plan, const WorkerOptions& options,
-              const TaskEnvironment& environment, Consumer& consumer, Consumer& restore_consumer);
+              const TaskEnvironment& environment, Consumer& consumer, StoreKeeper* keeper);
 
   // Our own record of these positions is not to be believed: they could be of a topic that is gone. Before the first step.
   void distrust(std::set<TopicPartition> positions) { distrusted_ = std::move(positions); }
@@ -43,15 +46,11 @@ class TaskOpening {
   [[nodiscard]] std::unique_ptr<Task> take() { return std::move(task_); }
 
   [[nodiscard]] const TaskPlan& plan() const { return plan_; }
-  [[nodiscard]] std::uint64_t restored_records() const {
-    return restorer_ ? restorer_->restored_records() : 0;
-  }
-  [[nodiscard]] std::uint64_t remaining_records() const {
-    return restorer_ ? restorer_->remaining_records() : 0;
-  }
+  [[nodiscard]] std::uint64_t restored_records() const { return request_.restored_records(); }
+  [[nodiscard]] std::uint64_t remaining_records() const { return request_.remaining_records(); }
 
  private:
-  [[nodiscard]] absl::Status open_store();
+  [[nodiscard]] bool has_stores() const;
   [[nodiscard]] absl::StatusOr<std::vector<PartitionOffset>> starting_points() const;
   [[nodiscard]] OffsetReset reset_of(const std::string& topic) const;
   [[nodiscard]] absl::Status start_task();
@@ -62,15 +61,14 @@ class TaskOpening {
   const WorkerOptions& options_;
   const TaskEnvironment& environment_;
   Consumer& consumer_;
-  Consumer& restore_consumer_;
 
   Pending<std::vector<PartitionOffset>> committed_;
   Pending<std::vector<OffsetRange>> ranges_;
   std::optional<std::vector<PartitionOffset>> committed_positions_;
   std::optional<std::vector<OffsetRange>> source_ranges_;
   std::set<TopicPartition> distrusted_;
-  std::unique_ptr<TaskStore> store_;
-  std::optional<Restorer> restorer_;  // uses store_
+  StoreKeeper::Request request_;
+  LentStore store_;
   std::unique_ptr<Task> task_;
 };
 

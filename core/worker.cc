@@ -2,6 +2,7 @@
 #include <weir/core/worker.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -198,15 +199,13 @@ void Worker::connect() {
   if (!consumer.ok()) return fail(consumer.status());
   consumer_ = *std::move(consumer);
 
-  if (topology_.engine != nullptr) {
-    ConsumerOptions restore = group;
-    restore.client_id += "-restore";
-    restore.group.clear();
-    restore.instance_id.clear();
-    if (WEIR_PLANTED("restore-uncommitted")) restore.read_committed = false;
-    auto restorer = transport_.make_consumer(restore);
-    if (!restorer.ok()) return fail(restorer.status());
-    restore_consumer_ = *std::move(restorer);
+  keeper_ = options_.keeper;
+  if (topology_.engine != nullptr && keeper_ == nullptr) {
+    KeeperOptions keeper;
+    keeper.worker = options_;
+    keeper.worker.client_id += "-restore";
+    own_keeper_ = std::make_unique<StoreKeeper>(topology_, transport_, clock_, std::move(keeper));
+    keeper_ = own_keeper_.get();
   }
 
   if (const absl::Status made = make_producer(); !made.ok()) return fail(made);
@@ -260,11 +259,7 @@ void Worker::serve_clients() {
   events_.clear();
   consumer_->poll(events_);
   for (const ConsumerEvent& event : events_) take_event(event);
-  if (restore_consumer_ != nullptr) {
-    events_.clear();
-    restore_consumer_->poll(events_);
-    for (const ConsumerEvent& event : events_) take_event(event);
-  }
+  if (own_keeper_ != nullptr) std::ignore = own_keeper_->run_once();
   producer_->poll();
   purge_.step();
   if (stage_ != Stage::kMember || aborting_.started()) return;
@@ -416,8 +411,7 @@ bool Worker::reopen_lost() {
 
 std::unique_ptr<TaskOpening> Worker::opening_of(Partition token) {
   return std::make_unique<TaskOpening>(topology_, plan_.tasks[static_cast<std::size_t>(token)], options_,
-                                       environment_, *consumer_,
-                                       *(restore_consumer_ ? restore_consumer_ : consumer_));
+                                       environment_, *consumer_, keeper_);
 }
 
 void Worker::open_tasks() {
@@ -697,7 +691,7 @@ void Worker::drop_everything() {
     task->close();
   }
   tasks_.clear();
-  restore_consumer_.reset();
+  own_keeper_.reset();
   producer_.reset();
   consumer_.reset();
 }

@@ -155,7 +155,8 @@ class Worker {
   WorkerOptions options_;
 
   std::unique_ptr<Consumer> consumer_;
-  std::unique_ptr<Consumer> restore_consumer_;
+  std::unique_ptr<StoreKeeper> own_keeper_;  // null if the instance has one; outlives openings and tasks
+  StoreKeeper* keeper_ = nullptr;            // null if the topology has no stores
   std::unique_ptr<Producer> producer_;
   RecordRetries retries_;
   ProductionGate gate_;

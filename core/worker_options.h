@@ -22,6 +22,8 @@ enum class Guarantee {
   kExactlyOnce,  // outputs, state and positions are committed together, in a Kafka transaction
 };
 
+class StoreKeeper;
+
 struct WorkerOptions {
   std::string application_id = {};
   std::string client_id = {};         // "<instance>-worker-<n>"; unique in the group
@@ -54,6 +56,8 @@ struct WorkerOptions {
   std::string state_directory = {};  // tasks have folders below it
   std::shared_ptr<StateResources> resources =
       {};  // shared by the workers of a process; null if there is no store
+  // The instance's keeper of stores, stepped by somebody else; outlives the worker. Null: the worker has one of its own.
+  StoreKeeper* keeper = nullptr;
   // The instance's global stores, complete; null if the topology has none. Outlive the worker.
   const TaskStore* globals = nullptr;
   // Uncommitted state above which a commit comes early.

@@ -1,0 +1,67 @@
+#include <weir/core/standby_placement.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace weir {
+namespace {
+
+constexpr std::string_view kWorkerMark = "-worker-";
+
+// FNV-1a with the finalizer of MurmurHash3: all instances must agree, also those of another build.
+std::uint64_t weight_of(std::string_view task, std::string_view instance) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  const auto mix = [&hash](std::string_view text) {
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    hash = (hash ^ 0xffU) * 0x100000001b3U;
+  };
+  mix(task);
+  mix(instance);
+  hash = (hash ^ (hash >> 33U)) * 0xff51afd7ed558ccdU;
+  hash = (hash ^ (hash >> 33U)) * 0xc4ceb9fe1a85ec53U;
+  return hash ^ (hash >> 33U);
+}
+
+}  // namespace
+
+std::optional<std::string> instance_of(std::string_view client_id, std::string_view application_id) {
+  const std::size_t mark = client_id.rfind(kWorkerMark);
+  if (mark == std::string_view::npos || mark <= application_id.size() + 1) return std::nullopt;
+  if (!client_id.starts_with(application_id) || client_id[application_id.size()] != '-') return std::nullopt;
+  return std::string(client_id.substr(application_id.size() + 1, mark - application_id.size() - 1));
+}
+
+std::optional<GroupView> view_of(const GroupDescription& group, const std::string& application_id) {
+  if (group.state == GroupDescription::State::kPreparing) return std::nullopt;
+  GroupView view;
+  const std::string tokens = tasks_topic(application_id);
+  for (const MemberDescription& member : group.members) {
+    const auto instance = instance_of(member.client_id, application_id);
+    if (!instance) continue;
+    view.instances.insert(*instance);
+    for (const TopicPartition& token : member.assignment) {
+      if (token.topic == tokens) view.owners[token.partition] = *instance;
+    }
+  }
+  return view;
+}
+
+std::set<std::string> standbys_of(TaskId task, Partition token, const GroupView& view, int replicas) {
+  const auto owner = view.owners.find(token);
+  std::vector<std::pair<std::uint64_t, std::string>> ranked;
+  for (const std::string& instance : view.instances) {
+    if (owner != view.owners.end() && owner->second == instance) continue;
+    ranked.emplace_back(weight_of(task.name(), instance), instance);
+  }
+  std::sort(ranked.rbegin(), ranked.rend());
+  const auto most = static_cast<std::size_t>(std::max(replicas, 0));
+  if (replicas >= 0 && ranked.size() > most) ranked.resize(most);
+  std::set<std::string> chosen;
+  for (auto& [weight, instance] : ranked) chosen.insert(std::move(instance));
+  return chosen;
+}
+
+}  // namespace weir
