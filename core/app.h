@@ -91,7 +91,7 @@ struct AppConfig {
   // Whether topics that are missing at the start are waited for, up to start_timeout; otherwise that is an error at once.
   bool wait_for_topics = false;
   // Of the topics the application makes for itself.
-  InternalTopicOptions internal_topics = {};
+  InternalTopicOptions internal_topics = InternalTopicOptions();
   // How often what is processed is deleted from repartition topics; zero: never.
   Duration repartition_purge_interval{30'000};
   std::size_t buffered_records = 1000;

@@ -243,7 +243,7 @@ absl::Status check_options(const InternalTopicOptions& options, const std::strin
                            const std::vector<NewTopic>& made) {
   std::vector<std::string> unknown;
   for (const auto& [name, config] : options.config_of) {
-    const std::string on_broker = application_id + "-" + name;
+    const std::string on_broker = fmt::format("{}-{}", application_id, name);
     const bool known =
         std::any_of(made.begin(), made.end(), [&](const NewTopic& topic) { return topic.name == on_broker; });
     if (!known && on_broker != tasks_topic(application_id)) unknown.push_back(name);

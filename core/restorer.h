@@ -79,7 +79,7 @@ class Restorer {
   void follow(bool on);
 
   // Tells of what follows, to `tell`, which outlives the restorer; null stops it. Ends what was told with a last notice.
-  void tell(const RestoreListener* tell, bool ended = false);
+  void tell(const RestoreListener* listener, bool ended = false);
 
   // Advances what does not read.
   [[nodiscard]] absl::Status step();

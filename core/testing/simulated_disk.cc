@@ -13,8 +13,6 @@
 
 namespace weir {
 
-using Phase = SimulationPhase;
-
 class ObservedStore final : public TaskStore {
  public:
   ObservedStore(SimulatedDisk& disk, SimulatedDisk::Folder& folder, const TaskStoreOptions& options,
@@ -53,24 +51,24 @@ class ObservedStore final : public TaskStore {
   const TaskMeta& meta() const override { return inner_->meta(); }
 
   bool emit_pending() override {
-    observer_.reached(instance_, Phase::kEncoding).IgnoreError();
+    observer_.reached(instance_, SimulationPhase::kEncoding).IgnoreError();
     return inner_->emit_pending();
   }
 
   absl::Status encode(ChangelogWriter& changelog) override {
-    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kEncoding));
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, SimulationPhase::kEncoding));
     Tee tee(changelog, staged_);
     WEIR_RETURN_IF_ERROR(inner_->encode(tee));
-    return observer_.reached(instance_, Phase::kEncoding);
+    return observer_.reached(instance_, SimulationPhase::kEncoding);
   }
 
   absl::Status apply(const TaskMeta& meta) override {
-    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kApplying));
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, SimulationPhase::kApplying));
     WEIR_RETURN_IF_ERROR(inner_->apply(meta));
     for (auto& [store, key, value] : staged_) put(store, key, std::move(value));
     staged_.clear();
     // It is written, and nobody hears of a failure any more.
-    observer_.reached(instance_, Phase::kApplying).IgnoreError();
+    observer_.reached(instance_, SimulationPhase::kApplying).IgnoreError();
     return absl::OkStatus();
   }
 
@@ -80,7 +78,7 @@ class ObservedStore final : public TaskStore {
   }
 
   absl::Status restore(std::string_view store, std::span<const RawRecord> records, Offset next) override {
-    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, Phase::kRestoring));
+    WEIR_RETURN_IF_ERROR(observer_.reached(instance_, SimulationPhase::kRestoring));
     WEIR_RETURN_IF_ERROR(inner_->restore(store, records, next));
     disk_.restored_ += records.size();
     for (const RawRecord& record : records) {
@@ -88,7 +86,7 @@ class ObservedStore final : public TaskStore {
       put(std::string(store), Bytes(*record.key),
           record.value ? std::optional<Bytes>(Bytes(*record.value)) : std::nullopt);
     }
-    return observer_.reached(instance_, Phase::kRestoring);
+    return observer_.reached(instance_, SimulationPhase::kRestoring);
   }
 
   absl::Status clear(std::string_view store) override {

@@ -106,6 +106,7 @@ void SimulatedInstance::start_workers() {
     WorkerOptions worker = worker_options(options_.config, options_.state, fmt::format("worker-{}", slot),
                                           slot, globals_ != nullptr ? globals_->store() : nullptr);
     worker.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+    worker.buffered_bytes = options_.buffered_bytes;
     workers_.push_back(std::make_unique<Worker>(topology_, plan_, *options_.config.transport,
                                                 *options_.config.clock, std::move(worker)));
   }

@@ -25,7 +25,9 @@ namespace weir {
 struct SimulatedInstanceOptions {
   AppConfig config;  // its transport and clock are set
   InstanceState state;
+  // Of each worker, whatever the application's memory would give it.
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
+  std::size_t buffered_bytes = std::size_t{16} << 20;
 };
 
 class SimulatedInstance {

@@ -118,6 +118,7 @@ SimulationPlan peaceful(SimulationPlan plan) {
   plan.commit_interval = Duration{100};
   plan.buffered_records = 1000;
   plan.uncommitted_bytes_max = SimulationPlan().uncommitted_bytes_max;
+  plan.buffered_bytes = SimulationPlan().buffered_bytes;
   plan.schedule = SimulationSchedule::kUniform;
   plan.faults.clear();
   return plan;

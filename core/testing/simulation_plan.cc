@@ -319,7 +319,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   SimulationPlan plan;
   plan.seed = seed;
   plan.scenario = scenario;
-  SimulationChance chance(seed, "plan");
+  SimulationChance chance(seed, "plan/" + scenario);
   plan.guarantee =
       limits.at_least_once && chance.percent(20) ? Guarantee::kAtLeastOnce : Guarantee::kExactlyOnce;
   plan.instances = static_cast<int>(chance.between(1, 4));
@@ -333,6 +333,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   plan.max_task_idle = chance.percent(50) ? Duration{0} : Duration{chance.between(1, 500)};
   plan.buffered_records = static_cast<std::size_t>(chance.magnitude(1, 1'000));
   if (chance.percent(30)) plan.uncommitted_bytes_max = static_cast<std::size_t>(chance.magnitude(64, 65'536));
+  if (chance.percent(30)) plan.buffered_bytes = static_cast<std::size_t>(chance.magnitude(64, 65'536));
   plan.on_disk = limits.on_disk && chance.percent(8);
   plan.schedule = static_cast<SimulationSchedule>(chance.below(kScheduleNames.size()));
   draw_kills(plan);
@@ -365,6 +366,7 @@ std::string SimulationPlan::script() const {
   add("max-task-idle", max_task_idle.count(), defaults.max_task_idle.count());
   add("buffered-records", buffered_records, defaults.buffered_records);
   add("uncommitted-bytes", uncommitted_bytes_max, defaults.uncommitted_bytes_max);
+  add("buffered-bytes", buffered_bytes, defaults.buffered_bytes);
   if (on_disk) text += "on-disk yes\n";
   if (schedule != defaults.schedule) text += fmt::format("schedule {}\n", name_of(schedule));
   for (const SimulationFault& fault : faults) text += line_of(fault) + "\n";
@@ -429,6 +431,8 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
       plan.max_task_idle = Duration{count};
     } else if (name == "buffered-records") {
       plan.buffered_records = static_cast<std::size_t>(count);
+    } else if (name == "buffered-bytes") {
+      plan.buffered_bytes = static_cast<std::size_t>(count);
     } else if (name == "uncommitted-bytes") {
       plan.uncommitted_bytes_max = static_cast<std::size_t>(count);
     } else {

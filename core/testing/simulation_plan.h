@@ -123,6 +123,7 @@ struct SimulationPlan {
   Duration max_task_idle{0};
   std::size_t buffered_records = 1000;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
+  std::size_t buffered_bytes = std::size_t{16} << 20;
   bool on_disk = false;  // with RocksDB; otherwise disks are simulated as well
   SimulationSchedule schedule = SimulationSchedule::kUniform;
   std::vector<SimulationFault> faults = {};  // ascending by time

@@ -155,6 +155,7 @@ void SimulationRun::start(int index) {
       fmt::format("i{}{}", index, std::string(static_cast<std::size_t>(host.directories), 'x'));
   options.state.directory = directory_of(index);
   options.uncommitted_bytes_max = plan_.uncommitted_bytes_max;
+  options.buffered_bytes = plan_.buffered_bytes;
   auto instance = SimulatedInstance::create(*std::move(topology), std::move(options));
   if (!instance.ok()) return violated("scenario", message_of(instance.status()));
   host.instance = *std::move(instance);

@@ -124,6 +124,7 @@ SimulationResult Simulation::shrink(const SimulationResult& failed, int runs_max
     settle_for(shrinker, &SimulationPlan::on_disk, false);
     settle_for(shrinker, &SimulationPlan::schedule, SimulationSchedule::kUniform);
     settle_for(shrinker, &SimulationPlan::uncommitted_bytes_max, plain.uncommitted_bytes_max);
+    settle_for(shrinker, &SimulationPlan::buffered_bytes, plain.buffered_bytes);
     settle_for(shrinker, &SimulationPlan::buffered_records, plain.buffered_records);
     settle_for(shrinker, &SimulationPlan::max_task_idle, plain.max_task_idle);
     settle_for(shrinker, &SimulationPlan::commit_interval, plain.commit_interval);
