@@ -34,6 +34,7 @@ class ExpiringStore : public TypedStore<V> {
     TypedStore<V>::drop();
     clock_.reset(applied_.observed);
     extra_ = applied_.extra;
+    encoded_ = applied_;
   }
 
   void cleared() override {
