@@ -107,7 +107,8 @@ void SimulationRun::feed(int first, int count, Duration from, Duration within) {
     const SimulatedInput* chosen = nullptr;
     for (const SimulatedInput& input : scenario_.inputs) {
       chosen = &input;
-      if ((drawn -= input.weight) < 0) break;
+      drawn -= input.weight;
+      if (drawn < 0) break;
     }
     if (chosen == nullptr) return;
     NewRecord record = chosen->make(generator_, plan_, n);
