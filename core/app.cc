@@ -426,10 +426,15 @@ class App::Impl {
       // Positions in a topic that is gone cannot be committed, however long a worker tries.
       give_up_after_ = clock_.steady() + kLastCommits;
     } else if (*changed) {
-      renew_reason_ = watch.reason();
-      log_(LogLevel::kInfo, renew_reason_ + ": the workers start again");
-      renew_.store(true);
+      renew(watch.reason());
     }
+  }
+
+  // The workers are to end, and others to come that work on a new plan.
+  void renew(const std::string& reason) {
+    renew_reason_ = reason;
+    log_(LogLevel::kInfo, reason + ": the workers start again");
+    renew_.store(true);
   }
 
   // Reports steps of workers that do not end: user code that does not return, usually.
@@ -469,6 +474,7 @@ class App::Impl {
       for (const WorkerPool::Ended& ended : pool_.step()) {
         if (!ended.failure.ok()) react(ended.failure, fmt::format("worker-{}", ended.slot), ended.slot);
       }
+      if (!renew_.load() && pool_.plan_outdated()) renew("the group has agreed on other tasks");
       watch_steps();
       if (signal && !stop_.load()) {
         if (const auto said = signal->heard()) {

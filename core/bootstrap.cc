@@ -78,7 +78,13 @@ absl::StatusOr<bool> Bootstrap::step() {
     WEIR_RETURN_IF_ERROR(plan_tasks());
     return false;
   }
-  return make_internal_topics();
+  if (!topics_made_) {
+    const auto made = make_internal_topics();
+    if (!made.ok() || !*made) return made;
+    topics_made_ = true;
+    own_ = tokens_of(topology_, application_id_, *plan_);
+  }
+  return plan_->tasks.empty() ? true : agree();
 }
 
 // -------------------------------------------------------------------------------------------- the user's topics
@@ -194,6 +200,116 @@ absl::Status Bootstrap::check_internal_topics() const {
                                     ? "\nA topic that appears later must not have more partitions than "
                                       "its TopicPattern was told"
                                     : ""));
+}
+
+// ---------------------------------------------------------------------------------------------------------- tokens
+
+// Reads what is recorded, adds to it or writes it anew, and reads again, until the record says what this program can go by.
+absl::StatusOr<bool> Bootstrap::agree() {
+  if (proposing_) return propose_tokens();
+  if (!tokens_read_) return read_tokens();
+  const TokenPlan& recorded = record_->plan();
+  const Partition partitions = count_of(tasks_topic(application_id_));
+  const auto agreed = recorded.version > 0 ? agree_on_tokens(recorded, own_) : unrecorded(partitions);
+  const bool same =
+      agreed.ok() && agreed->version == recorded.version && agreed->tokens.size() == own_.tokens.size();
+  if (!same && !group_) return look_at_group();
+  const bool alone = group_ && group_->members.empty();
+  if (!agreed.ok() && !alone) {
+    return fatal_error(fmt::format(
+        "the tasks of this topology are not those of the group {}, in which there is {}: {}. Stop the other "
+        "instances (one that was killed is gone after its session timeout) and start again, or use another "
+        "application id",
+        application_id_, names_of_members(), message_of(agreed.status())));
+  }
+  TokenPlan next = same || !alone ? *agreed : own_;
+  if (same || (!alone && next.version == recorded.version)) {
+    const auto tokens = static_cast<Partition>(recorded.tokens.size());
+    if (partitions < tokens) return grow_tasks_topic(tokens);
+    plan_->tasks = number_tasks(recorded, own_, plan_->tasks, partitions);
+    plan_->tokens_version = recorded.version;
+    plan_->tokens_end = record_->position();
+    return true;
+  }
+  next.version = recorded.version + 1;
+  if (const absl::Status started = record_->propose(next); !started.ok()) {
+    WEIR_RETURN_IF_ERROR(again(started));
+    return false;
+  }
+  proposing_ = true;
+  return false;
+}
+
+// Instances that are there without a record count like this program, if they have as many tasks.
+absl::StatusOr<TokenPlan> Bootstrap::unrecorded(Partition partitions) const {
+  if (static_cast<std::size_t>(partitions) != own_.tokens.size()) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} has {} partitions, one per task, and this topology has {} tasks",
+                    tasks_topic(application_id_), partitions, own_.tokens.size()));
+  }
+  TokenPlan plan = own_;
+  plan.version = 1;
+  return plan;
+}
+
+absl::StatusOr<bool> Bootstrap::read_tokens() {
+  if (record_ == nullptr) {
+    record_ = std::make_unique<TokenRecord>(transport_, clock_, application_id_, application_id_ + "-tokens");
+  }
+  const auto read = record_->read();
+  if (!read.ok()) {
+    WEIR_RETURN_IF_ERROR(again(read.status()));
+    return false;
+  }
+  if (!*read) return in_time();
+  tokens_read_ = true;
+  return false;
+}
+
+absl::StatusOr<bool> Bootstrap::propose_tokens() {
+  const auto proposed = record_->proposed();
+  if (proposed.ok() && !*proposed) return in_time();
+  proposing_ = false;
+  tokens_read_ = false;
+  group_.reset();
+  if (!proposed.ok()) WEIR_RETURN_IF_ERROR(again(proposed.status()));
+  return false;
+}
+
+absl::StatusOr<bool> Bootstrap::look_at_group() {
+  if (!looking_.started()) looking_ = admin_->describe_group(application_id_);
+  if (!looking_.ready()) return false;
+  auto group = looking_.take();
+  if (!group.ok()) {
+    WEIR_RETURN_IF_ERROR(again(group.status()));
+    return false;
+  }
+  group_ = *std::move(group);
+  return false;
+}
+
+absl::StatusOr<bool> Bootstrap::grow_tasks_topic(Partition partitions) {
+  const std::string topic = tasks_topic(application_id_);
+  if (!growing_.started()) growing_ = admin_->grow_topic(topic, partitions);
+  if (!growing_.ready()) return false;
+  const auto grown = growing_.take();
+  // Somebody else may have been quicker: then it has them.
+  if (!grown.ok()) WEIR_RETURN_IF_ERROR(again(retriable_error(message_of(grown.status()))));
+  topics_made_ = false;
+  return in_time();
+}
+
+// Returns false, "not yet", until the deadline.
+absl::StatusOr<bool> Bootstrap::in_time() const {
+  if (clock_.steady() < deadline_) return false;
+  return again(
+      retriable_error("the tasks topic " + tasks_topic(application_id_) + " cannot be read or written"));
+}
+
+std::string Bootstrap::names_of_members() const {
+  std::vector<std::string> names;
+  for (const MemberDescription& member : group_->members) names.push_back(member.client_id);
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 }  // namespace weir

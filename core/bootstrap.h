@@ -1,5 +1,5 @@
 // What has to be known and made before an application can join its group: the partition counts of its topics, its internal
-// topics, its plan of tasks. In steps, without waiting.
+// topics, its plan of tasks, and what the group's members call them. In steps, without waiting.
 //
 // Thread safety: none.
 #pragma once
@@ -15,6 +15,7 @@
 #include <weir/core/clock.h>
 #include <weir/core/log.h>
 #include <weir/core/partition_plan.h>
+#include <weir/core/token_record.h>
 #include <weir/core/topology.h>
 #include <weir/core/transport.h>
 
@@ -47,6 +48,14 @@ class Bootstrap {
   [[nodiscard]] absl::Status plan_tasks();
   [[nodiscard]] absl::StatusOr<bool> make_internal_topics();
   [[nodiscard]] absl::Status check_internal_topics() const;
+  [[nodiscard]] absl::StatusOr<bool> agree();
+  [[nodiscard]] absl::StatusOr<TokenPlan> unrecorded(Partition partitions) const;
+  [[nodiscard]] absl::StatusOr<bool> read_tokens();
+  [[nodiscard]] absl::StatusOr<bool> propose_tokens();
+  [[nodiscard]] absl::StatusOr<bool> grow_tasks_topic(Partition partitions);
+  [[nodiscard]] absl::StatusOr<bool> look_at_group();
+  [[nodiscard]] absl::StatusOr<bool> in_time() const;
+  [[nodiscard]] std::string names_of_members() const;
   [[nodiscard]] absl::Status again(const absl::Status& status) const;
   [[nodiscard]] Partition count_of(const std::string& topic) const;
   void log(LogLevel level, const std::string& message) const;
@@ -70,6 +79,15 @@ class Bootstrap {
   Duration ask_after_{0};                          // what is missing is looked for again then
   std::vector<NewTopic> wanted_;                   // internal topics, the tasks topic among them
   bool created_ = false;
+  bool topics_made_ = false;
+
+  TokenPlan own_;  // how this program counts its tasks
+  std::unique_ptr<TokenRecord> record_;
+  bool tokens_read_ = false;
+  bool proposing_ = false;
+  Pending<> growing_;
+  Pending<GroupDescription> looking_;
+  std::optional<GroupDescription> group_;  // asked when the record is not as this program would have it
 };
 
 }  // namespace weir

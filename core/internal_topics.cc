@@ -111,13 +111,8 @@ class Comparison {
     if (role_ == Role::kChangelog && found_.partitions > wanted_.partitions) {
       return note("partitions", is, should_be, "the others stay empty");
     }
-    if (role_ == Role::kTasks) {
-      return note("partitions", is, should_be,
-                  "there is one per task, and another topology, or one with other topics, ran under this "
-                  "application id. "
-                  "Reset the application or use another id",
-                  /*fatal=*/true);
-    }
+    // How many tokens there are is for the members to agree on.
+    if (role_ == Role::kTasks) return;
     note("partitions", is, should_be,
          "keys would be in other partitions than their rows. Reset the application or use another "
          "application id, if "
@@ -164,11 +159,10 @@ class Comparison {
     const bool enough = setting == "retention.ms" && role_ == Role::kChangelog && store_ != nullptr &&
                         !store_->versioned && store_->retention.count() >= 0 &&
                         *is >= store_->retention.count();
-    const bool harmless = enough || role_ == Role::kTasks;
-    note(setting, std::to_string(*is), std::to_string(wanted),
-         (harmless ? "" : "records that are needed would be deleted: ") +
-             alter(setting, std::to_string(wanted)),
-         !harmless);
+    note(
+        setting, std::to_string(*is), std::to_string(wanted),
+        (enough ? "" : "records that are needed would be deleted: ") + alter(setting, std::to_string(wanted)),
+        !enough);
   }
 
   void compaction_lag(const std::string& is, const std::string& should_be) {

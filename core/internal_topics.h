@@ -4,7 +4,7 @@
 //   changelog of windows, sessions, joins   compact,delete; kept for the store's retention and some more
 //   changelog of versions                   compact, but nothing that is younger than the history and some more
 //   repartition topic                       delete, but not by time: what is processed is deleted by the application
-//   tasks topic                             delete, but not by time: a record per generation of the tasks
+//   tasks topic                             delete, but not by time: a record each time the tasks change
 //
 // Thread safety: values and functions without state.
 #pragma once

@@ -21,13 +21,17 @@ struct TaskId {
 
   auto operator<=>(const TaskId&) const = default;
   [[nodiscard]] std::string name() const {
-    if (sub_topology < 0) return "global";
+    if (sub_topology == -1) return "global";
+    if (sub_topology < 0) return "none";
     return std::to_string(sub_topology) + "_" + std::to_string(partition);
   }
 };
 
 // What maintains an instance's global stores: not one of the group's tasks, but run as one. Its name is "global".
 inline constexpr TaskId kGlobalTask{-1, 0};
+
+// What a token stands for in a program that has no such task: nothing is done for it. Its name is "none".
+inline constexpr TaskId kNoTask{-2, 0};
 
 struct TaskPlan {
   TaskId id;
@@ -36,8 +40,12 @@ struct TaskPlan {
 
 struct PartitionPlan {
   // By token: the task that partition n of the tasks topic stands for. Numbered partition-major, so that neighbouring
-  // tokens belong to different sub-topologies and a group spreads each sub-topology over its members.
+  // tokens belong to different sub-topologies and a group spreads each sub-topology over its members; then as the members
+  // of the group agreed, see token_plan.h.
   std::vector<TaskPlan> tasks;
+  // Which agreement that is, and up to where the tasks topic was read for it; kNoOffset: nothing was agreed on.
+  int tokens_version = 0;
+  Offset tokens_end = kNoOffset;
   // What every instance reads to maintain global stores: all partitions of their topics, with the names on the broker.
   std::vector<TopicPartition> globals;
   // Internal topics to be created, by name on the broker; changelogs included.

@@ -6,9 +6,9 @@
 // application starts and, from then on, from time to time: topics that appear later are read too, see
 // AppConfig::topic_refresh_interval. Topics that the application makes for itself never match.
 //
-// Each task of the source reads one partition number of all its topics. How many tasks there are is fixed when the application
-// starts for the first time: as many as the largest topic has partitions then, but at least `partitions`. A topic with more
-// partitions than that, if it appears later, is an error, so say how large they can become.
+// Each task of the source reads one partition number of all its topics. There are as many tasks as the largest topic has
+// partitions, but at least `partitions`. Where there are stores or repartition topics, a topic that appears later and has more
+// partitions than that is an error, since rows would not be where they are looked for: so say how large they can become.
 #pragma once
 
 #include <memory>

@@ -58,7 +58,8 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
       pacer_(options_.commit_interval, options_.commit_latency_target),
       progress_(options_.stall_limit),
       purge_(topology_, options_.application_id, transport_, clock_, options_.repartition_purge_interval,
-             options_.log) {
+             options_.log),
+      token_check_(plan_, transport_, clock_, options_.application_id, options_.client_id) {
   environment_.application_id = options_.application_id;
   environment_.state_directory = options_.state_directory;
   environment_.clock = &clock_;
@@ -297,6 +298,7 @@ bool Worker::rebalance() {
   const RebalanceEvent& event = rebalances_.front();
   switch (event.kind) {
     case RebalanceEvent::Kind::kAssigned:
+      token_check_.begin();
       assign_tokens(event.partitions);
       break;
     case RebalanceEvent::Kind::kRevoked: {
@@ -342,10 +344,20 @@ void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
   for (const TopicPartition& token : tokens) {
     const auto index = static_cast<std::size_t>(token.partition);
     if (index >= plan_.tasks.size()) {
-      return fail(fatal_error(
-          fmt::format("the group assigned token {} of {}, but the topology has {} tasks: another member "
-                      "runs another topology under this application id",
-                      token.partition, token.topic, plan_.tasks.size())));
+      log(LogLevel::kWarning,
+          fmt::format(
+              "the group assigned partition {} of {}, and {} were known: what tasks there are is read anew",
+              token.partition, token.topic, plan_.tasks.size()));
+      plan_outdated_.store(true, std::memory_order_release);
+      continue;
+    }
+    if (plan_.tasks[index].id == kNoTask) {
+      log(LogLevel::kWarning,
+          fmt::format(
+              "the group assigned partition {} of {}, which stands for a task that this topology does not "
+              "have: it is left alone until an instance has it that knows it",
+              token.partition, token.topic));
+      continue;
     }
     openings_[token.partition] = opening_of(token.partition);
     log(LogLevel::kInfo, fmt::format("opening task {}", plan_.tasks[index].id.name()));
@@ -356,9 +368,10 @@ void Worker::assign_tokens(const std::vector<TopicPartition>& tokens) {
 
 void Worker::release_tokens(const std::vector<TopicPartition>& tokens) {
   for (const TopicPartition& token : tokens) {
+    const auto index = static_cast<std::size_t>(token.partition);
+    if (index >= plan_.tasks.size()) continue;
     openings_.erase(token.partition);
-    const std::vector<TopicPartition>& sources =
-        plan_.tasks[static_cast<std::size_t>(token.partition)].sources;
+    const std::vector<TopicPartition>& sources = plan_.tasks[index].sources;
     purge_.forget(sources);
     lost_.erase(token.partition);
     if (commit_ != nullptr) {
@@ -414,7 +427,22 @@ std::unique_ptr<TaskOpening> Worker::opening_of(Partition token) {
                                        environment_, *consumer_, keeper_);
 }
 
+bool Worker::tokens_confirmed() {
+  const auto confirmed = token_check_.step(*consumer_);
+  if (confirmed.ok()) {
+    if (token_check_.outdated() && !plan_outdated()) {
+      log(LogLevel::kWarning, "the group has agreed on other tasks: what tasks there are is read anew");
+      plan_outdated_.store(true, std::memory_order_release);
+    }
+    return *confirmed;
+  }
+  if (class_of(confirmed.status()) == ErrorClass::kFatal)
+    fail(with_context(confirmed.status(), "cannot look what tasks the group has agreed on"));
+  return false;
+}
+
 void Worker::open_tasks() {
+  if (openings_.empty() || !tokens_confirmed()) return;
   for (auto entry = openings_.begin(); entry != openings_.end();) {
     if (backoffs_.waits(entry->first)) {
       ++entry;

@@ -28,6 +28,7 @@
 #include <weir/core/task.h>
 #include <weir/core/task_backoffs.h>
 #include <weir/core/task_lifecycle.h>
+#include <weir/core/token_record.h>
 #include <weir/core/worker_options.h>
 
 namespace weir {
@@ -95,6 +96,9 @@ class Worker {
 
   // Any thread: which step it is in, and with which task.
   [[nodiscard]] const StepWatch& current_step() const { return step_; }
+  // Any thread: whether the group's members have agreed on other tasks than those of the plan. The worker then opens none
+  // that it is given; it is for others to make one that knows them.
+  [[nodiscard]] bool plan_outdated() const { return plan_outdated_.load(std::memory_order_acquire); }
   // Any thread: the name of the task with that token; empty if there is none.
   [[nodiscard]] std::string task_name(Partition token) const;
 
@@ -121,6 +125,8 @@ class Worker {
   bool lose_position(const TopicPartition& where, const absl::Status& why);
   // Returns whether tasks that have lost a position need the worker's attention.
   bool reopen_lost();
+  // Whether the tokens mean what the plan says.
+  [[nodiscard]] bool tokens_confirmed();
   void open_tasks();
   [[nodiscard]] std::unique_ptr<TaskOpening> opening_of(Partition token);
   bool process();
@@ -171,6 +177,7 @@ class Worker {
   std::map<Partition, std::unique_ptr<Task>> tasks_;
   std::map<Partition, std::set<TopicPartition>> lost_;  // positions of tasks to be opened anew, by token
   RepartitionPurge purge_;
+  TokenCheck token_check_;
 
   Stage stage_ = Stage::kConnecting;
   std::deque<RebalanceEvent> rebalances_;
@@ -193,6 +200,7 @@ class Worker {
   std::atomic<bool> stop_requested_{false};
   std::atomic<bool> leave_group_{true};
   std::atomic<bool> abandoned_{false};
+  std::atomic<bool> plan_outdated_{false};
   std::atomic<WorkerState> state_{WorkerState::kStarting};
   std::atomic<std::string_view> activity_{"starting"};
   absl::Status failure_;

@@ -116,6 +116,12 @@ bool WorkerPool::all_running() const {
                       [](const auto& entry) { return entry.second.waiting; });
 }
 
+bool WorkerPool::plan_outdated() const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(seats_.begin(), seats_.end(),
+                     [](const auto& seat) { return seat.second.worker->plan_outdated(); });
+}
+
 bool WorkerPool::has(int slot) const {
   const std::lock_guard lock(mutex_);
   const auto replacement = replacements_.find(slot);

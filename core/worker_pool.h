@@ -52,6 +52,8 @@ class WorkerPool {
   [[nodiscard]] bool empty() const;
   // Whether all workers run all their tasks, and none is to come.
   [[nodiscard]] bool all_running() const;
+  // Whether a worker was given tasks that its plan does not know.
+  [[nodiscard]] bool plan_outdated() const;
   // Whether the slot has a worker that has not ended, or is to get one.
   [[nodiscard]] bool has(int slot) const;
   // Workers that have not ended.

@@ -126,6 +126,7 @@ void SimulatedInstance::follow() {
   if (globals_ != nullptr && globals_->failed()) fail(globals_->failure());
   for (const auto& worker : workers_) {
     if (worker->state() == WorkerState::kFailed) fail(worker->failure());
+    if (worker->plan_outdated()) renewing_ = true;
   }
   if ((stopping_ || renewing_) && !told_) {
     for (const auto& worker : workers_) worker->stop(/*leave_group=*/true);

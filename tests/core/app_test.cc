@@ -160,12 +160,16 @@ TEST_P(AppTest, ReadsTopicsThatMatchAndThoseThatAppearLater) {
 
 TEST_P(AppTest, FailsWhenATopicThatAppearsLaterIsTooLarge) {
   TopologyBuilder builder;
-  const auto source = builder.add_pattern_source(
-      "source", TopicPattern("in-.*"), ErrorPolicy::kInherit, [] { return std::make_unique<RawSource>(); },
-      std::source_location::current());
+  const auto make = [] { return std::make_unique<RawSource>(); };
+  const auto where = std::source_location::current();
+  const auto source =
+      builder.add_pattern_source("source", TopicPattern("in-.*"), ErrorPolicy::kInherit, make, where);
+  const auto hop = builder.add_sink(
+      "hop", source, {{"hop", true}}, [] { return std::make_unique<RawSink>("copy-hop"); }, where);
+  builder.add_repartition({"hop", {}, hop, where});
+  const auto again = builder.add_source("again", {{"hop", true}}, ErrorPolicy::kInherit, make, where);
   builder.add_sink(
-      "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); },
-      std::source_location::current());
+      "sink", again, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); }, where);
   AppConfig settings = config("a");
   settings.topic_refresh_interval = 20ms;
   auto app = App::create(*builder.build(), settings);
@@ -176,6 +180,26 @@ TEST_P(AppTest, FailsWhenATopicThatAppearsLaterIsTooLarge) {
   EXPECT_TRUE((*app)->wait_for(AppState::kError, 10s));
   EXPECT_NE(std::string((*app)->failure().message()).find("TopicPattern"), std::string::npos)
       << (*app)->failure();
+}
+
+TEST_P(AppTest, GetsMoreTasksWhenATopicThatAppearsLaterIsLarger) {
+  TopologyBuilder builder;
+  const auto where = std::source_location::current();
+  const auto source = builder.add_pattern_source(
+      "source", TopicPattern("in-.*"), ErrorPolicy::kInherit, [] { return std::make_unique<RawSource>(); },
+      where);
+  builder.add_sink(
+      "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); }, where);
+  AppConfig settings = config("a");
+  settings.topic_refresh_interval = 20ms;
+  auto app = App::create(*builder.build(), settings);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE((*app)->wait_for(AppState::kRunning, 10s)) << (*app)->failure();
+  ASSERT_TRUE(broker_->create_topic("in-large", 3).ok());
+  ASSERT_TRUE(broker_->append("in-large", 2, {.key = "k", .value = "behind", .timestamp = 1}).ok());
+  EXPECT_TRUE(eventually([&] { return (*app)->metrics().records_committed == 1; })) << (*app)->failure();
+  EXPECT_TRUE((*app)->close(10s).ok());
 }
 
 TEST_P(AppTest, BeginsWhereTheSourceSays) {
