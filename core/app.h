@@ -61,6 +61,9 @@ struct AppConfig {
   // How long after it was processed a record is to be committed at most. The worker then chooses its commit interval itself, by
   // what its commits take; see commit_pacer.h. Default: none, commit_interval decides.
   std::optional<Duration> commit_latency_target = {};
+  // How often all positions are committed even where nothing was processed. Must be well below the brokers'
+  // offsets.retention.minutes (7 days by default): see docs/topics-and-reset.md.
+  Duration positions_interval = std::chrono::hours{1};
   // What a transaction may have sent before it is committed early, per worker, changelogs not counted; 0: any.
   std::uint64_t transaction_records_max = 0;
   std::uint64_t transaction_bytes_max = std::uint64_t{64} << 20;

@@ -43,6 +43,9 @@ absl::Status check_config(const Topology& topology, const AppConfig& config) {
   if (config.commit_latency_target && config.commit_latency_target->count() < 1) {
     faults.push_back(fmt::format("commit_latency_target is {} ms", config.commit_latency_target->count()));
   }
+  if (config.positions_interval.count() < 1) {
+    faults.push_back(fmt::format("positions_interval is {} ms", config.positions_interval.count()));
+  }
   if (config.stall_limit.count() < 0) {
     faults.push_back(fmt::format("stall_limit is {} ms", config.stall_limit.count()));
   }
@@ -104,6 +107,7 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   options.commit_interval = config.commit_interval.value_or(
       config.guarantee == Guarantee::kExactlyOnce ? kExactlyOnceInterval : kAtLeastOnceInterval);
   options.commit_latency_target = config.commit_latency_target;
+  options.positions_interval = config.positions_interval;
   options.transaction_records_max = config.transaction_records_max;
   options.transaction_bytes_max = config.transaction_bytes_max;
   options.stall_limit = config.stall_limit;

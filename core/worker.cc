@@ -14,9 +14,6 @@ constexpr std::size_t kRecordsPerStep = 500;
 constexpr Duration kLongestIdle{100};
 constexpr Duration kCommitPoll{1};
 constexpr Duration kPublishInterval{100};
-// Brokers forget committed positions of topics that no member subscribes to (a week by default), and no member subscribes
-// to our sources.
-constexpr Duration kPositionsInterval = std::chrono::hours{1};
 
 void add(TaskCounters& total, const TaskCounters& more) {
   total.processed += more.processed;
@@ -524,7 +521,7 @@ bool Worker::process() {
 bool Worker::commit_due() const {
   if (tasks_.empty()) return false;
   const Duration now = clock_.steady();
-  if (commit_forced_ || now - last_forced_commit_ >= kPositionsInterval) return true;
+  if (commit_forced_ || now - last_forced_commit_ >= options_.positions_interval) return true;
   std::size_t uncommitted = 0;
   std::uint64_t sent_records = 0;
   std::uint64_t sent_bytes = 0;
@@ -550,7 +547,7 @@ bool Worker::owes_commit() const {
 
 void Worker::start_commit() {
   const Duration now = clock_.steady();
-  const bool forced = commit_forced_ || now - last_forced_commit_ >= kPositionsInterval;
+  const bool forced = commit_forced_ || now - last_forced_commit_ >= options_.positions_interval;
   std::vector<Task*> tasks;
   for (const auto& [token, task] : tasks_) {
     if (WEIR_PLANTED("positions-of-revoked") && !rebalances_.empty() &&

@@ -34,6 +34,9 @@ struct WorkerOptions {
   Guarantee guarantee = Guarantee::kAtLeastOnce;
   Duration commit_interval{30'000};
   std::optional<Duration> commit_latency_target = {};  // see commit_pacer.h; then commit_interval has no say
+  // All positions are committed at least so often, also where nothing was processed: brokers forget those of topics that no
+  // member subscribes to (after a week by default), and no member subscribes to our sources.
+  Duration positions_interval = std::chrono::hours{1};
   // What a transaction may have sent before a commit comes early; 0: any.
   std::uint64_t transaction_records_max = 0;
   std::uint64_t transaction_bytes_max = 0;
