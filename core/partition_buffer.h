@@ -7,6 +7,8 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <weir/core/transport.h>
@@ -51,10 +53,14 @@ class PartitionBuffer {
   [[nodiscard]] const RawRecord& front() const { return records_[head_]; }
 
   // Forgets the front record and gives its memory back.
-  void pop() {
-    bytes_ -= records_[head_].size_bytes();
-    records_[head_] = RawRecord();
+  void pop() { std::ignore = take(); }
+
+  // Forgets the front record, which is the caller's now.
+  [[nodiscard]] RawRecord take() {
+    RawRecord taken = std::move(records_[head_]);
+    bytes_ -= taken.size_bytes();
     if (++head_ == records_.size()) compact();
+    return taken;
   }
 
   // Forgets everything, and reads on from another reader.

@@ -157,6 +157,7 @@ absl::Status Task::guarded(F&& call) {
   current_ = nullptr;
   origin_ = &kNoOrigin;
   accepting_ = false;
+  resumed_ = kNobody;
   return status;
 }
 
@@ -191,6 +192,9 @@ void Task::make_nodes() {
   source_nodes_.clear();
   source_patterns_.clear();
   timers_.clear();
+  holders_.clear();
+  gates_.clear();
+  held_.clear();
   std::map<NodeIndex, Node*> made;
   for (const NodeIndex index : node_indexes_) {
     const NodeSpec& spec = topology_.nodes[index];
@@ -198,6 +202,11 @@ void Task::make_nodes() {
     Node& node = *nodes_.back();
     node.settle(spec.name, spec.on_error, *this);
     made[index] = &node;
+    if (auto* holder = dynamic_cast<RecordHolder*>(&node); holder != nullptr) {
+      holder->attach(*this, may_hold(topology_, node_indexes_, index));
+      holders_.push_back(holder);
+    }
+    if (auto* gate = dynamic_cast<RecordGate*>(&node); gate != nullptr) gates_.push_back(gate);
     if (spec.kind == NodeKind::kSource) {
       auto* source = dynamic_cast<SourceNode*>(&node);
       if (source == nullptr)
@@ -333,10 +342,16 @@ Task::Source* Task::choose() {
 absl::StatusOr<bool> Task::process_next() {
   Source* source = nullptr;
   WEIR_RETURN_IF_ERROR(guarded([&] { source = choose(); }));
-  if (source == nullptr || held_back(*source)) return false;
+  if (source == nullptr || held_back(*source)) return release_due();
+  if (!held_.empty() && held_source_ != source) WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
+  const Timestamp time = *source->head_time;
+  if (!gates_.empty()) {
+    bool may = false;
+    WEIR_RETURN_IF_ERROR(guarded([&] { may = admitted(time); }));
+    if (!may) return release_due();
+  }
 
   const RawRecord& raw = source->buffer.front();
-  const Timestamp time = *source->head_time;
   source->origin.offset = raw.offset;
   headers_.clear();
   raw.read_headers(headers_);
@@ -348,6 +363,7 @@ absl::StatusOr<bool> Task::process_next() {
   current_ = &raw;
   origin_ = &source->origin;
   accepting_ = true;
+  holding_ = false;
   const absl::Status accepted = guarded([&] { source->node->accept(raw, time, headers_, source->origin); });
   if (!accepted.ok()) {
     // The record left no trace: it can be tried where it stands, from its timestamp on.
@@ -358,17 +374,94 @@ absl::StatusOr<bool> Task::process_next() {
     return false;
   }
 
-  if (environment_.retries != nullptr && !environment_.retries->empty()) {
-    environment_.retries->settle(source->buffer.where(), raw.offset);
-  }
   source->position = raw.offset + 1;
   source->head_time.reset();
-  source->buffer.pop();
   ++counters_.processed;
+  if (holding_) {
+    held_source_ = source;
+    held_.push_back({source->buffer.take(), source->origin, stream_time_});
+    if (std::any_of(holders_.begin(), holders_.end(),
+                    [](const RecordHolder* holder) { return holder->full(); })) {
+      WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
+    }
+  } else {
+    if (environment_.retries != nullptr && !environment_.retries->empty()) {
+      environment_.retries->settle(source->buffer.where(), raw.offset);
+    }
+    source->buffer.pop();
+  }
   if (!timers_.empty()) {
     WEIR_RETURN_IF_ERROR(guarded([&] { fire_timers(TimerClock::kStreamTime, stream_time_); }));
   }
   return true;
+}
+
+bool Task::admitted(Timestamp time) {
+  bool all = true;
+  for (RecordGate* gate : gates_) all = gate->admits(time) && all;
+  return all;
+}
+
+std::optional<Duration> Task::until_release() const {
+  std::optional<Duration> least;
+  for (const RecordHolder* holder : holders_) {
+    if (holder->holds()) least = std::min(holder->due_in(), least.value_or(Duration::max()));
+  }
+  return least;
+}
+
+absl::StatusOr<bool> Task::release_due() {
+  if (const auto due = until_release(); !due || due->count() > 0) return false;
+  WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
+  return true;
+}
+
+// What a node passes on, one further down may hold again; that one comes later among the holders.
+void Task::release_held() {
+  if (std::none_of(holders_.begin(), holders_.end(),
+                   [](const RecordHolder* holder) { return holder->holds(); }))
+    return;
+  // Nodes see the time at which the record came, whoever came after it.
+  const struct Restored {
+    Timestamp& time;
+    const Timestamp now;
+    ~Restored() { time = now; }
+  } restored{stream_time_, stream_time_};
+  accepting_ = true;
+  for (RecordHolder* holder : holders_) {
+    if (holder->holds()) holder->release();
+  }
+  accepting_ = false;
+  resume(kNobody);
+  if (environment_.retries != nullptr && !environment_.retries->empty()) {
+    for (const HeldRecord& held : held_) {
+      environment_.retries->settle({std::string(held.origin.topic), held.origin.partition},
+                                   held.origin.offset);
+    }
+  }
+  first_held_ += held_.size();
+  held_.clear();
+}
+
+std::uint64_t Task::hold() {
+  ++sends_;  // a trace of the record
+  if (current_ == nullptr) return kNobody;
+  if (resumed_ != kNobody) return resumed_;
+  holding_ = true;
+  return first_held_ + held_.size();
+}
+
+void Task::resume(std::uint64_t number) {
+  resumed_ = number;
+  if (number == kNobody) {
+    current_ = nullptr;
+    origin_ = &kNoOrigin;
+    return;
+  }
+  const HeldRecord& held = held_[number - first_held_];
+  current_ = &held.raw;
+  origin_ = &held.origin;
+  stream_time_ = held.stream_time;
 }
 
 bool Task::held_back(const Source& source) {
@@ -408,6 +501,7 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
     if (timers_[i].clock == clock && timers_[i].next <= now) due.emplace_back(timers_[i].next, i);
   }
   if (due.empty()) return;
+  release_held();
   std::sort(due.begin(), due.end());
   for (const auto& [next, i] : due) {
     if (*timers_[i].cancelled) continue;
@@ -424,12 +518,11 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
 
 absl::Status Task::prepare_commit() {
   commit_requested_ = false;
-  if (store_ != nullptr) {
-    WEIR_RETURN_IF_ERROR(guarded([&] {
-      while (store_->emit_pending()) {
-      }
-    }));
-  }
+  WEIR_RETURN_IF_ERROR(guarded([&] {
+    do {
+      release_held();
+    } while (store_ != nullptr && store_->emit_pending());
+  }));
   for (const auto& [name, view] : views_) {
     WEIR_RETURN_IF_ERROR(with_context(view->failure(), fmt::format("global store '{}'", name)));
   }
@@ -452,6 +545,8 @@ std::vector<PartitionOffset> Task::positions() const {
     } else if (reader != nullptr) {
       position = std::max(position, reader->position());
     }
+    // What is held has not been processed to the end.
+    if (!held_.empty() && held_source_ == &source) position = std::min(position, held_.front().origin.offset);
     result.push_back({source.buffer.where(), position, ""});
   }
   return result;
@@ -502,6 +597,7 @@ absl::Status Task::apply() {
 
 void Task::rewind() {
   close();
+  held_.clear();
   sources_.clear();
   if (store_ != nullptr) store_->drop();
   load_meta();

@@ -27,6 +27,7 @@
 #include <weir/core/partition_plan.h>
 #include <weir/core/position_metadata.h>
 #include <weir/core/production_gate.h>
+#include <weir/core/record_holder.h>
 #include <weir/core/record_retries.h>
 #include <weir/core/task_context.h>
 #include <weir/core/task_store.h>
@@ -69,7 +70,7 @@ struct TaskCounters {
   [[nodiscard]] std::uint64_t dropped_total() const;
 };
 
-class Task final : private TaskContext {
+class Task final : private TaskContext, private HoldDesk {
  public:
   // Where a source partition is read and from where.
   struct Input {
@@ -96,13 +97,17 @@ class Task final : private TaskContext {
   // Appends a record to the buffer of a partition that was opened without a reader.
   void add(const TopicPartition& where, RawRecord record);
 
-  // Processes one record. Returns false if there is none, or if the task waits for a slower partition or for another attempt.
+  // Processes one record, or passes on what nodes held back. Returns false if there is none, or if the task waits for a slower
+  // partition, for a node that is not ready, or for another attempt.
   // A failure leaves the position at the record that failed. One of class kRetriable is passing: the record is to be tried
   // again by a task that begins at the committed positions.
   [[nodiscard]] absl::StatusOr<bool> process_next();
 
   // Fires wall-clock timers that are due.
   [[nodiscard]] absl::Status fire_wall_timers();
+
+  // How long until a node that holds records back passes them on, if nothing else comes; nothing if no node does.
+  [[nodiscard]] std::optional<Duration> until_release() const;
 
   // Whether anything happened since the last apply that a commit would keep.
   [[nodiscard]] bool dirty() const { return dirty_; }
@@ -160,6 +165,12 @@ class Task final : private TaskContext {
     std::optional<Timestamp> head_time;  // of buffer.front(), once it is known
     std::optional<Duration> empty_since;
   };
+  // What a node holds back came from this.
+  struct HeldRecord {
+    RawRecord raw;
+    Origin origin;
+    Timestamp stream_time;
+  };
   struct Timer {
     Duration interval;
     TimerClock clock;
@@ -188,6 +199,16 @@ class Task final : private TaskContext {
                             std::function<void(Timestamp)> fire) override;
   void request_commit() override { commit_requested_ = true; }
   [[nodiscard]] const Origin& origin() const override { return *origin_; }
+
+  // HoldDesk
+  [[nodiscard]] std::uint64_t hold() override;
+  void resume(std::uint64_t number) override;
+
+  // Has all nodes pass on what they hold. Throws as they do.
+  void release_held();
+  // The same when the task has nothing else to do, if it is time. Returns whether it was.
+  [[nodiscard]] absl::StatusOr<bool> release_due();
+  [[nodiscard]] bool admitted(Timestamp time);
 
   void fail_record(const Node& node, DropReason reason, const std::string& what, bool passing);
   // Whether the record at the head has failed and is to be left for now.
@@ -235,6 +256,11 @@ class Task final : private TaskContext {
   std::deque<Source> sources_;              // they stay where they are: their origins point into them
   std::vector<PartitionOffset> applied_;
   std::vector<Timer> timers_;
+  std::vector<RecordHolder*> holders_;  // those of nodes_ that are one, parents first
+  std::vector<RecordGate*> gates_;
+  std::vector<HeldRecord> held_;  // all of held_source_
+  const Source* held_source_ = nullptr;
+  std::uint64_t first_held_ = 0;  // the number of the first of held_
 
   const Origin* origin_;
   const RawRecord* current_ = nullptr;  // the record being processed
@@ -244,8 +270,10 @@ class Task final : private TaskContext {
   bool commit_requested_ = false;
   mutable bool told_of_times_ = false;  // that not all of them fit beside the positions
   bool open_ = false;
-  bool accepting_ = false;   // a record is on its way through the nodes
-  std::uint64_t sends_ = 0;  // records handed to the producer
+  bool accepting_ = false;           // a record is on its way through the nodes
+  bool holding_ = false;             // and something of it is held
+  std::uint64_t resumed_ = kNobody;  // the held record that is on its way
+  std::uint64_t sends_ = 0;          // records handed to the producer
   std::uint64_t unapplied_records_ = 0;
   std::uint64_t unapplied_bytes_ = 0;
   TaskCounters counters_;

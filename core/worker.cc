@@ -498,22 +498,26 @@ bool Worker::process() {
     for (std::size_t count = 0; count < kRecordsPerStep && producer_->has_room(); ++count) {
       const auto processed = task->process_next();
       if (!processed.ok()) {
-        if (class_of(processed.status()) == ErrorClass::kRetriable) {
-          set_back(token, processed.status());
-        } else {
-          fail(processed.status());
-        }
+        processing_failed(token, processed.status());
         return true;
       }
       if (!*processed) break;
       progressed = true;
     }
     if (const absl::Status fired = task->fire_wall_timers(); !fired.ok()) {
-      fail(fired);
+      processing_failed(token, fired);
       return true;
     }
   }
   return progressed;
+}
+
+void Worker::processing_failed(Partition token, const absl::Status& status) {
+  if (class_of(status) == ErrorClass::kRetriable) {
+    set_back(token, status);
+  } else {
+    fail(status);
+  }
 }
 
 // -------------------------------------------------------------------------------------------------- committing
@@ -724,7 +728,8 @@ void Worker::drop_everything() {
 // -------------------------------------------------------------------------------------------------- telling
 
 Duration Worker::until_next_deadline() const {
-  const Duration left = pacer_.interval() - (clock_.steady() - last_commit_);
+  Duration left = pacer_.interval() - (clock_.steady() - last_commit_);
+  for (const auto& [token, task] : tasks_) left = std::min(left, task->until_release().value_or(left));
   return std::clamp(std::min(left, retries_.until_next().value_or(left)), Duration{1}, kLongestIdle);
 }
 

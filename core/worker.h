@@ -142,6 +142,7 @@ class Worker {
   // Whether the policy is to go on without a record that was refused; the tasks are then set back, to meet the gate.
   [[nodiscard]] bool goes_on_without(const absl::Status& failure);
   // Takes a task back to what is committed; in a transaction all tasks share its fate.
+  void processing_failed(Partition token, const absl::Status& status);
   void set_back(Partition token, const absl::Status& status);
   void set_back_all();
   void recover_producer();

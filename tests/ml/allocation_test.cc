@@ -1,12 +1,19 @@
-// Counts what predict() takes from the heap. A program of its own, because it replaces operator new.
+// Counts what predict(), and a record on its way through a score operator, take from the heap. A program of its own, because it replaces operator new.
 #include <weir/ml/forest_model.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <new>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include <weir/ml/ensemble.h>
+#include <weir/ml/score.h>
+#include <weir/weir.h>
+
+#include "support/batch_task.h"
 
 namespace {
 std::atomic<long> allocations{0};
@@ -41,6 +48,10 @@ ForestModel stumps(std::size_t features, std::size_t outputs, Link link) {
       std::move(forest), link);
 }
 
+std::shared_ptr<const Model> shared_stumps() {
+  return std::shared_ptr<const Model>(new ForestModel(stumps(5, 1, Link::kSigmoid)));
+}
+
 TEST(Allocation, TheCounterCounts) {
   const long before = allocations.load();
   ::operator delete(::operator new(8));  // a new-expression could be optimised away
@@ -61,6 +72,48 @@ TEST(Allocation, PredictTakesNothingFromTheHeap) {
         EXPECT_TRUE(status.ok());
       }
     }
+  }
+}
+
+TEST(Allocation, AnEnsembleTakesNothingTheSecondTime) {
+  const auto member = shared_stumps();
+  const auto model = *ensemble({"both", "1"}, {member, member}, Combine::kMean);
+  const std::vector<float> values(64 * 5, 0.25f);
+  std::vector<float> scores(64);
+  ASSERT_TRUE(model->predict(RowBatch(values, 5), scores).ok());
+  const long before = allocations.load();
+  const absl::Status status = model->predict(RowBatch(values, 5), scores);
+  EXPECT_EQ(allocations.load(), before);
+  EXPECT_TRUE(status.ok());
+}
+
+TEST(Allocation, ARecordThatIsScoredTakesNothing) {
+  for (const std::size_t max_batch : {1, 64}) {
+    const auto sum = std::make_shared<double>(0);
+    BatchTask task([&](StreamBuilder& builder) {
+      builder.stream<std::string, std::int64_t>("in")
+          .apply(score(
+              {.model = shared_stumps(),
+               .stamp = false,
+               .max_batch = max_batch},
+              [](std::int64_t value) {
+                std::array<float, 5> row{};
+                row.fill(static_cast<float>(value) / 1'000);
+                return row;
+              },
+              [](std::int64_t, std::span<const float> scores) { return scores[0]; }))
+          .for_each([sum](float value) { *sum += static_cast<double>(value); });
+    });
+    long taken = 0;
+    for (int round = 0; round < 3; ++round) {
+      for (std::int64_t i = 0; i < 1'000; ++i) task.add<std::string, std::int64_t>("in", "k", i, i);
+      const long before = allocations.load();
+      const absl::Status worked = task.work();
+      taken = allocations.load() - before;
+      ASSERT_TRUE(worked.ok()) << worked;
+    }
+    EXPECT_EQ(taken, 0) << "batches of " << max_batch;
+    EXPECT_GT(*sum, 0);
   }
 }
 

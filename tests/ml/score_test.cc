@@ -67,7 +67,8 @@ TEST(Score, StampsTheModelBesideTheRecordsOwnHeaders) {
   EXPECT_EQ(outputs[0].headers, (Headers{{"trace", "t1"},
                                          {kModelNameHeader, "ratio"},
                                          {kModelVersionHeader, "7"},
-                                         {kModelDigestHeader, "0123456789ab"}}));
+                                         {kModelDigestHeader, "0123456789ab"},
+                                         {kPredictionHeader, "in-0-0"}}));
 }
 
 TEST(Score, LeavesHeadersAloneWhenToldSo) {
@@ -136,7 +137,8 @@ TEST(Score, NeedsAModel) {
   score_numbers(builder, {});
   const auto topology = builder.build();
   ASSERT_FALSE(topology.ok());
-  EXPECT_NE(message_of(topology.status()).find("options.model is not set"), std::string::npos)
+  EXPECT_NE(message_of(topology.status()).find("neither options.model nor options.models is set"),
+            std::string::npos)
       << topology.status();
 }
 

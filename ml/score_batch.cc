@@ -1,0 +1,100 @@
+#include <weir/ml/score_batch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include <weir/core/status.h>
+
+namespace weir::ml {
+namespace {
+
+// Returns what the model threw, or refused; nothing if it scored the rows.
+std::string predicted(const Model& model, const RowBatch& rows, std::span<float> scores) {
+  try {
+    const absl::Status status = model.predict(rows, scores);
+    return status.ok() ? "" : message_of(status);
+  } catch (const std::exception& error) {
+    return fmt::format("model {}: {}", model.name(), error.what());
+  }
+}
+
+}  // namespace
+
+ScoreBatch::Place ScoreBatch::add(const std::shared_ptr<const ServedModel>& model,
+                                  std::span<const float> row) {
+  std::uint32_t number = 0;
+  while (number < used_ && lanes_[number].model != model) ++number;
+  if (number == used_) {
+    if (used_ == lanes_.size()) lanes_.emplace_back();
+    lanes_[used_++].model = model;
+  }
+  Lane& lane = lanes_[number];
+  lane.rows.insert(lane.rows.end(), row.begin(), row.end());
+  return {number, lane.count++};
+}
+
+void ScoreBatch::score(std::size_t most) {
+  for (std::uint32_t i = 0; i < used_; ++i) score(lanes_[i], most);
+}
+
+void ScoreBatch::score(Lane& lane, std::size_t most) {
+  const Model& model = *lane.model->model;
+  const std::size_t columns = model.inputs().size();
+  const std::size_t outputs = model.outputs().size();
+  lane.scores.resize(lane.count * outputs);
+  const RowBatch all(lane.rows, columns);
+  const std::span<float> scores(lane.scores);
+  for (std::size_t first = 0; first < lane.count; first += most) {
+    const std::size_t count = std::min(most, lane.count - first);
+    if (predicted(model, all.slice(first, count), scores.subspan(first * outputs, count * outputs)).empty())
+      continue;
+    for (std::size_t row = first; row < first + count; ++row) {
+      std::string what = predicted(model, all.slice(row, 1), scores.subspan(row * outputs, outputs));
+      if (!what.empty()) lane.thrown.emplace_back(static_cast<std::uint32_t>(row), std::move(what));
+    }
+  }
+}
+
+std::span<const float> ScoreBatch::scores(Place place) const {
+  const Lane& lane = lanes_[place.lane];
+  const std::size_t outputs = lane.model->model->outputs().size();
+  return std::span<const float>(lane.scores).subspan(place.row * outputs, outputs);
+}
+
+std::string ScoreBatch::fault(Place place) const {
+  const Lane& lane = lanes_[place.lane];
+  for (const auto& [row, what] : lane.thrown) {
+    if (row == place.row) return what;
+  }
+  const std::string fault = fault_in(scores(place));
+  return fault.empty() ? "" : fmt::format("model {}: {}", lane.model->model->name(), fault);
+}
+
+void ScoreBatch::clear() {
+  for (std::uint32_t i = 0; i < used_; ++i) {
+    Lane& lane = lanes_[i];
+    lane.model.reset();
+    lane.rows.clear();
+    lane.thrown.clear();
+    lane.count = 0;
+  }
+  used_ = 0;
+}
+
+std::string fault_in_width(const Model& model, std::size_t columns) {
+  if (columns == model.inputs().size()) return "";
+  return fmt::format("model {}: it takes rows of {} columns, this one has {}", model.name(),
+                     model.inputs().size(), columns);
+}
+
+std::string fault_in(std::span<const float> scores) {
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (!std::isfinite(scores[i])) return fmt::format("output {} is {}", i, scores[i]);
+  }
+  return "";
+}
+
+}  // namespace weir::ml

@@ -1,0 +1,66 @@
+// The rows that wait at a scoring node, model by model, and their scores. Knows no records.
+//
+// Its memory is kept from batch to batch: once it is as large as it gets, nothing is allocated.
+//
+// Thread safety: none; belongs to its node.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/ml/served_model.h>
+
+namespace weir::ml {
+
+class ScoreBatch {
+ public:
+  // Where a row is.
+  struct Place {
+    static constexpr std::uint32_t kNone = UINT32_MAX;
+    std::uint32_t lane = kNone;
+    std::uint32_t row = 0;
+  };
+
+  // Adds a row for a model. The width must be the model's: see fault_in_width.
+  [[nodiscard]] Place add(const std::shared_ptr<const ServedModel>& model, std::span<const float> row);
+
+  // Scores all rows, at most `most` at a time. A model that throws is asked again row by row, so that only the row that it
+  // cannot score goes without.
+  void score(std::size_t most);
+
+  [[nodiscard]] const ServedModel& model(Place place) const { return *lanes_[place.lane].model; }
+  // After score(), until clear().
+  [[nodiscard]] std::span<const float> scores(Place place) const;
+  // Returns why the row has no scores to be used, or nothing: the model threw, or a score is not finite.
+  [[nodiscard]] std::string fault(Place place) const;
+
+  // Forgets rows and models.
+  void clear();
+
+ private:
+  struct Lane {
+    std::shared_ptr<const ServedModel> model;
+    std::vector<float> rows;
+    std::vector<float> scores;
+    std::uint32_t count = 0;
+    std::vector<std::pair<std::uint32_t, std::string>> thrown;  // by row
+  };
+
+  void score(Lane& lane, std::size_t most);
+
+  std::vector<Lane> lanes_;
+  std::uint32_t used_ = 0;
+};
+
+// Returns why a row of so many columns is none of the model's, or nothing.
+[[nodiscard]] std::string fault_in_width(const Model& model, std::size_t columns);
+
+// Returns the reason why the scores are not to be used, or nothing.
+[[nodiscard]] std::string fault_in(std::span<const float> scores);
+
+}  // namespace weir::ml

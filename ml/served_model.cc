@@ -1,0 +1,56 @@
+#include <weir/ml/served_model.h>
+
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace weir::ml {
+namespace {
+
+constexpr std::size_t kDigestDigits = 12;
+
+class FixedChoice final : public ModelChoice {
+ public:
+  explicit FixedChoice(std::shared_ptr<const ServedModel> model) : chosen_{std::move(model), nullptr, {}} {}
+  const Chosen& choose(BytesView, Timestamp) override { return chosen_; }
+
+ private:
+  const Chosen chosen_;
+};
+
+class FixedSource final : public ModelSource {
+ public:
+  explicit FixedSource(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  std::unique_ptr<ModelChoice> open(TaskContext&, const Node&,
+                                    const std::string& feature_view) const override {
+    return std::make_unique<FixedChoice>(std::make_shared<const ServedModel>(model_, "", feature_view));
+  }
+
+ private:
+  const std::shared_ptr<const Model> model_;  // shared with the tasks
+};
+
+}  // namespace
+
+ServedModel::ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
+                         const std::string& feature_view)
+    : model(std::move(served)) {
+  stamps.add(kModelNameHeader, model->name());
+  stamps.add(kModelVersionHeader, model->version());
+  if (!model->digest().empty()) stamps.add(kModelDigestHeader, model->digest().substr(0, kDigestDigits));
+  if (!feature_view.empty()) stamps.add(kFeatureViewHeader, feature_view);
+  if (!branch.empty()) stamps.add(kModelBranchHeader, branch);
+}
+
+void append_prediction_id(const Origin& origin, std::uint32_t nth, std::string& out) {
+  if (origin.topic.empty()) return;
+  fmt::format_to(std::back_inserter(out), "{}-{}-{}", origin.topic, origin.partition, origin.offset);
+  if (nth > 0) fmt::format_to(std::back_inserter(out), "#{}", nth);
+}
+
+std::shared_ptr<const ModelSource> fixed_model(std::shared_ptr<const Model> model) {
+  return std::make_shared<FixedSource>(std::move(model));
+}
+
+}  // namespace weir::ml
