@@ -14,7 +14,7 @@ struct LoadLimits {
   std::size_t nodes = 50'000'000;  // over all trees, unreachable ones included
   std::size_t depth = 512;         // decisions on the way to the deepest leaf of a tree
   std::size_t features = 1'000'000;
-  std::size_t outputs = 4'096;  // classes or targets; a Forest takes no more than Forest::kMostOutputs
+  std::size_t outputs = 4'096;  // classes or targets; a forest takes no more than kMostForestOutputs
 };
 
 }  // namespace weir::ml

@@ -1,6 +1,8 @@
 // Model: the shape checks all models share.
 #include <weir/ml/model.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,23 +19,53 @@ std::optional<std::size_t> Model::input_index(std::string_view name) const {
   return std::nullopt;
 }
 
-absl::Status Model::predict(const RowBatch& rows, std::span<float> scores) const {
-  if (rows.columns() != schema_.inputs.size()) {
+absl::Status Model::check_shapes(std::size_t columns, std::size_t values, std::size_t scores) const {
+  if (columns != schema_.inputs.size()) {
     return absl::InvalidArgumentError(
         fmt::format("model {}: rows have another number of columns: expected={} got={}", identity_.name,
-                    schema_.inputs.size(), rows.columns()));
+                    schema_.inputs.size(), columns));
   }
-  if (!rows.is_rectangular()) {
+  const std::size_t rows = columns == 0 ? 0 : values / columns;
+  if (rows * columns != values) {
     return absl::InvalidArgumentError(fmt::format("model {}: the last row is not whole: values={} columns={}",
-                                                  identity_.name, rows.values().size(), rows.columns()));
+                                                  identity_.name, values, columns));
   }
-  if (scores.size() != rows.rows() * schema_.outputs.size()) {
+  if (scores != rows * schema_.outputs.size()) {
     return absl::InvalidArgumentError(
         fmt::format("model {}: room for another number of scores: expected={} rows x {} outputs, got={}",
-                    identity_.name, rows.rows(), schema_.outputs.size(), scores.size()));
+                    identity_.name, rows, schema_.outputs.size(), scores));
   }
-  evaluate(rows, scores);
   return absl::OkStatus();
+}
+
+absl::Status Model::predict(const RowBatch& rows, std::span<float> scores) const {
+  absl::Status shapes = check_shapes(rows.columns(), rows.values().size(), scores.size());
+  if (shapes.ok()) evaluate(rows, scores);
+  return shapes;
+}
+
+absl::Status Model::predict(const DoubleRowBatch& rows, std::span<double> scores) const {
+  absl::Status shapes = check_shapes(rows.columns(), rows.values().size(), scores.size());
+  if (shapes.ok()) evaluate_double(rows, scores);
+  return shapes;
+}
+
+void Model::evaluate_double(const DoubleRowBatch& rows, std::span<double> scores) const {
+  constexpr std::size_t kStackFloats = 4096;
+  const std::size_t outputs = schema_.outputs.size();
+  std::array<float, kStackFloats> row_on_stack;
+  std::array<float, kStackFloats> scores_on_stack;
+  std::vector<float> row_on_heap(rows.columns() > kStackFloats ? rows.columns() : 0);
+  std::vector<float> scores_on_heap(outputs > kStackFloats ? outputs : 0);
+  const std::span<float> row =
+      row_on_heap.empty() ? std::span(row_on_stack).first(rows.columns()) : std::span(row_on_heap);
+  const std::span<float> row_scores =
+      scores_on_heap.empty() ? std::span(scores_on_stack).first(outputs) : std::span(scores_on_heap);
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    std::ranges::transform(rows.row(i), row.begin(), [](double value) { return static_cast<float>(value); });
+    evaluate(RowBatch::single(row), row_scores);
+    std::ranges::copy(row_scores, scores.begin() + static_cast<std::ptrdiff_t>(i * outputs));
+  }
 }
 
 absl::Status Model::predict_row(std::span<const float> row, std::span<float> scores) const {

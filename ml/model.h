@@ -45,6 +45,9 @@ struct ModelSchema {
   std::vector<std::string> outputs;
 };
 
+// What a model's answers are precise to: what its trainer's own predictor answers with.
+enum class Precision { kFloat, kDouble };
+
 class Model {
  public:
   Model(const Model&) = delete;
@@ -70,6 +73,14 @@ class Model {
   // that row alone, not on the batch it came in, and nothing is allocated.
   [[nodiscard]] absl::Status predict(const RowBatch& rows, std::span<float> scores) const;
 
+  // The same with doubles, for models that are more precise than floats (see precision()): rows and scores are
+  // taken and given as they are. Other models get their rows rounded to floats, and nothing is gained; then
+  // rows of more than 4,096 columns allocate.
+  [[nodiscard]] absl::Status predict(const DoubleRowBatch& rows, std::span<double> scores) const;
+
+  // Returns whether the two overloads of predict() differ.
+  virtual Precision precision() const { return Precision::kFloat; }
+
   // Scores one row. Same rules as predict().
   [[nodiscard]] absl::Status predict_row(std::span<const float> row, std::span<float> scores) const;
 
@@ -81,6 +92,12 @@ class Model {
   // from many threads at once, one row's scores independent of the others, no allocation, NaN for a row
   // without a score.
   virtual void evaluate(const RowBatch& rows, std::span<float> scores) const = 0;
+
+  // The same for doubles. Unless overridden, goes through evaluate().
+  virtual void evaluate_double(const DoubleRowBatch& rows, std::span<double> scores) const;
+
+  // Refuses shapes that disagree.
+  absl::Status check_shapes(std::size_t columns, std::size_t values, std::size_t scores) const;
 
   const ModelIdentity identity_;
   const ModelSchema schema_;

@@ -1,5 +1,5 @@
-// The reader of XGBoost's JSON: a handler of parser events that knows which fields matter and keeps only
-// those.
+// The reader of XGBoost's JSON and UBJSON: a handler of parser events that knows which fields matter and keeps
+// only those.
 #include <weir/ml/xgboost_document.h>
 
 #include <array>
@@ -12,6 +12,8 @@
 #include <absl/status/status.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <weir/ml/ubjson.h>
 
 namespace weir::ml {
 namespace {
@@ -91,6 +93,7 @@ constexpr std::array kFields = {
     Field{Place::kModel, "tree_info", Shape::kWholes},
     Field{Place::kModel, "trees", Shape::kTrees},
     Field{Place::kModel, "weight_drop", Shape::kNumbers},
+    Field{Place::kModel, "weights", Shape::kNumbers},
     Field{Place::kModelParameters, "num_trees", Shape::kText},
     Field{Place::kTree, "id", Shape::kWhole},
     Field{Place::kTree, "left_children", Shape::kWholes},
@@ -99,6 +102,10 @@ constexpr std::array kFields = {
     Field{Place::kTree, "default_left", Shape::kWholes},
     Field{Place::kTree, "split_type", Shape::kWholes},
     Field{Place::kTree, "split_conditions", Shape::kNumbers},
+    Field{Place::kTree, "categories_nodes", Shape::kWholes},
+    Field{Place::kTree, "categories_segments", Shape::kWholes},
+    Field{Place::kTree, "categories_sizes", Shape::kWholes},
+    Field{Place::kTree, "categories", Shape::kWholes},
     Field{Place::kTree, "tree_param", Shape::kObject, Place::kTreeParameters},
     Field{Place::kTreeParameters, "num_nodes", Shape::kText},
     Field{Place::kTreeParameters, "size_leaf_vector", Shape::kText},
@@ -115,14 +122,21 @@ const Field* find_field(Place owner, std::string_view key) {
 // Receives the parser's events. Each returns false to stop the parse, after it has noted why.
 class Reader final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit Reader(const LoadLimits& limits) : limits_(limits) {
+  // With `null_is_nan`, nulls among numbers are not refused.
+  explicit Reader(const LoadLimits& limits, bool null_is_nan = false)
+      : limits_(limits), null_is_nan_(null_is_nan) {
     frames_.push_back({Place::kFile, 0, nullptr});
   }
 
   absl::Status status() const { return status_; }
   XgboostDocument take() { return std::move(document_); }
 
-  bool null() override { return scalar_without_use("null"); }
+  bool null() override {
+    if (null_is_nan_ && frames_.back().place == Place::kNumbers) {
+      return append_number(std::numeric_limits<float>::quiet_NaN());
+    }
+    return scalar_without_use("null");
+  }
 
   // Old versions write default_left as true and false.
   bool boolean(bool value) override { return whole(value ? 1 : 0, "a boolean"); }
@@ -159,6 +173,12 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
       return refuse(fmt::format("{} is not a number: {}", where(), plain));
     }
     return append_number(exact);
+  }
+
+  // A fraction that is no text.
+  bool real(double value) {
+    if (frames_.back().place != Place::kNumbers) return scalar_without_use("a fraction");
+    return append_number(static_cast<float>(value));
   }
 
   bool string(string_t& value) override {
@@ -244,6 +264,8 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
         if (field->key == "weight_drop") {
           if (document_.tree_weights) return refuse("weight_drop is there twice");
           numbers_ = &document_.tree_weights.emplace();
+        } else if (field->key == "weights") {
+          numbers_ = &document_.linear_weights.emplace();
         } else {
           numbers_ = &tree().split_conditions;
         }
@@ -364,6 +386,10 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
     if (field.key == "right_children") return tree().right_children;
     if (field.key == "split_indices") return tree().split_indices;
     if (field.key == "default_left") return tree().default_left;
+    if (field.key == "categories_nodes") return tree().categories_nodes;
+    if (field.key == "categories_segments") return tree().categories_segments;
+    if (field.key == "categories_sizes") return tree().categories_sizes;
+    if (field.key == "categories") return tree().categories;
     return tree().split_type.emplace();
   }
 
@@ -383,6 +409,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   const LoadLimits& limits_;
+  const bool null_is_nan_;
   XgboostDocument document_;
   absl::Status status_;
   std::vector<Frame> frames_;
@@ -394,17 +421,64 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
   std::vector<std::string>* names_ = nullptr;
 };
 
+// XGBoost writes NaN and Infinity, which are not JSON, where a number does not matter: as the threshold of a split
+// by category, for one. Returns the text with null in their places; nothing if there are none.
+std::optional<std::string> without_names_of_numbers(std::string_view json) {
+  if (json.find("NaN") == std::string_view::npos && json.find("Infinity") == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string result;
+  result.reserve(json.size() + json.size() / 16);
+  bool is_quoted = false;
+  for (std::size_t at = 0; at < json.size();) {
+    const std::string_view rest = json.substr(at);
+    if (!is_quoted) {
+      std::size_t length = 0;
+      for (const std::string_view name : {"NaN", "Infinity", "-Infinity"}) {
+        if (rest.starts_with(name)) length = name.size();
+      }
+      if (length > 0) {
+        result += "null";
+        at += length;
+        continue;
+      }
+    } else if (rest[0] == '\\' && rest.size() > 1) {
+      result += rest.substr(0, 2);
+      at += 2;
+      continue;
+    }
+    if (rest[0] == '"') is_quoted = !is_quoted;
+    result += rest[0];
+    ++at;
+  }
+  return result;
+}
+
+absl::Status check_size(std::string_view bytes, const LoadLimits& limits) {
+  if (bytes.size() <= limits.bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("{} bytes, at most {} allowed", bytes.size(), limits.bytes));
+}
+
 }  // namespace
 
 absl::StatusOr<XgboostDocument> read_xgboost_document(std::string_view json, const LoadLimits& limits) {
-  if (json.size() > limits.bytes) {
-    return absl::ResourceExhaustedError(
-        fmt::format("{} bytes, at most {} allowed", json.size(), limits.bytes));
-  }
-  Reader reader(limits);
+  if (absl::Status status = check_size(json, limits); !status.ok()) return status;
+  const std::optional<std::string> plain = without_names_of_numbers(json);
+  if (plain) json = *plain;
+  Reader reader(limits, plain.has_value());
   const bool read = nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
   if (!reader.status().ok()) return reader.status();
   if (!read) return absl::InvalidArgumentError("not JSON");
+  return reader.take();
+}
+
+absl::StatusOr<XgboostDocument> read_xgboost_ubjson_document(std::string_view ubjson,
+                                                             const LoadLimits& limits) {
+  if (absl::Status status = check_size(ubjson, limits); !status.ok()) return status;
+  Reader reader(limits);
+  if (absl::Status status = UbjsonReader(ubjson, reader).read(); !status.ok()) return status;
+  if (!reader.status().ok()) return reader.status();
   return reader.take();
 }
 

@@ -1,5 +1,5 @@
-// What XGBoost's JSON says, before anyone believes it: the reader that xgboost_json.cc interprets. Internal
-// to the room.
+// What a model of XGBoost says, as JSON or UBJSON, before anyone believes it: the reader that xgboost_json.cc
+// interprets. Internal to the room.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,11 @@ struct XgboostTree {
   std::vector<std::int32_t> default_left;
   std::optional<std::vector<std::int32_t>> split_type;
   std::vector<float> split_conditions;
+  // Nodes that split by category, and where in `categories` the set of each begins and how many it has.
+  std::vector<std::int32_t> categories_nodes;
+  std::vector<std::int32_t> categories_segments;
+  std::vector<std::int32_t> categories_sizes;
+  std::vector<std::int32_t> categories;
 };
 
 // The parts of a model file that decide its scores. Texts are as written, also where they hold numbers.
@@ -45,6 +50,7 @@ struct XgboostDocument {
   std::optional<std::vector<std::int32_t>> tree_outputs;
   std::optional<std::vector<XgboostTree>> trees;
   std::optional<std::vector<float>> tree_weights;
+  std::optional<std::vector<float>> linear_weights;
 };
 
 // Reads the document. Fields it does not know are skipped. INVALID_ARGUMENT for what is not JSON (with the
@@ -53,5 +59,9 @@ struct XgboostDocument {
 // whatever its nesting.
 [[nodiscard]] absl::StatusOr<XgboostDocument> read_xgboost_document(std::string_view json,
                                                                     const LoadLimits& limits);
+
+// The same for UBJSON.
+[[nodiscard]] absl::StatusOr<XgboostDocument> read_xgboost_ubjson_document(std::string_view ubjson,
+                                                                           const LoadLimits& limits);
 
 }  // namespace weir::ml

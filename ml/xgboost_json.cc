@@ -1,4 +1,4 @@
-// The meaning of XGBoost's JSON: which models we score as their trainer does, and how.
+// The meaning of what XGBoost saves: which models we score as their trainer does, and how.
 #include <weir/ml/xgboost_json.h>
 
 #include <algorithm>
@@ -7,22 +7,22 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <fmt/format.h>
 
 #include <weir/ml/digest.h>
 #include <weir/ml/forest.h>
 #include <weir/ml/forest_model.h>
+#include <weir/ml/linear_booster.h>
 #include <weir/ml/link.h>
+#include <weir/ml/model_file.h>
+#include <weir/ml/schema_names.h>
 #include <weir/ml/xgboost_document.h>
 
 namespace weir::ml {
@@ -148,34 +148,55 @@ absl::StatusOr<float> margin_of(float base_score, BaseScore kind, Version versio
   return invalid("base_score of no known kind");
 }
 
-absl::StatusOr<std::vector<std::string>> input_names(std::vector<std::string> names, std::size_t features) {
-  if (names.empty()) {
-    names.reserve(features);
-    for (std::size_t i = 0; i < features; ++i) names.push_back(fmt::format("f{}", i));
-    return names;
+// Turns the sets of categories that go right into those of `tree`, and returns the number of each node's set.
+absl::StatusOr<std::vector<std::int32_t>> read_sets(const XgboostTree& source, std::size_t number,
+                                                    std::size_t most_words, Tree& tree) {
+  // The trainer's own bound: above it, floats do not tell all categories apart.
+  constexpr std::int32_t kCategoriesBefore = 1 << 24;
+  const auto refuse = [number](const std::string& what) {
+    return invalid(fmt::format("tree {} {}", number, what));
+  };
+  if (source.categories_segments.size() != source.categories_nodes.size() ||
+      source.categories_sizes.size() != source.categories_nodes.size()) {
+    return refuse("has category arrays of different lengths");
   }
-  if (names.size() != features) {
-    return invalid(fmt::format("{} feature names for {} features", names.size(), features));
+  std::vector<std::int32_t> set_of_node(tree.nodes.size(), TreeNode::kNone);
+  for (std::size_t i = 0; i < source.categories_nodes.size(); ++i) {
+    const std::int32_t node = source.categories_nodes[i];
+    const std::int64_t begin = source.categories_segments[i];
+    const std::int64_t end = begin + source.categories_sizes[i];
+    if (node < 0 || static_cast<std::size_t>(node) >= tree.nodes.size() || begin < 0 || end < begin ||
+        end > static_cast<std::int64_t>(source.categories.size())) {
+      return refuse(fmt::format("has category set {} out of range", i));
+    }
+    std::int32_t& set = set_of_node[static_cast<std::size_t>(node)];
+    if (set != TreeNode::kNone) return refuse(fmt::format("node {} has two category sets", node));
+    const auto first = source.categories.begin() + begin;
+    const auto last = source.categories.begin() + end;
+    for (auto category = first; category != last; ++category) {
+      if (*category < 0 || *category >= kCategoriesBefore) {
+        return refuse(fmt::format("node {}: category {} is out of range", node, *category));
+      }
+    }
+    const std::size_t words =
+        first == last ? 0 : static_cast<std::size_t>(*std::max_element(first, last)) / 32 + 1;
+    if (words > most_words - tree.category_words.size()) {
+      return absl::ResourceExhaustedError(fmt::format("tree {}: category sets are too large", number));
+    }
+    set = static_cast<std::int32_t>(tree.category_sets.size());
+    tree.category_sets.push_back(
+        {static_cast<std::uint32_t>(tree.category_words.size()), static_cast<std::uint32_t>(words)});
+    tree.category_words.resize(tree.category_words.size() + words);
+    std::uint32_t* const bits = tree.category_words.data() + tree.category_sets.back().first_word;
+    for (auto category = first; category != last; ++category) bits[*category / 32] |= 1u << (*category % 32);
   }
-  absl::flat_hash_set<std::string> seen;
-  for (const std::string& name : names) {
-    if (!seen.insert(name).second) return invalid(fmt::format("two features are called {:.80}", name));
-  }
-  return names;
+  return set_of_node;
 }
 
-std::vector<std::string> output_names(std::string_view name, std::size_t count) {
-  if (count == 1) return {std::string(name)};
-  std::vector<std::string> names;
-  names.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) names.push_back(fmt::format("{}_{}", name, i));
-  return names;
-}
-
-// Turns a tree's parallel arrays into nodes. `weight` multiplies its leaves. What makes the nodes a tree is
-// left to Forest::build.
-absl::StatusOr<Tree> tree_of(const XgboostTree& source, std::size_t number, std::size_t output,
-                             float weight) {
+// Turns a tree's parallel arrays into nodes. `weight` multiplies its leaves; `most_words` may be spent on sets
+// of categories. What makes the nodes a tree is left to Forest::build.
+absl::StatusOr<Tree> tree_of(const XgboostTree& source, std::size_t number, std::size_t output, float weight,
+                             std::size_t most_words) {
   const auto refuse = [number](const std::string& what) {
     return invalid(fmt::format("tree {} {}", number, what));
   };
@@ -202,30 +223,32 @@ absl::StatusOr<Tree> tree_of(const XgboostTree& source, std::size_t number, std:
   Tree tree;
   tree.output = output;
   tree.nodes.resize(*count);
+  absl::StatusOr<std::vector<std::int32_t>> sets = read_sets(source, number, most_words, tree);
+  if (!sets.ok()) return sets.status();
+  const std::vector<std::int32_t>& set_of_node = *sets;
   for (std::size_t i = 0; i < *count; ++i) {
     TreeNode& node = tree.nodes[i];
     node.left = source.left_children[i];
     node.right = source.right_children[i];
     if (node.left == TreeNode::kNoChild) {
-      node.value = source.split_conditions[i] * weight;
+      node.value = static_cast<double>(source.split_conditions[i] * weight);
       continue;
     }
     if (source.split_type && (*source.split_type)[i] != 0) {
       const std::int32_t type = (*source.split_type)[i];
-      if (type == 1) {
-        return absl::UnimplementedError(
-            fmt::format("tree {} node {}: categorical splits are not supported", number, i));
-      }
-      return refuse(fmt::format("node {}: split_type {} is not known", i, type));
+      if (type != 1) return refuse(fmt::format("node {}: split_type {} is not known", i, type));
+      node.categories = set_of_node[i];
+      if (node.categories == TreeNode::kNone) return refuse(fmt::format("node {} has no categories", i));
     }
     node.feature = source.split_indices[i];
-    node.threshold = source.split_conditions[i];
+    node.threshold = static_cast<double>(source.split_conditions[i]);
     node.default_left = source.default_left[i] != 0;
   }
   return tree;
 }
 
-absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std::size_t outputs) {
+absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std::size_t outputs,
+                                           const LoadLimits& limits) {
   const absl::StatusOr<std::size_t> count = parse_count(document.tree_count, "num_trees");
   if (!count.ok()) return count.status();
   if (!document.trees || document.trees->size() != *count) {
@@ -242,6 +265,7 @@ absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std:
   }
   weights.resize(*count, 1.0f);
 
+  std::size_t words_left = limits.nodes;
   std::vector<Tree> trees;
   trees.reserve(*count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -250,16 +274,33 @@ absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std:
       return invalid(fmt::format("tree {} belongs to output {} of {}", i, output, outputs));
     }
     absl::StatusOr<Tree> tree =
-        tree_of((*document.trees)[i], i, static_cast<std::size_t>(output), weights[i]);
+        tree_of((*document.trees)[i], i, static_cast<std::size_t>(output), weights[i], words_left);
     if (!tree.ok()) return tree.status();
+    words_left -= tree->category_words.size();
     trees.push_back(*std::move(tree));
   }
   return trees;
 }
 
+absl::StatusOr<std::vector<float>> linear_weights_of(const XgboostDocument& document, std::size_t features,
+                                                     std::size_t outputs) {
+  if (!document.linear_weights) return invalid("a linear booster without weights");
+  const std::vector<float>& weights = *document.linear_weights;
+  if (weights.size() != (features + 1) * outputs) {
+    return invalid(
+        fmt::format("{} weights for {} features, a bias and {} outputs", weights.size(), features, outputs));
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (!std::isfinite(weights[i])) return invalid(fmt::format("weight {} is {}", i, weights[i]));
+  }
+  return weights;
+}
+
 absl::Status check_booster(const XgboostDocument& document) {
   if (!document.booster) return invalid("gradient_booster.name is missing: not a model of XGBoost");
-  if (*document.booster == "gbtree" || *document.booster == "dart") return absl::OkStatus();
+  for (const std::string_view known : {"gbtree", "dart", "gblinear"}) {
+    if (*document.booster == known) return absl::OkStatus();
+  }
   return absl::UnimplementedError(fmt::format("booster {:.40} is not supported", *document.booster));
 }
 
@@ -281,7 +322,7 @@ absl::StatusOr<Objective> objective_of(const XgboostDocument& document, Output o
 }
 
 absl::StatusOr<std::unique_ptr<const Model>> interpret(XgboostDocument document, ModelIdentity identity,
-                                                       const XgboostOptions& options) {
+                                                       const LoadOptions& options) {
   const absl::StatusOr<Version> version = version_of(document);
   if (!version.ok()) return version.status();
   if (absl::Status status = check_booster(document); !status.ok()) return status;
@@ -324,39 +365,45 @@ absl::StatusOr<std::unique_ptr<const Model>> interpret(XgboostDocument document,
 
   absl::StatusOr<std::vector<std::string>> inputs = input_names(std::move(document.feature_names), *features);
   if (!inputs.ok()) return inputs.status();
-  const absl::StatusOr<std::vector<Tree>> trees = trees_of(document, outputs);
-  if (!trees.ok()) return trees.status();
-  absl::StatusOr<Forest> forest = Forest::build(*trees, *features, *std::move(base), options.limits);
-  if (!forest.ok()) return forest.status();
-
   const bool as_margin = options.output == Output::kMargin;
   const Link link = as_margin ? Link::kIdentity : objective->link;
   ModelSchema schema{*std::move(inputs),
                      output_names(as_margin ? "margin" : objective->output, outputs_of(link, outputs))};
+
+  if (document.booster == "gblinear") {
+    absl::StatusOr<std::vector<float>> weights = linear_weights_of(document, *features, outputs);
+    if (!weights.ok()) return weights.status();
+    // The trainer adds the first class's base score to all of them.
+    std::fill(base->begin(), base->end(), base->front());
+    return std::make_unique<const LinearBooster>(std::move(identity), std::move(schema), *std::move(weights),
+                                                 *std::move(base), link);
+  }
+  const absl::StatusOr<std::vector<Tree>> trees = trees_of(document, outputs, options.limits);
+  if (!trees.ok()) return trees.status();
+  absl::StatusOr<Forest> forest = Forest::build(*trees, *features, *std::move(base), options.limits);
+  if (!forest.ok()) return forest.status();
   return std::make_unique<const ForestModel>(std::move(identity), std::move(schema), *std::move(forest),
                                              link);
 }
 
-// Says so early and plainly when the bytes are XGBoost's, but not its JSON.
-absl::Status check_format(std::string_view bytes) {
+// Says so early and plainly when the bytes are XGBoost's, but of another format.
+absl::Status check_format(std::string_view bytes, bool is_ubjson) {
   if (bytes.empty()) return invalid("the model is empty");
-  if (bytes.size() > 1 && bytes[0] == '{' &&
-      std::string_view("LiUIl#$").find(bytes[1]) != std::string_view::npos) {
-    return absl::UnimplementedError("looks like UBJSON: save the model under a name that ends in .json");
+  if (!is_ubjson && looks_like_ubjson(bytes)) {
+    return invalid("looks like UBJSON, not JSON: load_xgboost_ubjson reads it");
   }
   if (bytes.starts_with("binf") || bytes.starts_with("bs64")) {
     return absl::UnimplementedError(
-        "looks like the old binary format: save the model under a name that ends in .json");
+        "looks like the old binary format: save the model under a name that ends in .json or .ubj");
   }
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<const Model>> load_xgboost_json(std::string_view bytes,
-                                                               const XgboostOptions& options) {
-  if (absl::Status status = check_format(bytes); !status.ok()) return status;
-  absl::StatusOr<XgboostDocument> document = read_xgboost_document(bytes, options.limits);
+absl::StatusOr<std::unique_ptr<const Model>> load_xgboost(std::string_view bytes, const LoadOptions& options,
+                                                          bool is_ubjson) {
+  if (absl::Status status = check_format(bytes, is_ubjson); !status.ok()) return status;
+  absl::StatusOr<XgboostDocument> document = is_ubjson ? read_xgboost_ubjson_document(bytes, options.limits)
+                                                       : read_xgboost_document(bytes, options.limits);
   if (!document.ok()) return document.status();
   absl::StatusOr<std::string> digest = sha256_hex(bytes);
   if (!digest.ok()) return digest.status();
@@ -367,33 +414,31 @@ absl::StatusOr<std::unique_ptr<const Model>> load_xgboost_json(std::string_view 
   return interpret(*std::move(document), std::move(identity), options);
 }
 
+}  // namespace
+
+bool looks_like_ubjson(std::string_view bytes) {
+  return bytes.size() > 1 && bytes[0] == '{' &&
+         std::string_view("LiUIl#$").find(bytes[1]) != std::string_view::npos;
+}
+
+absl::StatusOr<std::unique_ptr<const Model>> load_xgboost_json(std::string_view bytes,
+                                                               const LoadOptions& options) {
+  return load_xgboost(bytes, options, false);
+}
+
+absl::StatusOr<std::unique_ptr<const Model>> load_xgboost_ubjson(std::string_view bytes,
+                                                                 const LoadOptions& options) {
+  return load_xgboost(bytes, options, true);
+}
+
 absl::StatusOr<std::unique_ptr<const Model>> load_xgboost_json_file(const std::string& path,
-                                                                    const XgboostOptions& options) {
-  const auto with_path = [&path](const absl::Status& status) {
-    return absl::Status(status.code(), fmt::format("{}: {}", path, std::string(status.message())));
-  };
-  std::error_code error;
-  const std::filesystem::file_status file_status = std::filesystem::status(path, error);
-  if (file_status.type() == std::filesystem::file_type::not_found) {
-    return with_path(absl::NotFoundError("no such file"));
-  }
-  if (error) return with_path(absl::UnavailableError(error.message()));
-  if (!std::filesystem::is_regular_file(file_status)) return with_path(invalid("not a regular file"));
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return with_path(absl::UnavailableError(error.message()));
-  if (size > options.limits.bytes) {
-    return with_path(absl::ResourceExhaustedError(
-        fmt::format("{} bytes, at most {} allowed", size, options.limits.bytes)));
-  }
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-    return with_path(absl::UnavailableError("cannot be read, or became shorter meanwhile"));
-  }
-  XgboostOptions named = options;
-  if (named.name.empty()) named.name = std::filesystem::path(path).stem().string();
-  absl::StatusOr<std::unique_ptr<const Model>> model = load_xgboost_json(bytes, named);
-  if (!model.ok()) return with_path(model.status());
+                                                                    const LoadOptions& options) {
+  const absl::StatusOr<std::string> bytes = read_model_file(path, options.limits);
+  if (!bytes.ok()) return bytes.status();
+  LoadOptions named = options;
+  if (named.name.empty()) named.name = name_from(path);
+  absl::StatusOr<std::unique_ptr<const Model>> model = load_xgboost_json(*bytes, named);
+  if (!model.ok()) return about_file(path, model.status());
   return model;
 }
 

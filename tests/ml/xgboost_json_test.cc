@@ -221,17 +221,15 @@ TEST(XgboostJson, RefusesWhatIsNotJson) {
 }
 
 TEST(XgboostJson, NamesOtherFormatsOfTheTrainer) {
-  expect_refused_text(std::string("{L\0\0\0\0\0\0\0\7learner", 17), kUnimplemented,
-                      "looks like UBJSON: save the model under a name that ends in .json");
+  expect_refused_text(std::string("{L\0\0\0\0\0\0\0\7learner", 17), kInvalid,
+                      "looks like UBJSON, not JSON: load_xgboost_ubjson reads it");
   expect_refused_text("binf0000", kUnimplemented,
-                      "looks like the old binary format: save the model under a name that ends in .json");
+                      "looks like the old binary format: save the model under a name that ends in .json or .ubj");
 }
 
 TEST(XgboostJson, RefusesKindsItCannotScore) {
-  expect_refused([](json& model) { tree(model)["split_type"][2] = 1; }, kUnimplemented,
-                 "tree 0 node 2: categorical splits are not supported");
-  expect_refused([](json& model) { booster(model)["name"] = "gblinear"; }, kUnimplemented,
-                 "booster gblinear is not supported");
+  expect_refused([](json& model) { booster(model)["name"] = "gbforest"; }, kUnimplemented,
+                 "booster gbforest is not supported");
   expect_refused([](json& model) { tree(model, 1)["tree_param"]["size_leaf_vector"] = "3"; }, kUnimplemented,
                  "tree 1: vector leaves are not supported: size_leaf_vector=3");
   expect_refused([](json& model) { learner(model)["objective"]["name"] = "reg:expectileerror"; },

@@ -1,0 +1,23 @@
+// What a caller can say of a model that is loaded, whatever its format.
+#pragma once
+
+#include <string>
+
+#include <weir/ml/load_limits.h>
+
+namespace weir::ml {
+
+// What a model answers with.
+enum class Output {
+  kTransformed,  // what the objective speaks of, as the trainer's predict() answers: a probability, a rate, a class
+  kMargin,  // before any link: XGBoost's predict(output_margin=True), LightGBM's predict(raw_score=True)
+};
+
+struct LoadOptions {
+  std::string name = "";     // empty: the format's, such as "xgboost", or the file's name without its ending
+  std::string version = "";  // empty: the first twelve digits of the digest
+  Output output = Output::kTransformed;
+  LoadLimits limits = {};
+};
+
+}  // namespace weir::ml
