@@ -6,8 +6,9 @@
 //   std::optional<double> tail = latencies.quantile(0.999);
 //
 // No bound of the error is promised for every distribution. On those of our tests quantiles are within half a cluster's
-// ranks, shares within a whole one: at compression 100 within 1.6 % in the middle, 0.3 % at the 99th percentile and 0.1 % at the 99.9th. It keeps at most about as
-// many clusters as the compression says, and four times as many while they wait to be merged.
+// ranks, shares within a whole one: at compression 100 within 1.6 % in the middle, 0.3 % at the 99th percentile and 0.1 % at
+// the 99.9th. It keeps at most about as many clusters as the compression says, and four times as many while they wait to be
+// merged.
 //
 // Equal sequences of calls give equal bytes, across restarts and platforms; another order of the same numbers gives another
 // digest, as good. Where the result must not depend on the order, use DdSketch.
