@@ -147,7 +147,7 @@ KeeperOptions keeper_options(const AppConfig& config, const InstanceState& insta
                              RestoreListener listener) {
   KeeperOptions options;
   options.worker = worker_options(config, instance, "stores", 0, nullptr);
-  options.instance_id = instance.id;
+  options.instance_id = config.instance_id.empty() ? instance.id : config.instance_id;
   options.standby_replicas = config.standby_replicas;
   options.observe = config.catch_up_before_joining.has_value();
   options.look_interval = config.standby_refresh_interval;
