@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace weir {
 namespace {
@@ -613,6 +614,12 @@ void Worker::commit_failed(const absl::Status& status) {
     }
   }
   metrics_.transactions_aborted.fetch_add(1, std::memory_order_relaxed);
+  // The broker does not say on what a right is missing, and would refuse every time.
+  if (absl::IsPermissionDenied(status)) {
+    return fail(with_context(status, fmt::format("transactional id {}, group {}, topics that are written {}",
+                                                 options_.transactional_id, options_.application_id,
+                                                 fmt::join(written_topics(), ", "))));
+  }
   log(LogLevel::kWarning, "the transaction is given up: " + message_of(status));
   if (error == ErrorClass::kRetriable || error == ErrorClass::kAbortable ||
       (WEIR_PLANTED("unknown-keeps-producer") && error == ErrorClass::kUnknown)) {
@@ -622,6 +629,13 @@ void Worker::commit_failed(const absl::Status& status) {
   }
   if (error == ErrorClass::kFatal && !in_transaction_) return fail(status);
   recover_producer();
+}
+
+std::vector<std::string> Worker::written_topics() const {
+  std::vector<std::string> topics = external_sinks(topology_);
+  for (const NewTopic& topic : plan_.internal_topics) topics.push_back(topic.name);
+  if (!options_.dead_letter_topic.empty()) topics.push_back(options_.dead_letter_topic);
+  return topics;
 }
 
 // Makes a new producer with the same id: its initialisation settles whatever transaction the old one left behind.

@@ -136,6 +136,7 @@ class Worker {
   void start_commit();
   void advance_commit();
   void commit_failed(const absl::Status& status);
+  [[nodiscard]] std::vector<std::string> written_topics() const;
   void rewind_all();
   void reopen_all();
   void reopen(const std::vector<TopicPartition>& tokens);

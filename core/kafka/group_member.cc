@@ -252,15 +252,17 @@ void GroupMember::on_committed(rd_kafka_event_t& event) {
       list = rd_kafka_group_result_partitions(groups[0]);
     }
   }
+  std::string question = "cannot look committed positions up";
   for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && index < list->cnt; ++index) {
     code = list->elems[index].err;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) question += " of " + name_of(where_of(list->elems[index]));
   }
   if (may_settle(code) && steady_now() < looking.deadline) {
     looking.ask_again = steady_now() + kUnstableRetry;
     return;
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    looking.completion.complete(status_of_code(code, "cannot look committed positions up", detail));
+    looking.completion.complete(status_of_code(code, question, detail));
     looking_.erase(found);
     return;
   }

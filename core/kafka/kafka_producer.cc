@@ -208,8 +208,13 @@ bool KafkaProducer::hand_over(const OutgoingRecord& record) {
     fail(fatal);
     return true;
   }
-  absl::Status status = status_of_delivery(
-      code, transactional_, fmt::format("cannot send to {}[{}]", topic.name, record.partition));
+  const std::string what = fmt::format("cannot send to {}[{}]", topic.name, record.partition);
+  absl::Status status = status_of_delivery(code, transactional_, what);
+  if (transactional_ && code == RD_KAFKA_RESP_ERR__STATE) {
+    // A request of the transaction has failed. The client says why to whoever wants to begin another one.
+    const ErrorHandle cause(rd_kafka_begin_transaction(client_.get()));
+    if (cause != nullptr) status = status_of_transaction(*cause, what);
+  }
   if (const auto reason = refusal_of_code(code)) {
     status = with_refusal(std::move(status),
                           {*reason, topic.name, bytes_of(record), digest_of(record.key, record.value)});
