@@ -1,7 +1,8 @@
 // A keyed count under exactly-once that is not left in peace: three processes that are killed and stopped at random, and a
-// broker that restarts. Every word's counts must come out once each, in order, from 1 to the truth.
+// broker that restarts, or is away for longer. Every word's counts must come out once each, in order, from 1 to the truth.
 //
-// WEIR_CHAOS_SECONDS says for how long (default 60), WEIR_CHAOS_SEED which disturbances.
+// WEIR_CHAOS_SECONDS says for how long (default 60), WEIR_CHAOS_SEED which disturbances, WEIR_AWAY_SECONDS how long the broker is
+// away (default 15).
 #include <array>
 #include <cstdlib>
 #include <set>
@@ -66,9 +67,10 @@ class ChaosTest : public ProcessesTest {
     }
   }
 
-  void restart_broker(bool kill) {
-    const std::string command = fmt::format("{} kafka restart {} > {} 2>&1", WEIR_DEV, kill ? "--kill" : "",
-                                            (folder_ / "restart.log").string());
+  void restart_broker(bool kill, std::uint64_t seconds_away = 0) {
+    const std::string command =
+        fmt::format("{} kafka restart {} --away {} > {} 2>&1", WEIR_DEV, kill ? "--kill" : "", seconds_away,
+                    (folder_ / "restart.log").string());
     ASSERT_EQ(std::system(command.c_str()), 0) << text_of(folder_ / "restart.log");
     ++restarts_;
   }
@@ -136,6 +138,26 @@ TEST_F(ChaosTest, CountsEveryWordOnce) {
       seed, duration.count(), kills_, stops_, restarts_, words, caught_up);
   for (Slot& slot : slots_) EXPECT_EQ(slot.process->end(SIGTERM), 0);
   EXPECT_EQ(faults(), "");
+}
+
+TEST_F(ChaosTest, GoesOnWhenABrokerThatWasAwayComesBack) {
+  make_topic(name("lines"), 6);
+  make_topic(name("counts"), 6);
+  for (std::size_t i = 0; i < kProcesses; ++i) begin(i);
+  write_lines(2'000);
+  ASSERT_TRUE(eventually([&] { return all_counted(); }));
+  // Gone in the middle of work.
+  write_lines(20'000);
+  restart_broker(/*kill=*/true, number_from("WEIR_AWAY_SECONDS", 15));
+  if (HasFatalFailure()) return;
+  const auto back = steady_clock::now();
+  for (Slot& slot : slots_) EXPECT_TRUE(slot.process->running());
+  EXPECT_TRUE(eventually([&] { return faults().empty(); }, seconds(120))) << faults();
+  fmt::print("caught up {:.1f} s after the broker came back\n",
+             std::chrono::duration<double>(steady_clock::now() - back).count());
+  write_lines(1'000);
+  EXPECT_TRUE(eventually([&] { return faults().empty(); })) << faults();
+  for (Slot& slot : slots_) EXPECT_EQ(slot.process->end(SIGTERM), 0);
 }
 
 }  // namespace

@@ -1,112 +1,29 @@
 // What becomes of an application on a real broker when its topics change, and what a reset does there.
-#include <weir/core/app.h>
-
-#include <unistd.h>
-
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <weir/core/connect.h>
 #include <weir/core/reset.h>
 #include <weir/core/topology_builder.h>
 
+#include "broker/kafka_test.h"
 #include "support/raw_nodes.h"
 
 namespace weir {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-std::string bootstrap() {
-  const char* given = std::getenv("WEIR_KAFKA_BOOTSTRAP");
-  return given == nullptr ? "127.0.0.1:29092" : given;
-}
-
 // An application that copies its topic "in" over a repartition topic to "out".
-class KafkaTopicsTest : public testing::Test {
+class KafkaTopicsTest : public KafkaTest {
  protected:
   void SetUp() override {
-    auto transport = connect(bootstrap());
-    ASSERT_TRUE(transport.ok()) << transport.status();
-    transport_ = *std::move(transport);
-    admin_ = *transport_->make_admin();
-    if (!finish(admin_->list_topics(), 5s).ok())
-      GTEST_SKIP() << "no Kafka at " << bootstrap()
-                   << ": start one with ./dev kafka up, or set WEIR_KAFKA_BOOTSTRAP";
-    id_ = fmt::format("weir-topics-{}-{}", ::getpid(),
-                      std::chrono::steady_clock::now().time_since_epoch().count() % 1'000'000'000);
-    directory_ = testing::TempDir() + "/" + id_;
+    KafkaTest::SetUp();
+    if (IsSkipped()) return;
     make_topic("in");
     make_topic("out");
-    consumer_ = *transport_->make_consumer({.client_id = "test", .group = id_});
-    ProducerOptions options;
-    options.linger = Duration(0);
-    producer_ = *transport_->make_producer(options);
-  }
-  void TearDown() override {
-    if (!directory_.empty()) std::filesystem::remove_all(directory_);
-  }
-
-  [[nodiscard]] std::string name(const std::string& topic) const { return id_ + "-" + topic; }
-
-  template <class T>
-  absl::StatusOr<T> finish(Pending<T> pending, std::chrono::seconds limit = 60s) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    std::vector<ConsumerEvent> events;
-    while (!pending.ready()) {
-      admin_->poll();
-      if (consumer_ != nullptr) consumer_->poll(events);
-      if (std::chrono::steady_clock::now() > deadline) return absl::DeadlineExceededError("not completed");
-      std::this_thread::sleep_for(1ms);
-    }
-    return pending.take();
-  }
-
-  void make_topic(const std::string& topic) {
-    const auto made = finish(admin_->create_topics({{.name = name(topic)}}));
-    ASSERT_TRUE(made.ok()) << made.status();
-    ASSERT_TRUE(eventually([&] {
-      const auto described = finish(admin_->describe_topics({name(topic)}));
-      return described.ok() && described->front().partitions == 1;
-    }));
-  }
-
-  void write(const std::vector<std::string>& values) {
-    const TopicId topic = producer_->topic(name("in"));
-    Timestamp time = 1'000;
-    for (const std::string& value : values) {
-      producer_->send({.topic = topic, .partition = 0, .key = value, .value = value, .timestamp = time});
-      time += 1'000;
-    }
-    EXPECT_TRUE(eventually([&] {
-      producer_->poll();
-      return producer_->in_flight() == 0;
-    }));
-    EXPECT_TRUE(producer_->failure().ok()) << producer_->failure();
-  }
-
-  OffsetRange range(const std::string& topic) {
-    const auto ranges = finish(consumer_->offset_ranges({{name(topic), 0}}));
-    return ranges.ok() ? ranges->front() : OffsetRange{-1, -1};
-  }
-  Offset committed(const std::string& topic) {
-    const auto positions = finish(consumer_->committed({{name(topic), 0}}));
-    return positions.ok() ? positions->front().offset : -2;
   }
 
   [[nodiscard]] Topology topology() const {
@@ -128,47 +45,10 @@ class KafkaTopicsTest : public testing::Test {
   }
 
   std::unique_ptr<App> start() {
-    AppConfig config;
-    config.application_id = id_;
-    config.transport = transport_;
-    config.commit_interval = 100ms;
-    config.state_directory = directory_;
-    config.topic_refresh_interval = 500ms;
-    config.repartition_purge_interval = 200ms;
-    config.log = [this](LogLevel, std::string_view text) {
-      const std::lock_guard lock(mutex_);
-      log_ += text;
-      log_ += '\n';
-    };
-    auto app = App::create(topology(), std::move(config));
-    EXPECT_TRUE(app.ok()) << app.status();
-    EXPECT_TRUE((*app)->start().ok());
-    EXPECT_TRUE((*app)->wait_for(AppState::kRunning, 60s)) << (*app)->failure();
-    return *std::move(app);
+    AppConfig settings = config();
+    settings.repartition_purge_interval = 200ms;
+    return KafkaTest::start(topology(), std::move(settings));
   }
-
-  std::string log() {
-    const std::lock_guard lock(mutex_);
-    return log_;
-  }
-
-  static bool eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + 90s;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(20ms);
-    }
-    return true;
-  }
-
-  std::string id_;
-  std::string directory_;
-  std::shared_ptr<Transport> transport_;
-  std::unique_ptr<Admin> admin_;
-  std::unique_ptr<Consumer> consumer_;
-  std::unique_ptr<Producer> producer_;
-  std::mutex mutex_;
-  std::string log_;  // guarded by the mutex
 };
 
 TEST_F(KafkaTopicsTest, GrowsATopicAndFindsOffsetsByTime) {
