@@ -59,6 +59,7 @@ absl::StatusOr<bool> CommitCycle::advance() {
       } else {
         WEIR_RETURN_IF_ERROR(apply());
         sent_ = positions();
+        tasks_.clear();
         pending_ = consumer_.commit(sent_);
         phase_ = Phase::kStoringPositions;
       }

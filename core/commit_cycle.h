@@ -31,7 +31,8 @@ class CommitCycle {
 
   CommitCycle(Guarantee guarantee, Consumer& consumer) : guarantee_(guarantee), consumer_(consumer) {}
 
-  // Begins a commit of the tasks, which stay alive and unprocessed until it is over. Does nothing if there are none.
+  // Begins a commit of the tasks, which stay alive and unprocessed until it is over or only stores positions: those it has by
+  // then. Does nothing if there are none.
   [[nodiscard]] absl::Status start(std::vector<Task*> tasks, Producer& producer);
 
   // Advances. Returns whether the commit is over.

@@ -16,6 +16,10 @@ constexpr Duration kLongestIdle{100};
 constexpr Duration kCommitPoll{1};
 constexpr Duration kPublishInterval{100};
 
+// At least once: a member that the group has given up meanwhile hears of it only when it has answered. What it cannot commit is
+// done again by the next owner. Exactly once nothing is owed after the transaction has been aborted.
+constexpr int kTriesBeforeGivenBack = 3;
+
 void add(TaskCounters& total, const TaskCounters& more) {
   total.processed += more.processed;
   total.dead_letters += more.dead_letters;
@@ -53,6 +57,7 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
       retries_(options_.retry, clock),
       gate_(clock),
       backoffs_(clock),
+      commit_failures_(clock),
       pacer_(options_.commit_interval, options_.commit_latency_target),
       progress_(options_.stall_limit),
       purge_(topology_, options_.application_id, transport_, clock_, options_.repartition_purge_interval,
@@ -159,7 +164,9 @@ void Worker::advance(Duration& idle) {
   if (commit_->running()) {
     activity_ = name_of(commit_->phase());
     advance_commit();
-    idle = commit_->running() ? kCommitPoll : Duration{0};
+    if (!commit_->running()) return;
+    idle = kCommitPoll;
+    if (processes_meanwhile() && process() && failure_.ok()) idle = Duration{0};
     return;
   }
   if (rebalance()) return;
@@ -171,7 +178,9 @@ void Worker::advance(Duration& idle) {
   if (!failure_.ok()) return;
   if (positions_unknown_ && !tasks_.empty()) {
     commit_forced_ = true;
-    return start_commit();
+    idle = commit_failures_.left();
+    if (idle.count() == 0) start_commit();
+    return;
   }
   const bool progressed = process();
   if (!failure_.ok() || aborting_.started()) return;
@@ -308,7 +317,9 @@ bool Worker::rebalance() {
                                             return task != tasks_.end() && task->second->dirty();
                                           })
                             : owes_commit();
-      if (owes && !WEIR_PLANTED("revoked-before-commit")) {
+      const bool gives_up =
+          options_.guarantee == Guarantee::kAtLeastOnce && commit_failures_.count() >= kTriesBeforeGivenBack;
+      if (owes && !gives_up && !WEIR_PLANTED("revoked-before-commit")) {
         start_commit();
         return true;
       }
@@ -316,8 +327,9 @@ bool Worker::rebalance() {
       break;
     }
     case RebalanceEvent::Kind::kLost:
-      // The group has given the tasks to others already. In a transaction all tasks of the worker share their fate.
-      release_tokens(event.partitions);
+      // The group has given the tasks to others already: all of them, those it had asked back before included. In a transaction
+      // all tasks of the worker share their fate.
+      release_tokens(held_tokens());
       if (in_transaction_ && !WEIR_PLANTED("lost-without-abort")) {
         aborting_ = producer_->abort_transaction();
         in_transaction_ = false;
@@ -523,8 +535,14 @@ void Worker::processing_failed(Partition token, const absl::Status& status) {
 
 // -------------------------------------------------------------------------------------------------- committing
 
+// A group that rebalances may take as long as a member's session for the answer, and the state is applied already.
+bool Worker::processes_meanwhile() const {
+  return commit_->phase() == CommitCycle::Phase::kStoringPositions && rebalances_.empty() && lost_.empty() &&
+         !stop_requested_.load(std::memory_order_acquire);
+}
+
 bool Worker::commit_due() const {
-  if (tasks_.empty()) return false;
+  if (tasks_.empty() || commit_failures_.left().count() > 0) return false;
   const Duration now = clock_.steady();
   if (commit_forced_ || now - last_forced_commit_ >= options_.positions_interval) return true;
   std::size_t uncommitted = 0;
@@ -586,6 +604,7 @@ void Worker::advance_commit() {
   if (!*over) return;
   in_transaction_ = false;
   positions_unknown_ = false;
+  commit_failures_.settle();
   last_commit_ = clock_.steady();
   purge_.committed(commit_->committed());
   pacer_.finished(last_commit_);
@@ -599,6 +618,7 @@ void Worker::advance_commit() {
 void Worker::commit_failed(const absl::Status& status) {
   const ErrorClass error = class_of(status);
   commit_->abandon();
+  commit_failures_.failed();
   if (options_.guarantee == Guarantee::kAtLeastOnce) {
     switch (error) {
       case ErrorClass::kRetriable:
@@ -658,13 +678,17 @@ void Worker::rewind_all() {
 
 // Whether the last transaction was committed is for the group to say: every task goes the way of a new owner.
 void Worker::reopen_all() {
+  producer_->clear_failure();
+  reopen(held_tokens());
+}
+
+std::vector<TopicPartition> Worker::held_tokens() const {
   std::vector<TopicPartition> tokens;
   for (const auto& [token, task] : tasks_) tokens.push_back({tasks_topic(options_.application_id), token});
   for (const auto& [token, opening] : openings_) {
     if (!tasks_.contains(token)) tokens.push_back({tasks_topic(options_.application_id), token});
   }
-  producer_->clear_failure();
-  reopen(tokens);
+  return tokens;
 }
 
 void Worker::reopen(const std::vector<TopicPartition>& tokens) {

@@ -21,6 +21,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/commit_cycle.h>
+#include <weir/core/commit_failures.h>
 #include <weir/core/commit_pacer.h>
 #include <weir/core/progress_watch.h>
 #include <weir/core/record_retries.h>
@@ -120,6 +121,8 @@ class Worker {
   void answer_rebalance();
   void assign_tokens(const std::vector<TopicPartition>& tokens);
   void release_tokens(const std::vector<TopicPartition>& tokens);
+  // Of all tasks that are open or being opened.
+  [[nodiscard]] std::vector<TopicPartition> held_tokens() const;
   // The records at a partition's position are gone, or the partition is: its task is to be opened anew. Returns whether it is
   // a source of one of the tasks.
   bool lose_position(const TopicPartition& where, const absl::Status& why);
@@ -130,6 +133,8 @@ class Worker {
   void open_tasks();
   [[nodiscard]] std::unique_ptr<TaskOpening> opening_of(Partition token);
   bool process();
+  // Whether records are processed although a commit is under way.
+  [[nodiscard]] bool processes_meanwhile() const;
   [[nodiscard]] bool commit_due() const;
   // Whether something must be committed before tasks may go.
   [[nodiscard]] bool owes_commit() const;
@@ -169,6 +174,7 @@ class Worker {
   RecordRetries retries_;
   ProductionGate gate_;
   TaskBackoffs backoffs_;
+  CommitFailures commit_failures_;
   CommitPacer pacer_;
   ProgressWatch progress_;
   StepWatch step_;

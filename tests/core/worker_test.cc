@@ -63,6 +63,14 @@ class WorkerTest : public testing::Test {
     for (int i = 0; i < times; ++i) std::ignore = worker.run_once();
   }
 
+  // Steps, with the clock going on by a millisecond each time.
+  void run(Worker& worker, int milliseconds) {
+    for (int i = 0; i < milliseconds && !worker.over(); ++i) {
+      step(worker, 1);
+      clock_.advance(1ms);
+    }
+  }
+
   void write(Partition partition, const std::string& value) {
     ASSERT_TRUE(broker_->append("in", partition, {.key = value, .value = value, .timestamp = 1}).ok());
   }
@@ -225,6 +233,115 @@ TEST_F(WorkerTest, RenewsThePositionsOfSourcesAtRest) {
   clock_.advance(std::chrono::minutes{70});
   broker_->expire_offsets("copy", std::chrono::minutes{70});
   EXPECT_EQ(committed(0), kNoOffset);
+}
+
+// What becomes of commits of positions, and how many were tried.
+class CommitFaults final : public Faults {
+ public:
+  Fate fate_of(const FaultSite& site) override {
+    if (site.operation != embedded::Operation::kCommitOffsets &&
+        site.operation != embedded::Operation::kSendOffsets)
+      return {};
+    ++asked;
+    return fate;
+  }
+
+  Fate fate;
+  int asked = 0;
+};
+
+// While a group waits for a member that is gone, it answers commits of positions only when that member's session is over.
+TEST_F(WorkerTest, ProcessesWhileTheGroupTakesItsTimeWithPositions) {
+  commit_interval_ = 100ms;
+  const auto faults = std::make_shared<CommitFaults>();
+  broker_->set_faults(faults);
+  const auto one = worker("one");
+  run(*one, 200);
+  faults->asked = 0;
+  faults->fate = Fate::late(20s);
+  write(0, "a");
+  run(*one, 200);
+  ASSERT_EQ(faults->asked, 1);
+  for (int i = 0; i < 10; ++i) {
+    write(1, "b");
+    run(*one, 1000);
+    EXPECT_EQ(broker_->read("out", 0).size(), static_cast<std::size_t>(i) + 2);
+  }
+  EXPECT_EQ(committed(0), 0);
+  EXPECT_EQ(faults->asked, 1) << "one commit at a time";
+  faults->fate = {};
+  run(*one, 10'000);
+  EXPECT_EQ(committed(0), 1);
+  EXPECT_EQ(committed(1), 10);
+}
+
+// A member that the group gave up while it was asked to give tasks back is told so only when it has answered.
+TEST_F(WorkerTest, GivesTasksBackThoughTheirPositionsAreRefusedForGood) {
+  const auto faults = std::make_shared<CommitFaults>();
+  broker_->set_faults(faults);
+  const auto first = worker("first");
+  run(*first, 200);
+  write(0, "a");
+  write(1, "b");
+  run(*first, 200);
+  faults->fate = Fate::refused(retriable_error("illegal generation"));
+  const auto second = worker("second");
+  const auto run_both = [&](int milliseconds) {
+    for (int i = 0; i < milliseconds; ++i) {
+      step(*first, 1);
+      run(*second, 1);
+    }
+  };
+  for (int i = 0; i < 200 && second->metrics().tasks == 0; ++i) run_both(100);
+  EXPECT_EQ(second->metrics().tasks, 1U);
+  EXPECT_EQ(first->metrics().tasks, 1U);
+  faults->fate = {};
+  run_both(5000);
+  EXPECT_EQ(committed(0), 1);
+  EXPECT_EQ(committed(1), 1);
+  EXPECT_GE(broker_->read("out", 0).size(), 2U);
+}
+
+// The end waits for the positions on their way, and commits what was processed meanwhile.
+TEST_F(WorkerTest, EndsWithAllPositionsThoughSomeWereOnTheirWay) {
+  commit_interval_ = 100ms;
+  const auto faults = std::make_shared<CommitFaults>();
+  broker_->set_faults(faults);
+  const auto one = worker("one");
+  run(*one, 200);
+  faults->fate = Fate::late(5s);
+  write(0, "a");
+  run(*one, 200);
+  write(0, "b");
+  run(*one, 200);
+  ASSERT_EQ(broker_->read("out", 0).size(), 2U);
+  one->stop(/*leave_group=*/true);
+  run(*one, 30'000);
+  EXPECT_EQ(one->state(), WorkerState::kStopped);
+  EXPECT_EQ(committed(0), 2);
+}
+
+// A group that is rebalancing, or whose broker has a slow disk, refuses until it is done.
+TEST_F(WorkerTest, WaitsLongerEachTimeItsCommitIsRefused) {
+  commit_interval_ = 1ms;
+  for (const Guarantee guarantee : {Guarantee::kAtLeastOnce, Guarantee::kExactlyOnce}) {
+    SCOPED_TRACE(static_cast<int>(guarantee));
+    begin();
+    const auto faults = std::make_shared<CommitFaults>();
+    broker_->set_faults(faults);
+    faults->fate =
+        Fate::refused(guarantee == Guarantee::kExactlyOnce ? abortable_error("illegal generation")
+                                                           : retriable_error("illegal generation"));
+    const auto one = worker("one", guarantee);
+    write(0, "a");
+    run(*one, 10'000);
+    EXPECT_GE(faults->asked, 5);
+    EXPECT_LE(faults->asked, 20) << "tries within ten seconds";
+    faults->fate = {};
+    run(*one, 2000);
+    EXPECT_EQ(committed(0), 1);
+    EXPECT_EQ(broker_->read("out", 0).size(), 1U);
+  }
 }
 
 }  // namespace
