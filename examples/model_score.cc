@@ -147,7 +147,9 @@ class Scorer {
     fmt::memory_buffer text;
     const std::size_t outputs = model_.outputs().size();
     for (std::size_t i = 0; i < scores_.size(); ++i) {
-      fmt::format_to(std::back_inserter(text), "{}{}", scores_[i], (i + 1) % outputs == 0 ? '\n' : ',');
+      // Without the sign that a NaN may have.
+      const Number score = std::isnan(scores_[i]) ? std::numeric_limits<Number>::quiet_NaN() : scores_[i];
+      fmt::format_to(std::back_inserter(text), "{}{}", score, (i + 1) % outputs == 0 ? '\n' : ',');
     }
     std::fwrite(text.data(), 1, text.size(), stdout);
   }

@@ -2,10 +2,11 @@
 #include <weir/ml/model.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include <weir/ml/scratch.h>
 
 namespace weir::ml {
 
@@ -51,16 +52,10 @@ absl::Status Model::predict(const DoubleRowBatch& rows, std::span<double> scores
 }
 
 void Model::evaluate_double(const DoubleRowBatch& rows, std::span<double> scores) const {
-  constexpr std::size_t kStackFloats = 4096;
   const std::size_t outputs = schema_.outputs.size();
-  std::array<float, kStackFloats> row_on_stack;
-  std::array<float, kStackFloats> scores_on_stack;
-  std::vector<float> row_on_heap(rows.columns() > kStackFloats ? rows.columns() : 0);
-  std::vector<float> scores_on_heap(outputs > kStackFloats ? outputs : 0);
-  const std::span<float> row =
-      row_on_heap.empty() ? std::span(row_on_stack).first(rows.columns()) : std::span(row_on_heap);
-  const std::span<float> row_scores =
-      scores_on_heap.empty() ? std::span(scores_on_stack).first(outputs) : std::span(scores_on_heap);
+  const Scratch scratch(rows.columns() + outputs);
+  const std::span<float> row = scratch.floats().first(rows.columns());
+  const std::span<float> row_scores = scratch.floats().subspan(rows.columns());
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     std::ranges::transform(rows.row(i), row.begin(), [](double value) { return static_cast<float>(value); });
     evaluate(RowBatch::single(row), row_scores);

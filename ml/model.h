@@ -74,8 +74,7 @@ class Model {
   [[nodiscard]] absl::Status predict(const RowBatch& rows, std::span<float> scores) const;
 
   // The same with doubles, for models that are more precise than floats (see precision()): rows and scores are
-  // taken and given as they are. Other models get their rows rounded to floats, and nothing is gained; then
-  // rows of more than 4,096 columns allocate.
+  // taken and given as they are. Other models get their rows rounded to floats, and nothing is gained.
   [[nodiscard]] absl::Status predict(const DoubleRowBatch& rows, std::span<double> scores) const;
 
   // Returns whether the two overloads of predict() differ.

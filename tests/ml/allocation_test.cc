@@ -1,4 +1,5 @@
 // Counts what predict(), and a record on its way through a score operator, take from the heap. A program of its own, because it replaces operator new.
+#include <weir/ml/double_forest_model.h>
 #include <weir/ml/forest_model.h>
 
 #include <array>
@@ -93,9 +94,7 @@ TEST(Allocation, ARecordThatIsScoredTakesNothing) {
     BatchTask task([&](StreamBuilder& builder) {
       builder.stream<std::string, std::int64_t>("in")
           .apply(score(
-              {.model = shared_stumps(),
-               .stamp = false,
-               .max_batch = max_batch},
+              {.model = shared_stumps(), .stamp = false, .max_batch = max_batch},
               [](std::int64_t value) {
                 std::array<float, 5> row{};
                 row.fill(static_cast<float>(value) / 1'000);
@@ -114,6 +113,31 @@ TEST(Allocation, ARecordThatIsScoredTakesNothing) {
     }
     EXPECT_EQ(taken, 0) << "batches of " << max_batch;
     EXPECT_GT(*sum, 0);
+  }
+}
+
+TEST(Allocation, ModelsInDoubleTakeNothingFromTheHeap) {
+  for (const std::size_t features : {std::size_t{5}, std::size_t{2'000}, std::size_t{20'000}}) {
+    std::vector<Tree> trees(40);
+    for (std::size_t i = 0; i < trees.size(); ++i) {
+      trees[i].output = i % 3;
+      trees[i].nodes = {
+          {1, 2, static_cast<std::int32_t>(i * 7 % features), 0.5}, {.value = 1.0}, {.value = -1.0}};
+    }
+    const DoubleForestModel model(
+        {"stumps", "1", ""}, {std::vector<std::string>(features, "x"), std::vector<std::string>(3, "y")},
+        *DoubleForest::build(trees, features, std::vector<double>(3, 0.0)), {DoubleLink::kSoftmax});
+    for (const std::size_t rows : {1, 3, 64}) {
+      const std::vector<float> values(rows * features, 0.25f);
+      const std::vector<double> wide(values.begin(), values.end());
+      std::vector<float> scores(rows * 3);
+      std::vector<double> wide_scores(rows * 3);
+      const long before = allocations.load();
+      const bool scored = model.predict(RowBatch(values, features), scores).ok() &&
+                          model.predict(DoubleRowBatch(wide, features), wide_scores).ok();
+      EXPECT_EQ(allocations.load(), before) << features << " features, " << rows << " rows";
+      EXPECT_TRUE(scored);
+    }
   }
 }
 

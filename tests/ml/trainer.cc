@@ -89,7 +89,7 @@ struct Trained::Handle {
 };
 
 Trained::Trained(const Data& data, const std::map<std::string, std::string>& parameters, int rounds,
-                 const std::vector<std::string>& feature_names)
+                 const std::vector<std::string>& feature_names, const std::vector<std::string>& feature_types)
     : handle_(std::make_unique<Handle>()) {
   const Matrix matrix(data);
   check(XGDMatrixSetFloatInfo(matrix.get(), "label", data.labels.data(), data.labels.size()));
@@ -105,6 +105,11 @@ Trained::Trained(const Data& data, const std::map<std::string, std::string>& par
     std::vector<const char*> names;
     for (const std::string& name : feature_names) names.push_back(name.c_str());
     check(XGDMatrixSetStrFeatureInfo(matrix.get(), "feature_name", names.data(), names.size()));
+  }
+  if (!feature_types.empty()) {
+    std::vector<const char*> types;
+    for (const std::string& type : feature_types) types.push_back(type.c_str());
+    check(XGDMatrixSetStrFeatureInfo(matrix.get(), "feature_type", types.data(), types.size()));
   }
   for (int round = 0; round < rounds; ++round)
     check(XGBoosterUpdateOneIter(handle_->booster, round, matrix.get()));
@@ -125,10 +130,14 @@ Trained::~Trained() = default;
 Trained::Trained(Trained&&) noexcept = default;
 Trained& Trained::operator=(Trained&&) noexcept = default;
 
-std::string Trained::json() const {
+std::string Trained::json() const { return saved(R"({"format": "json"})"); }
+
+std::string Trained::ubjson() const { return saved(R"({"format": "ubj"})"); }
+
+std::string Trained::saved(const char* config) const {
   bst_ulong length = 0;
   const char* bytes = nullptr;
-  check(XGBoosterSaveModelToBuffer(handle_->booster, R"({"format": "json"})", &length, &bytes));
+  check(XGBoosterSaveModelToBuffer(handle_->booster, config, &length, &bytes));
   return std::string(bytes, length);
 }
 

@@ -25,11 +25,12 @@ enum class Label { kReal, kBinary, kCount, kPositive, kClass };
 // given kind that depend on the features. kClass means `classes` classes.
 Data generate(std::uint64_t seed, std::size_t rows, std::size_t columns, Label label, int classes = 3);
 
-// A trained booster. A failure inside XGBoost throws std::runtime_error with its message.
+// A trained booster. Feature types are "float" or "c", for a category. A failure inside XGBoost throws std::runtime_error with its message.
 class Trained {
  public:
   Trained(const Data& data, const std::map<std::string, std::string>& parameters, int rounds,
-          const std::vector<std::string>& feature_names = {});
+          const std::vector<std::string>& feature_names = {},
+          const std::vector<std::string>& feature_types = {});
   // Loads a model that was saved as JSON.
   explicit Trained(const std::string& json);
   ~Trained();
@@ -37,10 +38,12 @@ class Trained {
   Trained& operator=(Trained&&) noexcept;
 
   std::string json() const;
+  std::string ubjson() const;
   std::vector<float> predict(const Data& data, bool as_margin) const;
 
  private:
   struct Handle;
+  std::string saved(const char* config) const;
   std::unique_ptr<Handle> handle_;
 };
 

@@ -85,12 +85,14 @@ class Data:
         self.rows = draw_rows(rng, rows, columns, self.categories)
         self.labels = [label_of(label, signal_of(row, self.categories, rng)) for row in self.rows]
 
-    def odd(self):
-        """Rows with what training has not seen: unknown, negative and broken categories, zeros, infinities."""
+    def odd(self, *more):
+        """Rows with what training has not seen: unknown, negative and broken categories, zeros, and `more`."""
         rng = random.Random(len(self.rows))
         for row in self.rows[::3]:
             column = rng.randrange(self.columns)
-            row[column] = rng.choice([0.0, -0.0, 1e-36, -1e-30, 1e30, -1.0, -0.5, 2.75, 70.0, 33.0, 5e9, 16777216.0])
+            row[column] = rng.choice(
+                [0.0, -0.0, 1e-36, -1e-30, 1e30, -1.0, -0.5, 2.75, 70.0, 33.0, 5e9, 16777216.0, *more]
+            )
         return self
 
     def fractions(self):
@@ -354,7 +356,9 @@ def lightgbm_cases(path, folder, seed):
         categories = more[0]["categories"] if more else None
         data = Data(seed + 2 * number, label, categories=categories)
         unseen = Data(seed + 2 * number + 1, label, rows=200, categories=categories)
-        unseen = unseen.odd() if "linear" not in name else unseen.fractions()
+        if "linear" in name:
+            unseen.fractions()
+        unseen.odd(math.inf, -math.inf, math.inf, 1e300)
         booster, dataset = trainer.train(data, parameters, 15)
         (folder / f"{name}.txt").write_bytes(trainer.save(booster))
         write_table(folder / f"{name}.rows", [value for row in unseen.rows for value in row], unseen.columns, False)

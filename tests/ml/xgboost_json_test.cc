@@ -223,8 +223,9 @@ TEST(XgboostJson, RefusesWhatIsNotJson) {
 TEST(XgboostJson, NamesOtherFormatsOfTheTrainer) {
   expect_refused_text(std::string("{L\0\0\0\0\0\0\0\7learner", 17), kInvalid,
                       "looks like UBJSON, not JSON: load_xgboost_ubjson reads it");
-  expect_refused_text("binf0000", kUnimplemented,
-                      "looks like the old binary format: save the model under a name that ends in .json or .ubj");
+  expect_refused_text(
+      "binf0000", kUnimplemented,
+      "looks like the old binary format: save the model under a name that ends in .json or .ubj");
 }
 
 TEST(XgboostJson, RefusesKindsItCannotScore) {

@@ -1,8 +1,8 @@
-// Whatever bytes arrive, the loader answers with a model or a status, and a model it gives can be asked.
-// Meant to run under the address and undefined-behaviour sanitizers too.
+// Whatever bytes arrive, the loaders answer with a model or a status, and a model they give can be asked. Meant to
+// run under the address and undefined-behaviour sanitizers too.
 //
 // WEIR_MUTATION_SEED and WEIR_MUTATION_ROUNDS choose another run.
-#include <weir/ml/xgboost_json.h>
+#include <weir/ml/load_model.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "lightgbm_sample.h"
 #include "trainer.h"
 
 namespace weir::ml {
@@ -33,7 +34,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 // Loads and, if that works, scores some rows.
 bool loads(const std::string& bytes) {
   const LoadLimits limits{.bytes = 1 << 20, .trees = 1'000, .nodes = 100'000, .depth = 64, .features = 1'000};
-  const absl::StatusOr<std::unique_ptr<const Model>> model = load_xgboost_json(bytes, {.limits = limits});
+  const absl::StatusOr<std::unique_ptr<const Model>> model = load_model(bytes, {.limits = limits});
   if (!model.ok()) {
     EXPECT_FALSE(model.status().message().empty());
     return false;
@@ -44,12 +45,15 @@ bool loads(const std::string& bytes) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
     std::vector<float> scores(rows * (*model)->outputs().size());
     EXPECT_TRUE((*model)->predict(RowBatch(values, columns), scores).ok());
+    const std::vector<double> wide(values.begin(), values.end());
+    std::vector<double> wide_scores(scores.size());
+    EXPECT_TRUE((*model)->predict(DoubleRowBatch(wide, columns), wide_scores).ok());
   }
   return true;
 }
 
 // What a model file is made of, and what it should not be.
-constexpr std::array<std::string_view, 40> kWords = {"{",
+constexpr std::array<std::string_view, 56> kWords = {"{",
                                                      "}",
                                                      "[",
                                                      "]",
@@ -88,7 +92,23 @@ constexpr std::array<std::string_view, 40> kWords = {"{",
                                                      "[]",
                                                      "{}",
                                                      "\"trees\":[]",
-                                                     "\"weight_drop\":[0.5]"};
+                                                     "\"weight_drop\":[0.5]",
+                                                     "\n",
+                                                     "=",
+                                                     " ",
+                                                     "=1 2 ",
+                                                     "inf",
+                                                     "nan",
+                                                     "num_cat=1",
+                                                     "1e-35",
+                                                     "-2",
+                                                     "33",
+                                                     "[$d#L",
+                                                     "[#l",
+                                                     "{$i#U",
+                                                     "L\x7F\xFF",
+                                                     "\x7F\xC0",
+                                                     "SL"};
 
 class Mutator {
  public:
@@ -150,24 +170,47 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
-std::vector<std::string> originals() {
+testing::Data with_categories() {
+  testing::Data data = generate(7, 120, 6, Label::kBinary);
+  for (std::size_t row = 0; row < data.rows; ++row) data.values[row * 6] = static_cast<float>(row % 40);
+  return data;
+}
+
+struct Format {
+  std::string name;
+  std::vector<std::string> models;
+};
+
+std::ostream& operator<<(std::ostream& out, const Format& format) { return out << format.name; }
+
+std::vector<Format> formats() {
   const testing::Data classes = generate(5, 120, 6, Label::kClass);
   const testing::Data binary = generate(6, 120, 6, Label::kBinary);
+  const Trained of_categories(with_categories(),
+                              {{"objective", "binary:logistic"}, {"max_depth", "3"}, {"tree_method", "hist"}},
+                              3, {}, {"c", "float", "float", "float", "float", "float"});
+  const Trained linear(binary, {{"booster", "gblinear"}, {"updater", "coord_descent"}}, 2);
+  const Trained of_classes(classes, {{"objective", "multi:softmax"}, {"num_class", "3"}, {"max_depth", "2"}},
+                           2);
+  const Trained dropped(binary, {{"booster", "dart"}, {"rate_drop", "0.5"}, {"max_depth", "2"}}, 3,
+                        {"a", "b", "c", "d", "e", "f"});
   return {
-      Trained(binary, {{"objective", "binary:logistic"}, {"max_depth", "3"}}, 3).json(),
-      Trained(classes, {{"objective", "multi:softmax"}, {"num_class", "3"}, {"max_depth", "2"}}, 2).json(),
-      Trained(binary, {{"booster", "dart"}, {"rate_drop", "0.5"}, {"max_depth", "2"}}, 3,
-              {"a", "b", "c", "d", "e", "f"})
-          .json(),
+      {"json", {of_categories.json(), linear.json(), of_classes.json(), dropped.json()}},
+      {"ubjson", {of_categories.ubjson(), linear.ubjson(), of_classes.ubjson(), dropped.ubjson()}},
+      {"lightgbm",
+       {testing::lightgbm_sample(), testing::with(testing::lightgbm_sample(), "objective=regression",
+                                                  "objective=binary sigmoid:1\naverage_output")}},
   };
 }
 
-TEST(XgboostMutation, NoMutatedModelDoesHarm) {
+class ModelMutation : public ::testing::TestWithParam<Format> {};
+
+TEST_P(ModelMutation, NoMutatedModelDoesHarm) {
   const std::uint64_t seed = number_from("WEIR_MUTATION_SEED", 20240607);
-  const std::uint64_t rounds = number_from("WEIR_MUTATION_ROUNDS", 6'000);
+  const std::uint64_t rounds = number_from("WEIR_MUTATION_ROUNDS", 10'000);
   fmt::print("seed {} rounds {}\n", seed, rounds);
   Mutator mutator(seed);
-  const std::vector<std::string> models = originals();
+  const std::vector<std::string>& models = GetParam().models;
   for (const std::string& model : models) ASSERT_TRUE(loads(model));
   std::uint64_t accepted = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {
@@ -181,14 +224,19 @@ TEST(XgboostMutation, NoMutatedModelDoesHarm) {
   EXPECT_LT(accepted, rounds * 9 / 10);
 }
 
-TEST(XgboostMutation, NoTruncatedModelLoads) {
-  for (const std::string& model : originals()) {
-    for (std::size_t length = 0; length < model.size(); length += 13) {
+TEST_P(ModelMutation, NoTruncatedModelLoads) {
+  for (const std::string& model : GetParam().models) {
+    // What stands behind the trees of LightGBM's text does not count.
+    const std::size_t end = std::min(model.find("end of trees"), model.size() - 1);
+    for (std::size_t length = 0; length < end; length += 13) {
       ASSERT_FALSE(loads(model.substr(0, length))) << "length " << length;
     }
-    ASSERT_FALSE(loads(model.substr(0, model.size() - 1)));
+    ASSERT_FALSE(loads(model.substr(0, end)));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, ModelMutation, ::testing::ValuesIn(formats()),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace weir::ml
