@@ -198,6 +198,8 @@ void kill_and_start_again(const char* program, const Setting& setting, Watch& wa
   child = std::make_unique<Child>(program, setting);
   std::this_thread::sleep_for(kSession - 2s);
   report("one of four is killed:", watch, [&](std::size_t i) { return before[i].longest < 2s; });
+  child.reset();
+  std::this_thread::sleep_for(kSession + kCalm);
 }
 
 Setting setting_of(const std::string& bootstrap, const std::string& name, const std::string& guarantee,

@@ -17,6 +17,8 @@ namespace {
 constexpr Duration kAnswerDeadline{60'000};
 constexpr Duration kUnstableRetry{50};
 constexpr Duration kAdminTimeout{15'000};
+// How often a client that commits positions tells where it is in joining.
+constexpr Duration kJoinStateInterval{50};
 
 bool may_settle(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -31,6 +33,17 @@ bool may_settle(rd_kafka_resp_err_t code) {
     default:
       return false;
   }
+}
+
+// Whether the client's statistics say that it waits for the group to complete a round: what it sends to the coordinator now is
+// read after that, with the generation of before.
+bool joins(std::string_view statistics) {
+  constexpr std::string_view kField = "\"join_state\":\"";
+  const auto at = statistics.find(kField);
+  if (at == std::string_view::npos) return false;
+  const std::string_view state = statistics.substr(at + kField.size());
+  return state.starts_with("wait-join") || state.starts_with("wait-metadata") ||
+         state.starts_with("wait-sync");
 }
 
 }  // namespace
@@ -61,8 +74,11 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<S
   configuration.require("enable.auto.commit", "false");
   configuration.require("enable.auto.offset.store", "false");
   configuration.require("auto.offset.reset", "error");
-  auto client =
-      make_client(RD_KAFKA_CONSUMER, configuration, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
+  // Positions in transactions travel on the producer's connection.
+  if (!options.read_committed)
+    configuration.set_default("statistics.interval.ms", milliseconds(kJoinStateInterval));
+  auto client = make_client(RD_KAFKA_CONSUMER, configuration,
+                            RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS);
   if (!client.ok()) return client.status();
   return std::make_unique<GroupMember>(std::move(shared), std::move(*client), std::move(wakeup),
                                        options.group);
@@ -105,6 +121,9 @@ void GroupMember::poll(std::vector<ConsumerEvent>& events) {
       case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
         on_committed(*event);
         break;
+      case RD_KAFKA_EVENT_STATS:
+        joining_ = joins(rd_kafka_event_stats(event.get()));
+        break;
       case RD_KAFKA_EVENT_ERROR: {
         absl::Status fatal = fatal_status_of(client_.get(), "the group member failed");
         events.emplace_back(ConsumerError{
@@ -122,6 +141,7 @@ void GroupMember::poll(std::vector<ConsumerEvent>& events) {
         break;
     }
   }
+  send_held_back();
   check_deadlines();
 }
 
@@ -176,16 +196,35 @@ void GroupMember::complete_rebalance() {
 
 Pending<> GroupMember::commit(const std::vector<PartitionOffset>& offsets) {
   if (offsets.empty()) return Pending<>::completed(Done{});
-  const PartitionListHandle list = make_list(std::span<const PartitionOffset>(offsets));
   const std::uintptr_t id = ++last_id_;
-  const rd_kafka_resp_err_t error =
-      rd_kafka_commit_queue(client_.get(), list.get(), queue_.get(), nullptr,
-                            reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return Pending<>::completed(status_of_code(error, "cannot commit positions"));
   Committing& started = committing_[id];
   started.deadline = steady_now() + kAnswerDeadline;
-  return started.completion.pending();
+  started.held_back = make_list(std::span<const PartitionOffset>(offsets));
+  const Pending<> pending = started.completion.pending();
+  send_held_back();
+  return pending;
+}
+
+void GroupMember::send_held_back() {
+  // A round that ended with a question to the application has its generation.
+  if (joining_ && unanswered_.empty()) return;
+  for (auto entry = committing_.begin(); entry != committing_.end();) {
+    auto& [id, committing] = *entry;
+    if (committing.held_back == nullptr) {
+      ++entry;
+      continue;
+    }
+    const PartitionListHandle list = std::move(committing.held_back);
+    const rd_kafka_resp_err_t error =
+        rd_kafka_commit_queue(client_.get(), list.get(), queue_.get(), nullptr,
+                              reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ++entry;
+      continue;
+    }
+    committing.completion.complete(status_of_code(error, "cannot commit positions"));
+    entry = committing_.erase(entry);
+  }
 }
 
 void GroupMember::on_commit(rd_kafka_event_t& event) {

@@ -48,6 +48,7 @@ class GroupMember {
   struct Committing {
     Completion<> completion;
     Duration deadline{};
+    PartitionListHandle held_back;  // until they can be sent; null once they are
   };
   struct Looking {
     Completion<std::vector<PartitionOffset>> completion;
@@ -59,6 +60,8 @@ class GroupMember {
   // Returns whether the event waits for the application's answer.
   bool on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events);
   void answer(bool assigned, const rd_kafka_topic_partition_list_t* tokens);
+  // Sends the positions that are held back, unless the group is in the middle of a round.
+  void send_held_back();
   void on_commit(rd_kafka_event_t& event);
   void on_committed(rd_kafka_event_t& event);
   void ask_committed(std::uintptr_t id, Looking& looking);
@@ -73,6 +76,7 @@ class GroupMember {
   std::uintptr_t last_id_ = 0;
   std::map<std::uintptr_t, Committing> committing_;
   std::map<std::uintptr_t, Looking> looking_;
+  bool joining_ = false;  // as its statistics said last
   bool leaving_ = false;
 };
 
