@@ -358,7 +358,7 @@ def lightgbm_cases(path, folder, seed):
         unseen = Data(seed + 2 * number + 1, label, rows=200, categories=categories)
         if "linear" in name:
             unseen.fractions()
-        unseen.odd(math.inf, -math.inf, math.inf, 1e300)
+        unseen.odd(math.inf, -math.inf)
         booster, dataset = trainer.train(data, parameters, 15)
         (folder / f"{name}.txt").write_bytes(trainer.save(booster))
         write_table(folder / f"{name}.rows", [value for row in unseen.rows for value in row], unseen.columns, False)
