@@ -1,0 +1,62 @@
+#include <weir/ml/features/block.h>
+
+#include <algorithm>
+
+namespace weir::ml {
+namespace {
+
+constexpr std::size_t kAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+void Layout::add(const Aggregation& aggregation) {
+  parts_.push_back({&aggregation, bytes_});
+  bytes_ += aligned(aggregation.state_bytes());
+  trivial_ = trivial_ && aggregation.trivial();
+}
+
+std::byte* Blocks::insert(std::size_t i) {
+  if (size_ == capacity_) reserve(std::max<std::size_t>(2 * capacity_, 2));
+  if (layout_->trivial()) {
+    std::memmove((*this)[i + 1], (*this)[i], (size_ - i) * layout_->bytes());
+  } else {
+    for (std::size_t k = size_; k > i; --k) layout_->move((*this)[k], (*this)[k - 1]);
+  }
+  layout_->create((*this)[i]);
+  ++size_;
+  return (*this)[i];
+}
+
+void Blocks::erase(std::size_t first, std::size_t count) {
+  if (count == 0) return;
+  for (std::size_t i = first; i < first + count; ++i) layout_->destroy((*this)[i]);
+  if (layout_->trivial()) {
+    std::memmove((*this)[first], (*this)[first + count], (size_ - first - count) * layout_->bytes());
+  } else {
+    for (std::size_t i = first + count; i < size_; ++i) layout_->move((*this)[i - count], (*this)[i]);
+  }
+  size_ -= count;
+}
+
+void Blocks::reset(std::size_t size) {
+  clear();
+  if (size > capacity_) reserve(size);
+  for (; size_ < size; ++size_) layout_->create((*this)[size_]);
+}
+
+std::size_t Blocks::held_bytes() const {
+  std::size_t sum = capacity_ * layout_->bytes();
+  for (std::size_t i = 0; i < size_ && !layout_->trivial(); ++i) sum += layout_->held_bytes((*this)[i]);
+  return sum;
+}
+
+void Blocks::reserve(std::size_t capacity) {
+  auto memory = std::make_unique<std::byte[]>(capacity * layout_->bytes());
+  for (std::size_t i = 0; i < size_; ++i) layout_->move(memory.get() + i * layout_->bytes(), (*this)[i]);
+  memory_ = std::move(memory);
+  capacity_ = capacity;
+}
+
+}  // namespace weir::ml

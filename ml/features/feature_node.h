@@ -1,0 +1,189 @@
+// The nodes of a feature view: the one that makes rows, and the sink that logs them.
+//
+// Internal to the features; use feature_view.h.
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <weir/core/node.h>
+#include <weir/core/serde.h>
+#include <weir/core/topology.h>
+#include <weir/ml/features/column.h>
+#include <weir/ml/features/feature_log.h>
+#include <weir/ml/features/feature_plan.h>
+#include <weir/ml/features/feature_row.h>
+#include <weir/ml/features/feature_store.h>
+#include <weir/operators/options.h>
+#include <weir/operators/store_access.h>
+#include <weir/operators/stream.h>
+#include <weir/state/key_encoder.h>
+
+namespace weir::ml {
+
+inline constexpr char kFeaturesViewHeader[] = "weir.features.view";
+inline constexpr char kFeaturesVersionHeader[] = "weir.features.version";
+inline constexpr char kFeaturesHashHeader[] = "weir.features.hash";
+
+template <class T>
+struct FeatureNodeOptions {
+  std::string name = {};
+  std::string log_topic = {};
+  FeatureStoreOptions store = {};
+  bool stamp = true;
+  ErrorPolicy on_error = ErrorPolicy::kInherit;
+  std::function<Timestamp(const T&)> time = {};
+};
+
+// Reads the columns of a record.
+template <class T>
+class ColumnsOf {
+ public:
+  ColumnsOf(const FeaturePlan& plan, std::vector<ColumnReader<T>> readers)
+      : non_finite_(plan.spec().non_finite),
+        readers_(std::move(readers)),
+        values_(readers_.size()),
+        buffers_(readers_.size()) {}
+
+  // Throws what a reader throws. Returns the number of values that were not finite.
+  std::uint64_t read(const T& record) {
+    std::uint64_t not_finite = 0;
+    for (std::size_t i = 0; i < readers_.size(); ++i) {
+      readers_[i](record, values_[i], buffers_[i]);
+      if (std::isfinite(values_[i].number)) continue;
+      ++not_finite;
+      if (non_finite_ == NonFinite::kAsNull) values_[i].null = true;
+    }
+    return not_finite;
+  }
+  // Borrowed until the next read, and no longer than the record.
+  [[nodiscard]] std::span<const Value> values() const { return values_; }
+
+ private:
+  const NonFinite non_finite_;
+  const std::vector<ColumnReader<T>> readers_;
+  std::vector<Value> values_;
+  std::vector<ReadBuffer> buffers_;
+};
+
+// Throws what ends the task if the view cannot go on with its store.
+void require_prepared(FeatureStore& store);
+void stamp_features(const FeaturePlan& plan, Headers& headers);
+// How often expired keys are looked for, in stream time.
+[[nodiscard]] Duration expiry_interval(const FeaturePlan& plan);
+
+template <class K, class V, class T, class Scalar>
+class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
+ public:
+  FeatureNode(FeaturePlanPtr plan, std::vector<ColumnReader<T>> readers, FeatureNodeOptions<T> options,
+              std::string store)
+      : plan_(std::move(plan)),
+        options_(std::move(options)),
+        store_name_(std::move(store)),
+        columns_(*plan_, std::move(readers)),
+        row_(plan_->outputs().size()) {
+    result_.row = BasicFeatureRow<Scalar>(plan_->hash(), row_.size());
+  }
+
+  void open() override {
+    store_ = &typed_store<FeatureStore>(this->context(), *this, store_name_);
+    require_prepared(*store_);
+    now_ = this->context().persistent_time(store_name_);
+    if (plan_->horizon() < 0) return;
+    this->context().schedule(expiry_interval(*plan_), TimerClock::kStreamTime,
+                             [this](Timestamp) { store_->erase_expired(*now_); });
+  }
+
+  void accept(const Record<K, V>& record) override {
+    if (is_null(record.value)) return this->context().drop(DropReason::kNullValue);
+    const T& value = non_null(record.value);
+    std::uint64_t not_finite = 0;
+    Timestamp time = record.timestamp;
+    const bool read = this->guarded([&] {
+      not_finite = columns_.read(value);
+      if (options_.time) time = options_.time(value);
+    });
+    if (!read) return;
+    if (time < 0) return this->context().drop(DropReason::kBadTimestamp);
+    if (not_finite > 0) {
+      store_->count_not_finite(not_finite);
+      if (plan_->spec().non_finite == NonFinite::kReject) {
+        this->context().failed(*this, DropReason::kFailed, "a column's value is infinite or not a number");
+        return;
+      }
+    }
+    const BytesView key = key_encoder_(record.key, record.key_bytes);
+    const bool late =
+        store_->process(key, {time, record.origin.offset, columns_.values()}, *now_, row_.data());
+    if (time > *now_) *now_ = time;
+    if (late && plan_->spec().late == LatePolicy::kDrop) return this->context().drop(DropReason::kLate);
+    result_.value = value;
+    result_.row.assign(row_);
+    result_.time = time;
+    result_.late = late;
+    if (!options_.stamp) return this->emit(record.with_value(result_));
+    Headers headers = record.headers;
+    stamp_features(*plan_, headers);
+    this->emit({record.key, result_, record.timestamp, headers, record.origin, record.key_bytes});
+  }
+
+ private:
+  const FeaturePlanPtr plan_;
+  const FeatureNodeOptions<T> options_;
+  const std::string store_name_;
+  ColumnsOf<T> columns_;
+  KeyEncoder<K> key_encoder_;
+  FeatureStore* store_ = nullptr;
+  Timestamp* now_ = nullptr;  // the largest time that came; committed with the task
+  // Scratch of one record.
+  std::vector<double> row_;
+  Featured<T, Scalar> result_;
+};
+
+template <class K, class T, class Scalar>
+class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
+ public:
+  FeatureLogSink(FeaturePlanPtr plan, TopicName topic) : topic_(std::move(topic)) {
+    entry_.view = plan->spec().name;
+    entry_.version = plan->spec().version;
+    entry_.wide = sizeof(Scalar) == sizeof(double);
+  }
+
+  void open() override {
+    output_ = this->context().output(topic_.on_broker(this->context().application_id()));
+  }
+
+  void accept(const Record<K, Featured<T, Scalar>>& record) override {
+    const BasicFeatureRow<Scalar>& row = record.value.row;
+    entry_.hash = row.hash();
+    entry_.time = record.value.time;
+    entry_.topic = record.origin.topic;
+    entry_.partition = record.origin.partition;
+    entry_.offset = record.origin.offset;
+    entry_.late = record.value.late;
+    entry_.values.assign(row.values().begin(), row.values().end());
+    bytes_.clear();
+    Serde<FeatureLogEntry>::encode(entry_, bytes_);
+    OutgoingRecord outgoing;
+    outgoing.topic = output_.id;
+    outgoing.partition = kAnyPartition;
+    outgoing.key = key_encoder_(record.key, record.key_bytes);
+    outgoing.value = BytesView(bytes_);
+    outgoing.timestamp = record.timestamp;
+    outgoing.headers = &kNoHeaders;
+    this->context().send(outgoing);
+  }
+
+ private:
+  const TopicName topic_;
+  OutputTopic output_;
+  KeyEncoder<K> key_encoder_;
+  FeatureLogEntry entry_;  // used again
+  Bytes bytes_;
+};
+
+}  // namespace weir::ml
