@@ -23,6 +23,12 @@ enum class SketchKind : unsigned char {
   kKll = 'K',
   kTDigest = 'T',
   kSpaceSaving = 'S',
+  // Of ml/feedback:
+  kBinaryMetrics = 'B',
+  kRegressionMetrics = 'R',
+  kBinCounts = 'C',
+  kAdwin = 'A',
+  kPageHinkley = 'P',
 };
 
 inline constexpr unsigned char kSketchVersion = 1;
