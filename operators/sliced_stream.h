@@ -50,6 +50,7 @@
 #include <weir/operators/aggregator.h>
 #include <weir/operators/session_step.h>
 #include <weir/operators/slice_aggregate_node.h>
+#include <weir/operators/slice_table.h>
 #include <weir/operators/slices.h>
 #include <weir/operators/time_windows.h>
 #include <weir/operators/window_aggregate_node.h>
