@@ -49,7 +49,7 @@ std::string fault_of(const Step& step) {
 
 }  // namespace
 
-absl::StatusOr<RowCleaner> RowCleaner::make(RowPlan plan) {
+absl::StatusOr<RowCleaner> RowCleaner::make(CleaningPlan plan) {
   if (plan.version != kPlanVersion) {
     return absl::InvalidArgumentError(
         fmt::format("the plan has version {}, this program knows {}", plan.version, kPlanVersion));
@@ -119,14 +119,14 @@ absl::Status RowCleaner::add_column(std::size_t index) {
 }
 
 absl::StatusOr<RowCleaner> RowCleaner::parse(BytesView json) {
-  RowPlan plan;
-  if (absl::Status read = Serde<RowPlan>::decode(json, plan); !read.ok()) return read;
+  CleaningPlan plan;
+  if (absl::Status read = Serde<CleaningPlan>::decode(json, plan); !read.ok()) return read;
   return make(std::move(plan));
 }
 
 std::string RowCleaner::to_json() const {
   Bytes json;
-  Serde<RowPlan>::encode(plan_, json);
+  Serde<CleaningPlan>::encode(plan_, json);
   return json;
 }
 

@@ -1,4 +1,4 @@
-// A RowCleaner makes a model's row of a raw one, as a RowPlan says.
+// A RowCleaner makes a model's row of a raw one, as a CleaningPlan says.
 //
 //   const absl::StatusOr<weir::ml::RowCleaner> cleaner = weir::ml::RowCleaner::parse(manifest_json);
 //   const std::array<weir::ml::Cell, 3> raw = {12.5, "DE", "corner shop"};
@@ -25,7 +25,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/bytes.h>
-#include <weir/ml/cleaning/row_plan.h>
+#include <weir/ml/cleaning/cleaning_plan.h>
 
 namespace weir::ml {
 
@@ -38,10 +38,10 @@ class RowCleaner {
   static constexpr std::size_t kOutputsMax = 1 << 20;
 
   // InvalidArgument says what is wrong with the plan, and in which column.
-  [[nodiscard]] static absl::StatusOr<RowCleaner> make(RowPlan plan);
+  [[nodiscard]] static absl::StatusOr<RowCleaner> make(CleaningPlan plan);
   [[nodiscard]] static absl::StatusOr<RowCleaner> parse(BytesView json);
 
-  [[nodiscard]] const RowPlan& plan() const { return plan_; }
+  [[nodiscard]] const CleaningPlan& plan() const { return plan_; }
   [[nodiscard]] std::string to_json() const;
 
   // The names of what goes in and comes out, in order. Model::inputs() should be the latter.
@@ -68,13 +68,13 @@ class RowCleaner {
     Encoder encoder = {};
   };
 
-  explicit RowCleaner(RowPlan plan) : plan_(std::move(plan)) {}
+  explicit RowCleaner(CleaningPlan plan) : plan_(std::move(plan)) {}
   [[nodiscard]] absl::Status add_column(std::size_t index);
   [[nodiscard]] absl::Status clean_number(const ColumnPlan& plan, double number, float& out) const;
   [[nodiscard]] absl::Status clean_one(const Column& column, const Cell& cell, std::span<float>& out) const;
   [[nodiscard]] absl::Status check_sizes(std::size_t given, std::size_t wanted) const;
 
-  RowPlan plan_;
+  CleaningPlan plan_;
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
   std::vector<Column> columns_;

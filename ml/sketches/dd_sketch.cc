@@ -196,7 +196,7 @@ void put_buckets(const DdBuckets& buckets, Bytes& out) {
   put_whole(buckets.all().size(), out);
   std::int64_t before = 0;
   for (const auto& bucket : buckets.all()) {
-    put_signed(bucket.index - before, out);
+    put_zigzag(bucket.index - before, out);
     put_whole(bucket.count, out);
     before = bucket.index;
   }
@@ -212,7 +212,7 @@ DdBuckets read_buckets(SketchReader& reader, std::size_t most) {
   const std::size_t size = reader.count(2, most);
   std::int64_t index = 0;
   for (std::size_t i = 0; i < size && reader.ok(); ++i) {
-    const std::int64_t step = reader.signed_whole();
+    const std::int64_t step = reader.zigzag();
     const std::uint64_t count = reader.whole();
     if ((i > 0 && step <= 0) || std::max(step, -step) > 2 * kIndexMax ||
         std::max(index + step, -(index + step)) > kIndexMax || count == 0 || count > kCountMax ||

@@ -37,7 +37,7 @@ std::uint64_t SketchReader::whole() {
   return 0;
 }
 
-std::int64_t SketchReader::signed_whole() {
+std::int64_t SketchReader::zigzag() {
   const std::uint64_t number = whole();
   return static_cast<std::int64_t>(number >> 1 ^ (~(number & 1) + 1));
 }

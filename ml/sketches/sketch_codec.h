@@ -44,7 +44,7 @@ inline void put_whole(std::uint64_t number, Bytes& out) {
 }
 
 // Numbers close to zero on either side are short.
-inline void put_signed(std::int64_t number, Bytes& out) {
+inline void put_zigzag(std::int64_t number, Bytes& out) {
   put_whole(static_cast<std::uint64_t>(number) << 1 ^ static_cast<std::uint64_t>(number >> 63), out);
 }
 
@@ -63,7 +63,7 @@ class SketchReader {
 
   [[nodiscard]] unsigned char byte();
   [[nodiscard]] std::uint64_t whole();
-  [[nodiscard]] std::int64_t signed_whole();
+  [[nodiscard]] std::int64_t zigzag();
   [[nodiscard]] double number();
   [[nodiscard]] BytesView bytes(std::size_t size);
 

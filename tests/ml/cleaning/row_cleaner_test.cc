@@ -18,7 +18,7 @@ namespace row_cleaner_test {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-RowPlan plan() {
+CleaningPlan plan() {
   return {.columns = {{.name = "amount", .steps = {impute(20), clip(0, 500), standardise(100, 50)}},
                       {.name = "country", .steps = {one_hot({"DE", "FR"})}},
                       {.name = "shop", .steps = {label_encode({"corner", "mall"})}},
@@ -26,7 +26,7 @@ RowPlan plan() {
                       {.name = "age"}}};
 }
 
-RowCleaner made(RowPlan wanted) {
+RowCleaner made(CleaningPlan wanted) {
   absl::StatusOr<RowCleaner> cleaner = RowCleaner::make(std::move(wanted));
   EXPECT_TRUE(cleaner.ok()) << cleaner.status();
   return *std::move(cleaner);
@@ -39,7 +39,7 @@ std::vector<float> cleaned(const RowCleaner& cleaner, const std::vector<Cell>& r
   return out;
 }
 
-std::string refusal(RowPlan wanted) {
+std::string refusal(CleaningPlan wanted) {
   return std::string(RowCleaner::make(std::move(wanted)).status().message());
 }
 

@@ -1,7 +1,7 @@
 // How the columns of raw rows become the floats a model is asked with: the parameters that were fitted when it was trained,
 // as a value that is read and written as JSON, so that they can travel in a model's manifest.
 //
-//   const weir::ml::RowPlan plan{
+//   const weir::ml::CleaningPlan plan{
 //       .columns = {{.name = "amount",
 //                    .steps = {weir::ml::impute(20), weir::ml::clip(0, 500), weir::ml::standardise(48.5, 31.2)}},
 //                   {.name = "country", .steps = {weir::ml::one_hot({"DE", "FR"})}},
@@ -99,7 +99,7 @@ struct ColumnPlan {
   WhenInfinite when_infinite = WhenInfinite::kMissing;
 };
 
-struct RowPlan {
+struct CleaningPlan {
   std::uint32_t version = 1;  // of this description; others are refused
   std::vector<ColumnPlan> columns;
 };
@@ -172,9 +172,9 @@ struct Serde<ml::ColumnPlan> : JsonSerde<ml::ColumnPlan> {
 };
 
 template <>
-struct Serde<ml::RowPlan> : JsonSerde<ml::RowPlan> {
+struct Serde<ml::CleaningPlan> : JsonSerde<ml::CleaningPlan> {
   static constexpr auto kFields =
-      fields(field("version", &ml::RowPlan::version), field("columns", &ml::RowPlan::columns));
+      fields(field("version", &ml::CleaningPlan::version), field("columns", &ml::CleaningPlan::columns));
 };
 
 }  // namespace weir

@@ -1,4 +1,4 @@
-#include <weir/ml/cleaning/row_plan.h>
+#include <weir/ml/cleaning/cleaning_plan.h>
 
 #include <utility>
 
