@@ -60,6 +60,9 @@ class RecordGate {
   // Asked between records, before one of that time leaves its buffer: whether it may. It stays where it is otherwise, the task
   // waits with all its partitions, and is asked again.
   [[nodiscard]] virtual bool admits(Timestamp time) = 0;
+
+  // Told, now and then, while there is no record to be asked for.
+  virtual void at_rest() {}
 };
 
 // Returns whether results are the same if this node of a task holds records back. They are not where something behind it is

@@ -342,6 +342,11 @@ Task::Source* Task::choose() {
 absl::StatusOr<bool> Task::process_next() {
   Source* source = nullptr;
   WEIR_RETURN_IF_ERROR(guarded([&] { source = choose(); }));
+  if (source == nullptr && !gates_.empty()) {
+    WEIR_RETURN_IF_ERROR(guarded([&] {
+      for (RecordGate* gate : gates_) gate->at_rest();
+    }));
+  }
   if (source == nullptr || held_back(*source)) return release_due();
   if (!held_.empty() && held_source_ != source) WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
   const Timestamp time = *source->head_time;

@@ -71,6 +71,7 @@ class ScoreNodeBase : public RecordHolder, public RecordGate {
   [[nodiscard]] bool holds() const override { return held_ > 0; }
   [[nodiscard]] Duration due_in() const override;
   [[nodiscard]] bool admits(Timestamp time) override;
+  void at_rest() override { choice_->at_rest(); }
 
  protected:
   // What is known of a record that waits, but for its key, value and time.

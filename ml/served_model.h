@@ -55,6 +55,8 @@ class ModelChoice {
 
   // Asked between records: whether one of that time may be taken up. The place to notice what has changed.
   [[nodiscard]] virtual bool admits(Timestamp /*time*/) { return true; }
+  // Told when there is no record to be taken up.
+  virtual void at_rest() {}
 
   // `key`: the record's, in bytes; the same key is treated the same everywhere. Valid until the next call.
   [[nodiscard]] virtual const Chosen& choose(BytesView key, Timestamp time) = 0;

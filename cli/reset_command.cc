@@ -1,9 +1,10 @@
-// The command `weir`: what is done to an application from outside. See docs/topics-and-reset.md.
-//
-// Exit codes: 0 done (or shown what would be done), 1 it failed, 2 wrong usage.
+#include "commands.h"
+
 #include <cstdint>
 #include <iostream>
 #include <limits>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,10 +16,8 @@
 #include <weir/core/reset.h>
 #include <weir/core/status.h>
 
+namespace weir::cli {
 namespace {
-
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
 
 struct ResetArguments {
   std::string bootstrap;
@@ -29,7 +28,7 @@ struct ResetArguments {
   std::optional<std::int64_t> by_duration_ms;
   bool dry_run = false;
   bool execute = false;
-  weir::ResetOptions options;
+  ResetOptions options;
 };
 
 void describe_reset(CLI::App& reset, ResetArguments& arguments) {
@@ -56,27 +55,18 @@ void describe_reset(CLI::App& reset, ResetArguments& arguments) {
 }
 
 int run_reset(ResetArguments& arguments) {
-  std::map<std::string, std::string> properties;
-  for (const std::string& property : arguments.properties) {
-    const std::size_t equals = property.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      std::cerr << fmt::format("--property takes NAME=VALUE, not '{}'\n", property);
-      return kWrongUsage;
-    }
-    properties[property.substr(0, equals)] = property.substr(equals + 1);
-  }
-  weir::ResetOptions& options = arguments.options;
-  if (arguments.to_earliest) options.to = weir::ResetTo::kEarliest;
-  if (arguments.to_latest) options.to = weir::ResetTo::kLatest;
+  ResetOptions& options = arguments.options;
+  if (arguments.to_earliest) options.to = ResetTo::kEarliest;
+  if (arguments.to_latest) options.to = ResetTo::kLatest;
   if (arguments.to_offset) {
-    options.to = weir::ResetTo::kOffset;
+    options.to = ResetTo::kOffset;
     options.offset = *arguments.to_offset;
   }
   if (arguments.by_duration_ms) {
-    options.to = weir::ResetTo::kTime;
-    options.time = weir::system_clock().wall() - *arguments.by_duration_ms;
+    options.to = ResetTo::kTime;
+    options.time = system_clock().wall() - *arguments.by_duration_ms;
   }
-  if (options.to == weir::ResetTo::kNowhere) {
+  if (options.to == ResetTo::kNowhere) {
     if (!options.inputs.empty()) {
       std::cerr << "--input needs one of --to-earliest, --to-latest, --to-offset, --by-duration\n";
       return kWrongUsage;
@@ -88,14 +78,12 @@ int run_reset(ResetArguments& arguments) {
     }
   }
 
-  const auto transport = weir::connect(arguments.bootstrap, properties);
-  if (!transport.ok()) {
-    std::cerr << weir::message_of(transport.status()) << '\n';
-    return kFailed;
-  }
-  const auto plan = weir::plan_reset(options, **transport);
+  std::shared_ptr<Transport> transport;
+  if (const int failed = connect_to(arguments.bootstrap, arguments.properties, transport); failed != 0)
+    return failed;
+  const auto plan = plan_reset(options, *transport);
   if (!plan.ok()) {
-    std::cerr << weir::message_of(plan.status()) << '\n';
+    std::cerr << message_of(plan.status()) << '\n';
     return kFailed;
   }
   std::cout << plan->text();
@@ -103,8 +91,8 @@ int run_reset(ResetArguments& arguments) {
     if (!plan->empty()) std::cout << "nothing was changed; --execute does it\n";
     return 0;
   }
-  if (const absl::Status done = weir::reset(*plan, **transport); !done.ok()) {
-    std::cerr << weir::message_of(done) << '\n';
+  if (const absl::Status done = reset(*plan, *transport); !done.ok()) {
+    std::cerr << message_of(done) << '\n';
     return kFailed;
   }
   std::cout << "done\n";
@@ -113,16 +101,11 @@ int run_reset(ResetArguments& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  CLI::App program("Tools for weir applications", "weir");
-  program.require_subcommand(1);
-  ResetArguments arguments;
+void add_reset(CLI::App& program, std::function<int()>& chosen) {
+  const auto arguments = std::make_shared<ResetArguments>();  // shared with the callback
   CLI::App* reset = program.add_subcommand("reset", "Take an application back to a beginning");
-  describe_reset(*reset, arguments);
-  try {
-    program.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : kWrongUsage;
-  }
-  return run_reset(arguments);
+  describe_reset(*reset, *arguments);
+  reset->callback([arguments, &chosen] { chosen = [arguments] { return run_reset(*arguments); }; });
 }
+
+}  // namespace weir::cli

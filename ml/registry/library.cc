@@ -1,0 +1,89 @@
+#include <weir/ml/registry/library.h>
+
+#include <utility>
+
+#include <weir/core/status.h>
+
+namespace weir::ml {
+
+ModelLibrary::ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept)
+    : formats_(std::move(formats)), limits_(limits), loading_(loading), kept_(kept) {}
+
+ModelLibrary::~ModelLibrary() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    jobs_.clear();
+  }
+  work_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+ModelLibrary::Answer ModelLibrary::find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = books_.find(key);
+  if (found == books_.end()) return {};
+  Book& book = found->second;
+  Answer answer{book.state, book.model.lock(), book.reason};
+  if (book.state == Answer::State::kReady && answer.model == nullptr) {
+    books_.erase(found);
+    return {};
+  }
+  return answer;
+}
+
+bool ModelLibrary::claim(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  Book& book = books_[key];
+  const bool gone = book.state == Answer::State::kReady && book.model.expired();
+  if (book.state != Answer::State::kUnknown && !gone) return false;
+  book.state = Answer::State::kUnderway;
+  return true;
+}
+
+void ModelLibrary::give_up(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  books_.erase(key);
+}
+
+void ModelLibrary::submit(const std::string& key, ModelManifest manifest, std::string bytes) {
+  Job job{key, std::move(manifest), std::move(bytes)};
+  if (loading_ == Loading::kInline) return load(std::move(job));
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  }
+  work_.notify_one();
+}
+
+void ModelLibrary::run() {
+  while (true) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return over_ || !jobs_.empty(); });
+      if (over_) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    load(std::move(job));
+  }
+}
+
+void ModelLibrary::load(Job job) {
+  auto model = admit_model(job.manifest, job.bytes, formats_, limits_);
+  const std::lock_guard lock(mutex_);
+  Book& book = books_[job.key];
+  if (!model.ok()) {
+    book.state = Answer::State::kRefused;
+    book.reason = message_of(model.status());
+    return;
+  }
+  book.state = Answer::State::kReady;
+  book.model = *model;
+  recent_.push_back(*std::move(model));
+  while (recent_.size() > kept_) recent_.pop_front();
+}
+
+}  // namespace weir::ml
