@@ -11,6 +11,10 @@ namespace {
 constexpr std::size_t kGlobalRecordsPerStep = 5000;
 constexpr Duration kLongestGlobalIdle{100};
 constexpr Duration kPoll{1};
+constexpr Duration kAskAgain{1'000};
+// How often it is noted that stores have everything whose topics are at rest; more often where tombstones live for less than
+// twice as long.
+constexpr Duration kNoteInterval = std::chrono::hours{1};
 
 }  // namespace
 
@@ -38,9 +42,10 @@ ErrorPolicy global_policy(ErrorPolicy application) {
 // store goes, by whichever way (in memory, emptied, taken out of the program for a while).
 absl::StatusOr<std::vector<PartitionOffset>> begin_globals(const Topology& topology,
                                                            const std::string& application_id,
-                                                           const std::vector<TopicPartition>& partitions,
-                                                           const std::vector<OffsetRange>& ranges,
-                                                           TaskStore& store, const Logger& log) {
+                                                           const GlobalTopics& known_topics, TaskStore& store,
+                                                           const Logger& log) {
+  const std::vector<TopicPartition>& partitions = known_topics.partitions;
+  const std::vector<OffsetRange>& ranges = known_topics.ranges;
   std::vector<PartitionOffset> starts;
   for (std::size_t i = 0; i < partitions.size(); ++i) starts.push_back({partitions[i], ranges[i].begin, ""});
   TaskMeta meta = store.meta();
@@ -54,6 +59,17 @@ absl::StatusOr<std::vector<PartitionOffset>> begin_globals(const Topology& topol
     for (const std::string& topic : topics) {
       const auto known = meta.positions.lower_bound({topic, 0});
       continues = continues && known != meta.positions.end() && known->first.topic == topic;
+    }
+    for (const std::string& topic : topics) {
+      const auto lifetime = known_topics.tombstones.find(topic);
+      if (!continues || meta.wall <= 0 || lifetime == known_topics.tombstones.end()) continue;
+      continues = known_topics.now - meta.wall <= lifetime->second.count();
+      if (continues || !log) continue;
+      log(LogLevel::kWarning,
+          fmt::format(
+              "rebuilding global stores, since their topic may have forgotten deletions meanwhile: topic={} "
+              "delete.retention.ms={} as_of={} now={}",
+              topic, lifetime->second.count(), meta.wall, known_topics.now));
     }
     for (std::size_t i = 0; i < partitions.size() && continues; ++i) {
       const auto known = meta.positions.find(partitions[i]);
@@ -115,12 +131,13 @@ absl::StatusOr<Duration> GlobalUpdater::advance() {
   if (consumer_ == nullptr) WEIR_RETURN_IF_ERROR(connect());
   WEIR_RETURN_IF_ERROR(serve_client());
   if (task_ == nullptr) {
-    WEIR_RETURN_IF_ERROR(find_ends());
+    if (know_topics()) WEIR_RETURN_IF_ERROR(find_ends());
     return kPoll;
   }
   const auto progressed = read();
   if (!progressed.ok()) return progressed.status();
   if (*progressed) return Duration{0};
+  WEIR_RETURN_IF_ERROR(note_age());
   return complete() ? kLongestGlobalIdle : kPoll;
 }
 
@@ -132,8 +149,38 @@ absl::Status GlobalUpdater::connect() {
   options.properties = options_.consumer_properties;
   auto consumer = transport_.make_consumer(options);
   if (!consumer.ok()) return consumer.status();
+  auto admin = transport_.make_admin();
+  if (!admin.ok()) return admin.status();
   consumer_ = *std::move(consumer);
+  admin_ = *std::move(admin);
   return absl::OkStatus();
+}
+
+bool GlobalUpdater::know_topics() {
+  if (topics_known_) return true;
+  admin_->poll();
+  std::set<std::string> names;
+  for (const TopicPartition& where : partitions_) names.insert(where.topic);
+  if (!describing_.started()) {
+    if (clock_.steady() < ask_again_at_) return false;
+    describing_ = admin_->describe_topics({names.begin(), names.end()});
+  }
+  if (!describing_.ready()) return false;
+  const auto described = describing_.take();
+  if (!described.ok()) {
+    ask_again_at_ = clock_.steady() + kAskAgain;
+    if (class_of(described.status()) == ErrorClass::kRetriable) return false;
+    if (options_.log)
+      options_.log(LogLevel::kWarning,
+                   "the settings of the topics of global stores are taken for the brokers' defaults: " +
+                       message_of(described.status()));
+    for (const std::string& name : names) tombstones_[name] = kDefaultTombstoneLifetime;
+    return topics_known_ = true;
+  }
+  for (const TopicDescription& topic : *described) {
+    if (const auto lifetime = tombstone_lifetime(topic)) tombstones_[topic.name] = *lifetime;
+  }
+  return topics_known_ = true;
 }
 
 absl::Status GlobalUpdater::serve_client() {
@@ -157,21 +204,24 @@ absl::Status GlobalUpdater::find_ends() {
     if (class_of(ranges.status()) == ErrorClass::kRetriable) return absl::OkStatus();
     return with_context(ranges.status(), "cannot find the ends of the topics");
   }
+  return open_store(*ranges);
+}
 
+absl::Status GlobalUpdater::open_store(const std::vector<OffsetRange>& ranges) {
   TaskStoreOptions store_options;
   store_options.directory = options_.state_directory + "/" + kGlobalTask.name();
   store_options.task = kGlobalTask.name();
   store_options.resources = options_.resources;
   auto store = topology_.engine->open(store_options, global_stores(topology_));
   if (!store.ok()) return store.status();
-  const auto starts =
-      begin_globals(topology_, options_.application_id, partitions_, *ranges, **store, options_.log);
+  const auto starts = begin_globals(topology_, options_.application_id,
+                                    {partitions_, ranges, tombstones_, clock_.wall()}, **store, options_.log);
   if (!starts.ok()) return starts.status();
   auto readers = consumer_->assign(*starts);
   if (!readers.ok()) return readers.status();
   std::vector<Task::Input> inputs;
   for (std::size_t i = 0; i < starts->size(); ++i) {
-    ends_[(*starts)[i].where] = (*ranges)[i].end;
+    ends_[(*starts)[i].where] = ranges[i].end;
     inputs.push_back({(*starts)[i].where, std::move((*readers)[i]), (*starts)[i].offset});
   }
 
@@ -214,6 +264,27 @@ absl::StatusOr<bool> GlobalUpdater::read() {
     if (remaining == 0) complete_.store(true, std::memory_order_release);
   }
   return progressed;
+}
+
+absl::Status GlobalUpdater::note_age() {
+  if (!complete() || tombstones_.empty()) return absl::OkStatus();
+  if (!ranges_.started()) {
+    if (clock_.steady() >= next_note_) ranges_ = consumer_->offset_ranges(partitions_);
+    return absl::OkStatus();
+  }
+  if (!ranges_.ready()) return absl::OkStatus();
+  next_note_ = clock_.steady() + kNoteInterval;
+  for (const auto& [topic, lifetime] : tombstones_)
+    next_note_ = std::min(next_note_, clock_.steady() + std::max(lifetime / 2, kAskAgain));
+  const auto ranges = ranges_.take();
+  if (!ranges.ok()) return absl::OkStatus();  // asked again
+  std::map<TopicPartition, Offset> ends;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) ends[partitions_[i]] = (*ranges)[i].end;
+  for (const PartitionOffset& position : task_->positions()) {
+    if (position.offset < ends.at(position.where)) return absl::OkStatus();
+  }
+  WEIR_RETURN_IF_ERROR(task_->prepare_commit());
+  return task_->apply();
 }
 
 void GlobalUpdater::publish() {

@@ -1,11 +1,12 @@
 // Keeps an instance's global stores: reads all partitions of their topics, first up to where they ended when it began, then
 // on. A state machine as the worker: run_once advances it by one bounded step and never waits.
 //
-//   connecting  →  finding ends  →  reading (complete once the ends are reached)
+//   connecting  →  asking for the topics' settings and ends  →  reading (complete once the ends are reached)
 //
 // What it runs is a Task made of the nodes that maintain the stores, with a TaskStore of its own. Each step is committed at
 // once, rows and positions in one piece, and from then on visible to the views that tasks have of the stores. A store on disk
-// continues there after a restart, one in memory is read anew. Nothing is ever written to a topic, so there are no
+// continues there after a restart, unless that is so long ago that its topic may have forgotten deletions since (it is then
+// emptied and read anew, as are those in memory). Nothing is ever written to a topic, so there are no
 // transactions; with exactly-once only committed records are read.
 //
 // A record that cannot be processed fails the updater, and with it the application, unless the policy of its node is to skip
@@ -25,6 +26,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/task.h>
+#include <weir/core/tombstones.h>
 #include <weir/core/worker_options.h>
 
 namespace weir {
@@ -61,7 +63,12 @@ class GlobalUpdater {
  private:
   [[nodiscard]] absl::StatusOr<Duration> advance();
   [[nodiscard]] absl::Status connect();
+  // Returns whether it is known for how long the topics remember deletions.
+  [[nodiscard]] bool know_topics();
   [[nodiscard]] absl::Status find_ends();
+  [[nodiscard]] absl::Status open_store(const std::vector<OffsetRange>& ranges);
+  // Notes from time to time that the stores have everything.
+  [[nodiscard]] absl::Status note_age();
   [[nodiscard]] absl::StatusOr<bool> read();
   [[nodiscard]] absl::Status serve_client();
   void publish();
@@ -74,6 +81,12 @@ class GlobalUpdater {
   const WorkerOptions options_;
 
   std::unique_ptr<Consumer> consumer_;
+  std::unique_ptr<Admin> admin_;
+  Pending<std::vector<TopicDescription>> describing_;
+  bool topics_known_ = false;
+  Duration ask_again_at_{0};
+  TombstoneLifetimes tombstones_;
+  Duration next_note_{0};
   Pending<std::vector<OffsetRange>> ranges_;
   std::map<TopicPartition, Offset> ends_;  // when the updater began
   std::unique_ptr<Task> task_;             // null until the ends are known; reads through consumer_
@@ -93,11 +106,19 @@ class GlobalUpdater {
 // What the application's policy means for global stores.
 [[nodiscard]] ErrorPolicy global_policy(ErrorPolicy application);
 
+// What is known of the topics of global stores.
+struct GlobalTopics {
+  std::vector<TopicPartition> partitions;  // all that are read
+  std::vector<OffsetRange> ranges;         // of these
+  TombstoneLifetimes tombstones = {};
+  Timestamp now = 0;
+};
+
 // Decides where reading the partitions begins: where the stores on disk stopped or, for stores in memory, new ones, and those
-// whose place the topic no longer holds, at the beginning; the latter are emptied. `ranges` are those of the partitions.
-[[nodiscard]] absl::StatusOr<std::vector<PartitionOffset>> begin_globals(
-    const Topology& topology, const std::string& application_id,
-    const std::vector<TopicPartition>& partitions, const std::vector<OffsetRange>& ranges, TaskStore& store,
-    const Logger& log);
+// whose place the topic no longer holds, or that are older than its tombstones, at the beginning; the latter are emptied.
+[[nodiscard]] absl::StatusOr<std::vector<PartitionOffset>> begin_globals(const Topology& topology,
+                                                                         const std::string& application_id,
+                                                                         const GlobalTopics& topics,
+                                                                         TaskStore& store, const Logger& log);
 
 }  // namespace weir

@@ -26,6 +26,7 @@
 #include <weir/core/clock.h>
 #include <weir/core/lent_store.h>
 #include <weir/core/log.h>
+#include <weir/core/tombstones.h>
 #include <weir/core/transport.h>
 
 namespace weir {
@@ -61,9 +62,6 @@ struct RestoreProgress {
   double records_per_second = 0;
   std::optional<Duration> eta = {};  // unknown before the first records
 };
-
-// How long each changelog keeps a tombstone, by topic; a topic that is not there keeps all it was told.
-using TombstoneLifetimes = std::map<std::string, Duration, std::less<>>;
 
 class Restorer {
  public:

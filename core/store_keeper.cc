@@ -23,21 +23,6 @@ constexpr Duration kRetryInterval{100};
 constexpr Duration kStandbyRetryInterval{10'000};
 constexpr Duration kAskAgainInterval{1'000};
 constexpr Duration kCleaningInterval{10'000};
-// As brokers have it where a topic says nothing else.
-constexpr Duration kDefaultTombstoneLifetime = std::chrono::hours{24};
-
-std::optional<Duration> tombstone_lifetime(const TopicDescription& topic) {
-  const auto policy = topic.config.find("cleanup.policy");
-  if (policy != topic.config.end() && policy->second.find("compact") == std::string::npos)
-    return std::nullopt;
-  const auto told = topic.config.find("delete.retention.ms");
-  if (told == topic.config.end()) return kDefaultTombstoneLifetime;
-  Duration::rep ms = 0;
-  const char* const end = told->second.data() + told->second.size();
-  if (std::from_chars(told->second.data(), end, ms).ptr != end) return kDefaultTombstoneLifetime;
-  return Duration(ms);
-}
-
 // "<sub-topology>_<partition>", as tasks name their folders.
 std::optional<TaskId> task_of_folder(const std::string& name) {
   TaskId task;

@@ -144,7 +144,7 @@ absl::Status TopologyDriver::open_globals() {
     ranges.push_back({topic.changelog.empty() ? end : topic.changelog.front().offset, end});
   }
   const auto starts =
-      begin_globals(topology_, options_.application_id, partitions, ranges, **store, options_.log);
+      begin_globals(topology_, options_.application_id, {partitions, ranges}, **store, options_.log);
   if (!starts.ok()) return starts.status();
 
   TaskEnvironment global = environment();

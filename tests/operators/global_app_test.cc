@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,12 +17,15 @@
 #include <weir/core/app.h>
 #include <weir/core/embedded/broker.h>
 #include <weir/core/embedded/embedded_transport.h>
+#include <weir/core/global_updater.h>
 #include <weir/operators/join_global.h>
 #include <weir/operators/to.h>
 
 namespace weir {
 namespace {
 
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""min;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
@@ -158,6 +162,42 @@ TEST_P(GlobalAppTest, ContinuesOnDiskWhereItWasAndReadsAgainWhatIsInMemory) {
     EXPECT_EQ(answered("nothing"), 0U);
     EXPECT_TRUE(second->close(10s).ok());
   }
+}
+
+TEST_P(GlobalAppTest, BeginsAnewWhenItsTopicMayHaveForgottenDeletions) {
+  ManualClock clock;
+  broker_ = std::make_shared<EmbeddedBroker>(clock);
+  ASSERT_TRUE(
+      broker_->create_topic("rows", 3, {{"cleanup.policy", "compact"}, {"delete.retention.ms", "7200000"}})
+          .ok());
+  write_row("a", "one");
+  const Topology topology = look_up(/*persistent=*/true);
+  const auto plan = plan_partitions(topology, "look-up", {{"in", 4}, {"rows", 3}, {"out", 2}});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  // Stepped by hand, and gone again when it has been there for 50 minutes.
+  const auto records_read = [&] {
+    const auto transport = make_embedded_transport(broker_);
+    WorkerOptions options;
+    options.application_id = "look-up";
+    options.client_id = "look-up-global";
+    options.guarantee = GetParam();
+    options.state_directory = directory_;
+    options.resources = *topology.engine->make_resources({});
+    GlobalUpdater updater(topology, *plan, *transport, clock, options);
+    for (int minute = 0; minute < 50; ++minute) {
+      for (int step = 0; step < 20; ++step) std::ignore = updater.run_once();
+      clock.advance(1min);
+    }
+    EXPECT_TRUE(updater.complete());
+    return updater.records_read();
+  };
+  EXPECT_EQ(records_read(), 1U);
+  EXPECT_EQ(records_read(), 0U);
+  // More than two hours after the first commit, not after it was known last that nothing is missing.
+  clock.advance(1h);
+  EXPECT_EQ(records_read(), 0U);
+  clock.advance(2h + 1min);
+  EXPECT_EQ(records_read(), 1U);
 }
 
 TEST_P(GlobalAppTest, BeginsAnewWhenItsTopicDid) {
