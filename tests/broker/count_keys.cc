@@ -40,7 +40,7 @@ absl::Status run(char** arguments) {
   config.transport = *transport;
   config.guarantee = weir::Guarantee::kExactlyOnce;
   config.state_directory = arguments[5];
-  config.session_timeout = weir::Duration{6'000};
+  config.session_timeout = weir::Duration{3'000};
   if (const char* protocol = std::getenv("WEIR_GROUP_PROTOCOL"); protocol != nullptr)
     config.consumer_properties["group.protocol"] = protocol;
   auto app = weir::App::create(*std::move(topology), std::move(config));
