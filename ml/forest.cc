@@ -39,12 +39,12 @@ float float_not_less(double threshold) {
   return std::nextafter(nearest, std::numeric_limits<float>::infinity());
 }
 
-// The trees as one row walks them: see RowPlan.
-RowPlan plan_of(std::span<const TreeRoot> roots, std::size_t lanes, bool by_depth) {
-  RowPlan plan;
+// The trees as one row walks them: see WalkPlan.
+WalkPlan plan_of(std::span<const TreeRoot> roots, std::size_t lanes, bool by_depth) {
+  WalkPlan plan;
   plan.lanes = lanes;
-  for (std::size_t chunk = 0; chunk < roots.size(); chunk += RowPlan::kChunkTrees) {
-    const std::size_t count = std::min(RowPlan::kChunkTrees, roots.size() - chunk);
+  for (std::size_t chunk = 0; chunk < roots.size(); chunk += WalkPlan::kChunkTrees) {
+    const std::size_t count = std::min(WalkPlan::kChunkTrees, roots.size() - chunk);
     std::vector<std::uint16_t> order(count);
     std::iota(order.begin(), order.end(), std::uint16_t{0});
     if (by_depth) {
@@ -395,7 +395,7 @@ void BasicForest<Sum>::tune() {
   };
 
   auto best = time_of(true);
-  RowPlan best_plan = row_plan_;
+  WalkPlan best_plan = row_plan_;
   for (const std::size_t lanes : {std::size_t{8}, std::size_t{16}}) {
     for (const bool by_depth : {false, true}) {
       if (lanes == 8 && !by_depth) continue;  // has been measured

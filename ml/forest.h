@@ -119,7 +119,7 @@ class BasicForest {
   std::vector<CategorySet> sets_;
   std::vector<std::uint32_t> category_words_;
   // What was measured to be best.
-  RowPlan row_plan_;
+  WalkPlan row_plan_;
   std::size_t block_lanes_ = 16;
 };
 

@@ -82,7 +82,7 @@ struct WalkView {
 // Trees in the order in which one row walks them, `lanes` at a time, the last group repeating its last tree.
 // Within a chunk of kChunkTrees they may be ordered by depth, so that a group does not wait for one deep tree;
 // `places` then says which tree of its chunk each is, and leaves are kept until the chunk is done.
-struct RowPlan {
+struct WalkPlan {
   static constexpr std::size_t kChunkTrees = 256;
 
   std::size_t lanes = 8;
@@ -93,9 +93,9 @@ struct RowPlan {
 
 // One row down all trees. `roots` are the trees in their own order.
 template <std::size_t kLanes, bool kHasSets, class View, class Value, class Sum>
-void walk_row(const View& view, const RowPlan& plan, std::span<const TreeRoot> roots, const Value* slots,
+void walk_row(const View& view, const WalkPlan& plan, std::span<const TreeRoot> roots, const Value* slots,
               std::span<Sum> margins) {
-  std::array<Sum, RowPlan::kChunkTrees> kept;
+  std::array<Sum, WalkPlan::kChunkTrees> kept;
   const bool is_ordered = plan.places.empty();
   // A single sum stays in a register: through memory, a fifth of the time went into waiting for the last
   // addition.
@@ -103,8 +103,8 @@ void walk_row(const View& view, const RowPlan& plan, std::span<const TreeRoot> r
   Sum sum = margins[0];
   const std::uint32_t* start = plan.starts.data();
   const std::uint32_t* depth = plan.depths.data();
-  for (std::size_t chunk = 0; chunk < roots.size(); chunk += RowPlan::kChunkTrees) {
-    const std::size_t end = std::min(chunk + RowPlan::kChunkTrees, roots.size());
+  for (std::size_t chunk = 0; chunk < roots.size(); chunk += WalkPlan::kChunkTrees) {
+    const std::size_t end = std::min(chunk + WalkPlan::kChunkTrees, roots.size());
     for (std::size_t first = chunk; first < end; first += kLanes, start += kLanes) {
       std::array<std::uint32_t, kLanes> index;
       std::copy_n(start, kLanes, index.begin());

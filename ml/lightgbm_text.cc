@@ -145,7 +145,7 @@ class TreeReader {
     const std::size_t count = source_.category_set_count;
     if (count == 0) return absl::OkStatus();
     const std::vector<std::int64_t>& boundaries = source_.category_boundaries;
-    if (boundaries.size() != count + 1 || boundaries.front() != 0 ||
+    if (boundaries.empty() || boundaries.size() - 1 != count || boundaries.front() != 0 ||
         boundaries.back() != static_cast<std::int64_t>(source_.category_words.size())) {
       return refuse("has category sets that are not whole");
     }

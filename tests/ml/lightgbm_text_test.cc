@@ -198,6 +198,8 @@ TEST(LightgbmText, RefusesTreesThatAreNone) {
                  "tree 0 split 1: has category set 0.5 of 1");
   expect_refused(with(sample, "cat_boundaries=0 2", "cat_boundaries=0 3"), kInvalid,
                  "tree 0 has category sets that are not whole");
+  expect_refused(with(with(sample, "num_cat=1", "num_cat=18446744073709551615"), "cat_boundaries=0 2", ""),
+                 kInvalid, "tree 0 has category sets that are not whole");
   expect_refused(with(sample, "cat_threshold=2 2", "cat_threshold=2 4294967296"), kInvalid,
                  "tree 0 has category bits that are not 32: 4294967296");
   expect_refused(with(sample, "num_features=0 2", "num_features=0 3"), kInvalid,
