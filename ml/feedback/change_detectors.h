@@ -3,7 +3,8 @@
 //   Adwin errors(0.002);
 //   if (errors.add(wrong ? 1 : 0)) report();
 //
-// Both are values: what they know is a few hundred bytes, is written and read to the bit, and depends on the sequence of numbers alone.
+// Both are values: what they know is a few hundred bytes, is written and read to the bit, and depends on the sequence of
+// numbers alone.
 #pragma once
 
 #include <cstdint>
