@@ -1,11 +1,10 @@
 // What a shadow model said of a row, beside what was used: as a record, and summed up by a comparator.
 //
-//   shadows.group_by([](const weir::ml::ShadowScore& score) { return score.shadow_version; })
-//       .aggregate([] { return weir::ml::ShadowComparison(); },
-//                  [](const std::string&, const weir::ml::ShadowScore& score, const weir::ml::ShadowComparison& so_far) {
+//   shadows.group_by({.name = "by-version"}, [](const weir::ml::ShadowScore& score) { return score.shadow_version; })
+//       .aggregate({.store = "fraud-shadow-comparison"}, [] { return weir::ml::ShadowComparison(); },
+//                  [](const weir::ml::ShadowScore& score, const weir::ml::ShadowComparison& so_far) {
 //                    return so_far.with(score, /*threshold=*/0.5F);
-//                  },
-//                  {.store = "fraud-shadow-comparison"})
+//                  });
 //
 // Both have a Serde (JSON).
 #pragma once

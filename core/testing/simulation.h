@@ -57,6 +57,8 @@ struct SimulatedInput {
   std::function<NewRecord(SimulationChance& chance, const SimulationPlan& plan, int n)> make;
   // How many of the records are for this topic, in relation to the others.
   int weight = 1;
+  // Of the topic; 0: as many as the plan says.
+  Partition partitions = 0;
 };
 
 enum class OutputRule {
@@ -82,6 +84,8 @@ struct SimulatedScenario {
   SimulationLimits limits = {};
   // Changes what the plan says nothing about; may be empty.
   std::function<void(AppConfig& config)> configure = {};
+  // Makes and fills further topics, once those above are there and before anything runs; may be empty.
+  std::function<absl::Status(EmbeddedBroker& broker)> prepare = {};
   // Judges what the comparison does not. Called once all is closed; may be empty.
   std::function<absl::Status(EmbeddedBroker& broker, const SimulationPlan& plan)> check = {};
 };

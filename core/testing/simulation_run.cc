@@ -69,13 +69,18 @@ std::string SimulationRun::directory_of(int index) const { return fmt::format("{
 void SimulationRun::begin() {
   const auto topology = scenario_.topology();
   if (!topology.ok()) return violated("scenario", message_of(topology.status()));
-  const auto create = [&](const std::string& topic) {
-    if (const absl::Status made = broker_->create_topic(topic, plan_.partitions); !made.ok()) {
+  const auto create = [&](const std::string& topic, Partition partitions) {
+    if (const absl::Status made = broker_->create_topic(topic, partitions); !made.ok()) {
       violated("scenario", message_of(made));
     }
   };
-  for (const SimulatedInput& input : scenario_.inputs) create(input.topic);
-  for (const SimulatedOutput& output : scenario_.outputs) create(output.topic);
+  for (const SimulatedInput& input : scenario_.inputs)
+    create(input.topic, input.partitions > 0 ? input.partitions : plan_.partitions);
+  for (const SimulatedOutput& output : scenario_.outputs) create(output.topic, plan_.partitions);
+  if (scenario_.prepare) {
+    if (const absl::Status prepared = scenario_.prepare(*broker_); !prepared.ok())
+      violated("scenario", message_of(prepared));
+  }
 
   const int early = plan_.records - plan_.records * kLateRecords / 100;
   feed(0, early, Duration{0}, plan_.input_time);

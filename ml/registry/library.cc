@@ -62,7 +62,7 @@ void ModelLibrary::run() {
     Job job;
     {
       std::unique_lock lock(mutex_);
-      work_.wait(lock, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return over_ || !jobs_.empty(); });
+      work_.wait(lock, [this] { return over_ || !jobs_.empty(); });
       if (over_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();

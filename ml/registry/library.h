@@ -20,8 +20,6 @@
 #include <string>
 #include <thread>
 
-#include <absl/base/thread_annotations.h>
-
 #include <weir/ml/registry/admission.h>
 
 namespace weir::ml {
@@ -76,12 +74,12 @@ class ModelLibrary {
   const Loading loading_;
   const std::size_t kept_;
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all that follow
   std::condition_variable work_;
-  std::map<std::string, Book> books_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<const Model>> recent_ ABSL_GUARDED_BY(mutex_);  // shared with those who score
-  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
-  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, Book> books_;
+  std::deque<std::shared_ptr<const Model>> recent_;  // shared with those who score
+  std::deque<Job> jobs_;
+  bool over_ = false;
   std::thread thread_;  // begun under mutex_; uses all of the above
 };
 

@@ -376,7 +376,7 @@ std::vector<GoldenRow> make_golden_rows(const Model& model, std::size_t count) {
     GoldenRow golden;
     std::vector<float> row;
     for (std::size_t column = 0; column < model.inputs().size(); ++column) {
-      const std::uint32_t drawn = random();
+      const auto drawn = static_cast<std::uint32_t>(random());
       const bool missing = drawn % 10 == 0;
       // From -8 to 8 in steps that a float holds.
       const float value = static_cast<float>(static_cast<std::int32_t>(drawn >> 20U) - 2'048) / 256;

@@ -10,6 +10,8 @@
 #include <weir/core/serde.h>
 #include <weir/weir.h>
 
+#include "model_scenarios.h"
+
 namespace weir {
 namespace {
 
@@ -427,7 +429,9 @@ std::vector<SimulatedScenario> scenarios() {
           final_windows(),
           stream_clock(),
           sessions(),
-          global_rows()};
+          global_rows(),
+          models_as_of(),
+          models_at_a_barrier()};
 }
 
 }  // namespace weir
