@@ -7,12 +7,12 @@
 // Reading checks everything: bytes that do not fit make the reader fail, and it stays failed.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <string>
 
 #include <weir/core/bytes.h>
 #include <weir/core/serde.h>
+#include <weir/ml/state_bytes.h>
 
 namespace weir::ml {
 
@@ -20,7 +20,6 @@ void put_unsigned(std::uint64_t value, Bytes& out);
 inline void put_signed(std::int64_t value, Bytes& out) {
   put_unsigned((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out);
 }
-inline void put_double(double value, Bytes& out) { put_big_endian(std::bit_cast<std::uint64_t>(value), out); }
 inline void put_text(BytesView text, Bytes& out) {
   put_unsigned(text.size(), out);
   out.append(text);

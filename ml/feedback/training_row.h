@@ -43,14 +43,16 @@ struct TrainingRow {
 template <class P, class L>
 [[nodiscard]] TrainingRow training_row(std::string id, const Example<P, L>& example,
                                        std::span<const float> features, double label, double weight = 1) {
-  return {.id = std::move(id),
-          .kind = example.kind,
-          .feature_time = example.feature_time,
-          .predicted_at = example.predicted_at,
-          .labelled_at = example.labelled_at,
-          .label = label,
-          .weight = weight,
-          .features = {features.begin(), features.end()}};
+  TrainingRow row;
+  row.id = std::move(id);
+  row.kind = example.kind;
+  row.feature_time = example.feature_time;
+  row.predicted_at = example.predicted_at;
+  row.labelled_at = example.labelled_at;
+  row.label = label;
+  row.weight = weight;
+  row.features.assign(features.begin(), features.end());
+  return row;
 }
 
 }  // namespace weir::ml

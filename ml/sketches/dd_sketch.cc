@@ -110,9 +110,9 @@ double DdSketch::middle_of(std::int32_t index) const {
   return low == 0 ? high : low * (2 / (1 + low / high));
 }
 
-bool DdSketch::add(double value, std::uint64_t added) {
+bool DdSketch::add(double value, std::uint64_t times) {
   if (!std::isfinite(value)) return false;
-  if (added == 0) return true;
+  if (times == 0) return true;
   if (value == 0) value = 0;  // of both signs
   if (count() == 0) {
     min_ = value;
@@ -121,11 +121,11 @@ bool DdSketch::add(double value, std::uint64_t added) {
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
   if (value == 0) {
-    zeros_ += added;
+    zeros_ += times;
   } else if (value > 0) {
-    collapsed_ = above_.add(index_of(value), added, buckets_max_) || collapsed_;
+    collapsed_ = above_.add(index_of(value), times, buckets_max_) || collapsed_;
   } else {
-    collapsed_ = below_.add(index_of(-value), added, buckets_max_) || collapsed_;
+    collapsed_ = below_.add(index_of(-value), times, buckets_max_) || collapsed_;
   }
   return true;
 }

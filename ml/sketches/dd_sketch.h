@@ -68,7 +68,7 @@ class DdSketch {
   explicit DdSketch(double accuracy = kAccuracyDefault, std::size_t buckets_max = kBucketsDefault);
 
   // Adds a number so many times. Returns false and leaves it out if it is not finite.
-  bool add(double value, std::uint64_t count = 1);
+  bool add(double value, std::uint64_t times = 1);
 
   // Afterwards this is the sketch of all numbers of both. Fails, and changes nothing, if accuracy or buckets_max differ.
   [[nodiscard]] absl::Status merge(const DdSketch& other);

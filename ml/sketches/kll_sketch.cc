@@ -156,7 +156,7 @@ std::optional<double> KllSketch::share_up_to(double value) const {
 double KllSketch::rank_error() const { return 2.296 / std::pow(k_, 0.9723); }
 
 std::size_t KllSketch::heap_bytes() const {
-  std::size_t bytes = levels_.capacity() * sizeof(levels_.front());
+  std::size_t bytes = levels_.capacity() * sizeof(std::vector<double>);
   for (const auto& level : levels_) bytes += level.capacity() * sizeof(double);
   return bytes;
 }
