@@ -50,6 +50,8 @@ void describe_reset(CLI::App& reset, ResetArguments& arguments) {
                  "Delete the topics that the application made for itself");
   reset.add_option("--state-dir", arguments.options.state_directory,
                    "The state directory of an instance on this machine, to be emptied");
+  reset.add_flag("--force", arguments.options.force,
+                 "Tell instances that are in the group to stop, and wait a minute until they are gone");
   auto* dry = reset.add_flag("--dry-run", arguments.dry_run, "Only show what would be done (the default)");
   reset.add_flag("--execute", arguments.execute, "Do it")->excludes(dry);
 }

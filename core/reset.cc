@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <weir/core/group_signal.h>
 #include <weir/core/internal_topics.h>
 #include <weir/core/state_directory.h>
 #include <weir/core/status.h>
@@ -24,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kResetPause{2};
+// Between two looks at who is still in the group.
+constexpr std::chrono::milliseconds kLookPause{100};
 constexpr std::array<std::string_view, 4> kInternalEndings{
     "-changelog", "-repartition", "-subscription-registration", "-subscription-response"};
 
@@ -91,6 +94,26 @@ absl::StatusOr<std::vector<std::string>> members_of(const std::string& group, Cl
   std::vector<std::string> names;
   for (const MemberDescription& member : description->members) names.push_back(member.client_id);
   return names;
+}
+
+// Tells them to stop and waits until nobody is there. Returns who still is.
+absl::StatusOr<std::vector<std::string>> members_after_stop(const ResetOptions& options, Transport& transport,
+                                                            Clients& clients) {
+  const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
+  const Duration deadline = clock.steady() + options.force_patience;
+  GroupSignal signal(transport, clock, options.application_id, "weir-reset", {});
+  WEIR_RETURN_IF_ERROR(signal.tell("the application is reset"));
+  bool told = false;
+  while (true) {
+    if (!told) {
+      const auto heard = signal.told();
+      if (!heard.ok()) return with_context(heard.status(), "cannot tell the instances to stop");
+      told = *heard;
+    }
+    auto members = members_of(options.application_id, clients);
+    if (!members.ok() || members->empty() || clock.steady() > deadline) return members;
+    std::this_thread::sleep_for(kLookPause);
+  }
 }
 
 // All partitions of these topics; NotFound names those that do not exist.
@@ -197,8 +220,10 @@ std::string ResetPlan::text() const {
   if (!directory.empty()) text += fmt::format("remove what is in {}\n", directory);
   if (text.empty()) text = "nothing to do\n";
   if (!members.empty()) {
-    text += fmt::format("not while somebody is in the group {}: {}\n", options.application_id,
-                        fmt::join(members, ", "));
+    text += fmt::format(
+        "{} in the group {}: {}\n",
+        options.force ? "before that, tell those to stop and wait for them who are" : "not while somebody is",
+        options.application_id, fmt::join(members, ", "));
   }
   return text;
 }
@@ -234,7 +259,9 @@ absl::Status reset(const ResetPlan& plan, Transport& transport) {
   const std::string& id = plan.options.application_id;
   auto clients = Clients::make(plan.options, transport);
   if (!clients.ok()) return clients.status();
-  const auto members = members_of(id, **clients);
+  auto members = members_of(id, **clients);
+  if (members.ok() && !members->empty() && plan.options.force)
+    members = members_after_stop(plan.options, transport, **clients);
   if (!members.ok()) return members.status();
   if (!members->empty()) {
     return absl::FailedPreconditionError(fmt::format(

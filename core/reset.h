@@ -38,6 +38,10 @@ struct ResetOptions {
   bool internal_topics = false;
   // As in AppConfig; what is below "<directory>/<application id>" is removed. Empty: nothing on disk.
   std::string state_directory = {};
+  // Whether those who are in the group are told to stop (which those hear that have a failure handler, see failure_handler.h) and
+  // waited for, up to `force_patience`: whoever was killed is gone after its session timeout. Otherwise that is an error.
+  bool force = false;
+  Duration force_patience{60'000};
   // How long the brokers may take for each of their answers.
   Duration patience{30'000};
   // Default: the system's.
@@ -70,8 +74,8 @@ struct ResetPlan {
 // Looks what there is. NotFound names the inputs that do not exist.
 [[nodiscard]] absl::StatusOr<ResetPlan> plan_reset(ResetOptions options, Transport& transport);
 
-// Does what the plan says. FailedPrecondition if anybody is in the group, or if the state directory is in use: nothing was
-// changed then. After another failure it can be planned and done again.
+// Does what the plan says. FailedPrecondition if anybody is in the group, or stays there in spite of `force`, or if the state
+// directory is in use: nothing was changed then. After another failure it can be planned and done again.
 [[nodiscard]] absl::Status reset(const ResetPlan& plan, Transport& transport);
 
 }  // namespace weir

@@ -10,9 +10,13 @@
 
 #include <gtest/gtest.h>
 
+#include <weir/core/app.h>
 #include <weir/core/embedded/broker.h>
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/state_directory.h>
+#include <weir/core/topology_builder.h>
+
+#include "support/raw_nodes.h"
 
 namespace weir {
 namespace {
@@ -141,6 +145,46 @@ TEST_F(ResetTest, RefusesWhileSomebodyIsInTheGroup) {
   EXPECT_HAS(message_of(refused), "app-1-worker-0");
   EXPECT_EQ(committed(), 3);
   EXPECT_EQ(broker_->topics().size(), 8U);
+}
+
+TEST_F(ResetTest, TellsThoseInTheGroupToStopIfForced) {
+  TopologyBuilder builder;
+  const auto where = std::source_location::current();
+  const auto source = builder.add_source(
+      "source", {{"in", false}}, ErrorPolicy::kInherit, [] { return std::make_unique<RawSource>(); }, where);
+  builder.add_sink(
+      "sink", source, {{"out", false}}, [] { return std::make_unique<RawSink>("out"); }, where);
+  ASSERT_TRUE(broker_->configure_topic("app-tasks", {{"retention.ms", "-1"}}).ok());
+  AppConfig config;
+  config.application_id = "app";
+  config.transport = make_embedded_transport(broker_);
+  config.commit_interval = Duration{20};
+  config.log = Logger();
+  config.on_failure = [](const absl::Status&, std::string_view) { return FailureResponse::kStopInstance; };
+  auto app = App::create(*builder.build(), config);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE((*app)->wait_for(AppState::kRunning, Duration{60'000})) << (*app)->failure();
+  const ResetPlan one = plan({.to = ResetTo::kEarliest, .force = true});
+  EXPECT_HAS(one.text(), "tell those to stop and wait for them who are in the group app: app-");
+  const absl::Status done = reset(one, *transport_);
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_TRUE((*app)->wait_for(AppState::kError, Duration{60'000}));
+  EXPECT_HAS(message_of((*app)->failure()), "the application is reset");
+  EXPECT_EQ(committed(), 0);
+}
+
+TEST_F(ResetTest, RefusesIfSomebodyStaysAlthoughForced) {
+  auto member = transport_->make_consumer({.client_id = "app-1-worker-0", .group = "app"});
+  ASSERT_TRUE(member.ok());
+  ASSERT_TRUE((*member)->subscribe("app-tasks").ok());
+  std::vector<ConsumerEvent> events;
+  for (int i = 0; i < 3; ++i) (*member)->poll(events);
+  const absl::Status refused =
+      reset(plan({.to = ResetTo::kEarliest, .force = true, .force_patience = Duration{200}}), *transport_);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_HAS(message_of(refused), "app-1-worker-0");
+  EXPECT_EQ(committed(), 3);
 }
 
 #ifdef WEIR_COMMAND
