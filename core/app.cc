@@ -67,6 +67,7 @@ class App::Impl {
         directory_(std::move(directory)),
         resources_(std::move(resources)),
         instance_id_(directory_.instance_id().empty() ? draw_instance_id() : directory_.instance_id()),
+        shares_(config_.memory_bytes, config_.workers),
         pool_([this](int slot) { return make_worker(slot); }, clock_) {
     for (int slot = 0; slot < config_.workers; ++slot) slots_.insert(slot);
   }
@@ -140,6 +141,7 @@ class App::Impl {
     int slot = 0;
     while (slots_.contains(slot) || pool_.has(slot)) ++slot;
     slots_.insert(slot);
+    shares_.divide(static_cast<int>(slots_.size()));
     if (populated_) pool_.start(slot);
     return slot;
   }
@@ -149,6 +151,7 @@ class App::Impl {
     if (slots_.empty()) return absl::FailedPreconditionError("there is no worker to be removed");
     const int slot = *slots_.rbegin();
     slots_.erase(slot);
+    shares_.divide(static_cast<int>(slots_.size()));
     pool_.stop(slot, /*leave_group=*/true);
     return slot;
   }
@@ -225,7 +228,12 @@ class App::Impl {
   std::vector<std::string> activities_locked() const {
     std::vector<std::string> result;
     pool_.for_each([&result](int slot, const Worker& worker) {
-      if (!worker.over()) result.push_back(fmt::format("worker {} is busy with {}", slot, worker.activity()));
+      if (worker.over()) return;
+      const std::string task =
+          worker.current_step().since() ? worker.task_name(worker.current_step().token()) : "";
+      result.push_back(task.empty() ? fmt::format("worker {} is busy with {}", slot, worker.activity())
+                                    : fmt::format("worker {} is busy with task {}, while {}", slot, task,
+                                                  worker.activity()));
     });
     if (result.empty() && keeper_ != nullptr && config_.catch_up_before_joining) {
       result.push_back("the stores are still catching up");
@@ -373,6 +381,7 @@ class App::Impl {
     WorkerOptions options = worker_options(config_, {instance_id_, directory_.path(), resources_, sources()},
                                            role, slot, globals_ != nullptr ? globals_->store() : nullptr);
     options.pauses = &pauses_;
+    options.shares = &shares_;
     options.keeper = keeper_.get();
     return options;
   }
@@ -540,6 +549,7 @@ class App::Impl {
   std::unique_ptr<StoreKeeper> keeper_;     // null without stores; outlives the workers
   std::thread keeper_thread_;               // ends in the supervisor, when the workers are gone
   PauseBoard pauses_;                       // read by the workers
+  WorkerShares shares_;                     // read by the workers
   std::map<int, Duration> reported_steps_;  // by slot, when they began; the supervisor's
   WorkerPool pool_;
   std::thread global_thread_;  // ends in the supervisor, when the workers are gone

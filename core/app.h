@@ -193,8 +193,8 @@ class App {
   // they then end without a commit, as soon as they can. A second call waits for the same.
   [[nodiscard]] absl::Status close(Duration deadline, bool leave_group = true);
 
-  // Starts one more worker, in the lowest slot that is free, and returns the slot; the group gives it some of the tasks. It has
-  // the shares of memory that the first workers have. FailedPrecondition if the application is ending.
+  // Starts one more worker, in the lowest slot that is free, and returns the slot; the group gives it some of the tasks. The workers'
+  // shares of memory are divided anew (see WorkerShares). FailedPrecondition if the application is ending.
   [[nodiscard]] absl::StatusOr<int> add_worker();
 
   // Asks the worker in the highest slot to commit, to leave the group and to end, and returns the slot; its tasks go to others,

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <weir/core/memory_budget.h>
+
 namespace weir {
 namespace {
 
@@ -226,7 +228,8 @@ absl::Status Worker::make_producer() {
   options.client_id = options_.client_id;
   if (options_.guarantee == Guarantee::kExactlyOnce) options.transactional_id = options_.transactional_id;
   options.report_offsets = topology_.engine != nullptr;
-  options.queue_bytes = options_.producer_queue_bytes;
+  options.queue_bytes =
+      options_.shares != nullptr ? options_.shares->producer_queue_bytes() : options_.producer_queue_bytes;
   options.properties = options_.producer_properties;
   auto producer = transport_.make_producer(options);
   if (!producer.ok()) return producer.status();
@@ -489,13 +492,21 @@ void Worker::open_tasks() {
 
 // -------------------------------------------------------------------------------------------------- processing
 
+std::size_t Worker::buffered_bytes_max() const {
+  return options_.shares != nullptr ? options_.shares->buffered_bytes() : options_.buffered_bytes;
+}
+
+std::size_t Worker::uncommitted_bytes_max() const {
+  return options_.shares != nullptr ? options_.shares->uncommitted_bytes() : options_.uncommitted_bytes_max;
+}
+
 bool Worker::process() {
   if (!producer_->has_room()) return false;
   bool progressed = false;
   std::size_t sources = 0;
   for (const auto& [token, task] : tasks_) sources += task->source_count();
   const BufferLimit limit{options_.buffered_records,
-                          options_.buffered_bytes / std::max<std::size_t>(sources, 1)};
+                          buffered_bytes_max() / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
     if (options_.pauses != nullptr && options_.pauses->holds(task->id())) continue;
     step_.working_on(token);
@@ -557,7 +568,7 @@ bool Worker::commit_due() const {
     if (TaskStore* store = task->task_store(); store != nullptr) uncommitted += store->uncommitted_bytes();
   }
   const auto full = [](std::uint64_t sent, std::uint64_t most) { return most > 0 && sent >= most; };
-  return dirty && (now - last_commit_ >= pacer_.interval() || uncommitted >= options_.uncommitted_bytes_max ||
+  return dirty && (now - last_commit_ >= pacer_.interval() || uncommitted >= uncommitted_bytes_max() ||
                    (in_transaction_ && (full(sent_records, options_.transaction_records_max) ||
                                         full(sent_bytes, options_.transaction_bytes_max))));
 }

@@ -133,6 +133,8 @@ class Worker {
   void open_tasks();
   [[nodiscard]] std::unique_ptr<TaskOpening> opening_of(Partition token);
   bool process();
+  [[nodiscard]] std::size_t buffered_bytes_max() const;
+  [[nodiscard]] std::size_t uncommitted_bytes_max() const;
   // Whether records are processed although a commit is under way.
   [[nodiscard]] bool processes_meanwhile() const;
   [[nodiscard]] bool commit_due() const;

@@ -23,6 +23,7 @@ enum class Guarantee {
 };
 
 class StoreKeeper;
+class WorkerShares;
 
 struct WorkerOptions {
   std::string application_id = {};
@@ -53,6 +54,9 @@ struct WorkerOptions {
   std::size_t buffered_records = 1000;
   // What all its partitions together may keep there.
   std::size_t buffered_bytes = std::size_t{16} << 20;
+  // The same and the limits of what is uncommitted and of the producer's queue, as they are now that workers come and go; null: as
+  // said here. Outlives the worker.
+  const WorkerShares* shares = nullptr;
   // What a partition may have in the client beside that, and what may wait for the broker's acknowledgement.
   std::size_t partition_queue_bytes = std::size_t{8} << 20;
   std::size_t producer_queue_bytes = std::size_t{64} << 20;

@@ -344,6 +344,32 @@ TEST_P(ControlTest, UserCodeThatDoesNotReturnIsReportedWithItsTask) {
   EXPECT_TRUE((*app)->close(10s).ok());
 }
 
+TEST_P(ControlTest, AnApplicationThatIsNotClosedInTimeSaysWhatHoldsIt) {
+  std::atomic<bool> hold{true};
+  std::atomic<bool> held{false};
+  AppConfig settings = config("a");
+  settings.session_timeout = 60s;
+  auto app = App::create(scripted([&](ScriptedNode& node, const RawRecordView& record) {
+                           held.store(true);
+                           while (hold.load()) std::this_thread::sleep_for(1ms);
+                           node.pass(record);
+                         }),
+                         settings);
+  ASSERT_TRUE(app.ok()) << app.status();
+  ASSERT_TRUE((*app)->start().ok());
+  ASSERT_TRUE(broker_->append("in", 1, {.key = "k", .value = "v", .timestamp = 1}).ok());
+  ASSERT_TRUE(eventually([&] { return held.load(); }));
+  const absl::Status closed = (*app)->close(50ms);
+  EXPECT_EQ(closed.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_NE(message_of(closed).find("not closed within 50 ms: worker 0 is busy with task 0_1, while "),
+            std::string::npos)
+      << closed;
+  // It ends as soon as it can.
+  hold.store(false);
+  EXPECT_TRUE((*app)->close(60s).ok());
+  EXPECT_EQ((*app)->state(), AppState::kNotRunning);
+}
+
 TEST_P(ControlTest, CleanUpRemovesTheTasksFoldersAndRefusesWhileRunning) {
   const std::string folder = directory_ + "/a/copy/0_1";
   std::filesystem::create_directories(folder);

@@ -35,6 +35,21 @@ TEST(MemoryBudget, TwiceThePartitionsHaveHalfTheQueueEach) {
   EXPECT_EQ(two.partition_queue_bytes, one.partition_queue_bytes / 2);
 }
 
+TEST(MemoryBudget, WorkersThatComeAndGoShareIt) {
+  WorkerShares shares(256 * kMebibyte, 2);
+  for (const int workers : {2, 3, 7, 1}) {
+    shares.divide(workers);
+    const auto expected = share_out(256 * kMebibyte, workers, 50, false);
+    EXPECT_EQ(shares.uncommitted_bytes(), expected.uncommitted_bytes);
+    EXPECT_EQ(shares.buffered_bytes(), expected.buffered_bytes);
+    EXPECT_EQ(shares.producer_queue_bytes(), expected.producer_queue_bytes);
+    EXPECT_LE(static_cast<std::size_t>(workers) * shares.buffered_bytes(), 16 * kMebibyte);
+  }
+  // The last worker was removed: another may come.
+  shares.divide(0);
+  EXPECT_EQ(shares.buffered_bytes(), 16 * kMebibyte);
+}
+
 TEST(MemoryBudget, AQueueIsNeitherUselesslyShortNorLong) {
   EXPECT_EQ(share_out(kMebibyte, 1, 1000, true).partition_queue_bytes, std::size_t{64} << 10);
   EXPECT_EQ(share_out(4096 * kMebibyte, 1, 1, false).partition_queue_bytes, 8 * kMebibyte);
