@@ -5,10 +5,12 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -17,11 +19,13 @@
 #include <weir/core/app.h>
 #include <weir/core/embedded/broker.h>
 #include <weir/core/embedded/embedded_transport.h>
+#include <weir/core/standby_placement.h>
 #include <weir/weir.h>
 
 namespace weir {
 namespace {
 
+using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
@@ -193,6 +197,63 @@ TEST_F(RestoreAppTest, AStandbyThatTakesOverRestoresTheRestOnly) {
   EXPECT_TRUE(all_counted());
   EXPECT_EQ(counted(), static_cast<std::size_t>(written_));
   EXPECT_TRUE(b->close(60s).ok());
+}
+
+TEST_F(RestoreAppTest, TasksThatRunGoOnWhileOthersAreRestored) {
+  const int keys = key_count();
+  auto a = start(config("a"));
+  auto b = start(config("b"));
+  ASSERT_TRUE(eventually([&] { return a->metrics().tasks == 2 && b->metrics().tasks == 2; }));
+  write(0, keys);
+  ASSERT_TRUE(all_counted());
+  std::ifstream file(directory_ + "/b/restore/instance-id");
+  std::string id_of_b;
+  std::getline(file, id_of_b);
+  std::set<Partition> moved;
+  for (const MemberDescription& member : broker_->describe_group("restore").members) {
+    if (instance_of(member.client_id, "restore") != id_of_b) continue;
+    for (const TopicPartition& token : member.assignment) moved.insert(token.partition);
+  }
+  ASSERT_EQ(moved.size(), 2U);
+  // What was written of these cannot be read for now: however fast the machine, their restore is not over.
+  const auto hold = [&](Duration for_so_long) {
+    for (const Partition partition : moved)
+      ASSERT_TRUE(broker_->stop_reading({"restore-counts-changelog", partition}, for_so_long).ok());
+  };
+  hold(1h);
+  EXPECT_TRUE(b->close(60s).ok());
+  // It is given them, and waits.
+  ASSERT_TRUE(eventually([&] {
+    const auto members = broker_->describe_group("restore").members;
+    return members.size() == 1 && members.front().assignment.size() == kPartitions &&
+           a->state() == AppState::kRebalancing;
+  }));
+
+  const auto size_of_staying = [&](const char* topic) {
+    std::size_t size = 0;
+    for (Partition partition = 0; partition < kPartitions; ++partition) {
+      if (!moved.contains(partition)) size += broker_->read(topic, partition).size();
+    }
+    return size;
+  };
+  const std::uint64_t before = a->metrics().records_committed;
+  const std::size_t size_before = size_of_staying("in");
+  write(0, keys);
+  const std::size_t more = size_of_staying("in") - size_before;
+  ASSERT_GT(more, 0U);
+  EXPECT_TRUE(eventually([&] { return a->metrics().records_committed >= before + more; }));
+  EXPECT_EQ(size_of_staying("out"), size_of_staying("in"));
+  EXPECT_EQ(a->state(), AppState::kRebalancing);
+  const AppMetrics meanwhile = a->metrics();
+  EXPECT_EQ(meanwhile.tasks, 2U);
+  EXPECT_EQ(meanwhile.records_restored, 0U);
+
+  hold(0ms);
+  EXPECT_TRUE(all_counted());
+  EXPECT_EQ(counted(), static_cast<std::size_t>(written_));
+  EXPECT_EQ(a->metrics().tasks, 4U);
+  EXPECT_GT(a->metrics().records_restored, static_cast<std::uint64_t>(keys / 4));
+  EXPECT_TRUE(a->close(60s).ok());
 }
 
 TEST_F(RestoreAppTest, AnInstanceThatCatchesUpBeforeItJoinsRestoresTheRestOnly) {
