@@ -7,7 +7,7 @@
 //     using State = double;
 //     std::string identity() const { return "sum-of-squares"; }
 //     State init() const { return 0; }
-//     void add(State& state, const weir::ml::Input& input) const { state += input.value.number * input.value.number; }
+//     void add(State& state, const weir::ml::Input& input) const { state += input.value->number * input.value->number; }
 //     void merge(State& state, const State& later) const { state += later; }
 //     double value(const State& state, const weir::ml::Query&, const weir::ml::Evaluation&) const { return state; }
 //     void encode(const State& state, weir::Bytes& out) const { weir::ml::put_double(state, out); }

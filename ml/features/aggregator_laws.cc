@@ -15,16 +15,16 @@ constexpr std::size_t kRecordsMost = 40;
 constexpr std::size_t kTilesMost = 8;
 constexpr std::array<std::string_view, 6> kCategories = {"a", "b", "c", "dd", "eee", ""};
 
-Input any_input(std::mt19937_64& random) {
-  Input input;
+DrawnValues any_values(std::mt19937_64& random) {
+  DrawnValues drawn;
   const double size = std::pow(10.0, static_cast<double>(random() % 7) - 2);
-  input.value.number = std::normal_distribution<double>(1000, size)(random);
-  input.value.text = kCategories[random() % kCategories.size()];
-  input.value.null = false;
-  input.second.number = static_cast<double>(random() % 3);
-  input.second.text = kCategories[random() % kCategories.size()];
-  input.second.null = random() % 5 == 0;
-  return input;
+  drawn.value.number = std::normal_distribution<double>(1000, size)(random);
+  drawn.value.text = kCategories[random() % kCategories.size()];
+  drawn.value.null = false;
+  drawn.second.number = static_cast<double>(random() % 3);
+  drawn.second.text = kCategories[random() % kCategories.size()];
+  drawn.second.null = random() % 5 == 0;
+  return drawn;
 }
 
 class Round {
@@ -36,16 +36,19 @@ class Round {
 
   // Returns the law that is broken, or nothing.
   std::string run() {
-    std::vector<Input> records(random_() % kRecordsMost);
+    std::vector<DrawnValues> drawn(random_() % kRecordsMost);
+    std::vector<Input> records(drawn.size());
     Timestamp time = 1'700'000'000'000;
     for (std::size_t i = 0; i < records.size(); ++i) {
-      records[i] = check_.draw ? check_.draw(random_) : any_input(random_);
+      drawn[i] = check_.draw ? check_.draw(random_) : any_values(random_);
+      records[i].value = &drawn[i].value;
+      records[i].second = &drawn[i].second;
       time += static_cast<Timestamp>(random_() % 5000);
       records[i].time = time;
       records[i].order = static_cast<std::int64_t>(i);
     }
     evaluation_.time = time;
-    if (!records.empty()) evaluation_.value = records.back().value;
+    evaluation_.value = records.empty() ? &kNullValue : records.back().value;
     Blocks whole(layout_, 1);
     for (const Input& record : records) aggregation_.add(whole[0], record);
     const std::size_t count = 1 + random_() % kTilesMost;

@@ -24,13 +24,19 @@
 
 namespace weir::ml {
 
+// The values of a record; what they borrow must last.
+struct DrawnValues {
+  Value value;
+  Value second;
+};
+
 struct LawCheck {
   // What is asked of the states that are compared; their codes and parameters.
   std::vector<Query> queries = {Query{}};
   // Of two answers, relative to the larger one; 0: bit for bit.
   double tolerance = 1e-9;
-  // Makes the value (and the second one) of a record; by default any numbers and a few categories. What it borrows must last.
-  std::function<Input(std::mt19937_64&)> draw = {};
+  // Makes the values of a record; by default any numbers and a few categories.
+  std::function<DrawnValues(std::mt19937_64&)> draw = {};
   std::uint64_t seed = 1;
   int rounds = 200;
 };

@@ -28,7 +28,7 @@ struct DistinctAggregator {
 
   std::string identity() const { return "distinct(" + std::to_string(limit) + ")"; }
   State init() const { return {}; }
-  void add(State& state, const Input& input) const { take(state, input.value.text); }
+  void add(State& state, const Input& input) const { take(state, input.value->text); }
   void merge(State& state, const State& later) const {
     for (const std::string& value : later.values) take(state, value);
     state.overflowed = state.overflowed || later.overflowed;
@@ -40,8 +40,8 @@ struct DistinctAggregator {
       case DistinctOf::kOverflowed:
         return state.overflowed ? 1 : 0;
       case DistinctOf::kIsNew:
-        if (evaluation.value.null) return kNoValue;
-        return state.values.find(evaluation.value.text) == state.values.end() ? 1 : 0;
+        if (evaluation.value->null) return kNoValue;
+        return state.values.find(evaluation.value->text) == state.values.end() ? 1 : 0;
     }
     return kNoValue;
   }
@@ -87,7 +87,7 @@ struct LastDistinctAggregator {
   std::string identity() const { return "last-distinct(" + std::to_string(limit) + ")"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {
-    take(state, {std::string(input.value.text), input.time, input.order});
+    take(state, {std::string(input.value->text), input.time, input.order});
   }
   void merge(State& state, const State& later) const {
     for (const Seen& one : later) take(state, one);
@@ -95,9 +95,9 @@ struct LastDistinctAggregator {
   double value(const State& state, const Query& query, const Evaluation& evaluation) const {
     const auto what = static_cast<LastDistinctOf>(query.what);
     if (what == LastDistinctOf::kCount) return static_cast<double>(state.size());
-    if (evaluation.value.null) return kNoValue;
+    if (evaluation.value->null) return kNoValue;
     for (std::size_t rank = 0; rank < state.size(); ++rank) {
-      if (state[rank].category != evaluation.value.text) continue;
+      if (state[rank].category != evaluation.value->text) continue;
       return what == LastDistinctOf::kRankOfOwn
                  ? static_cast<double>(rank)
                  : static_cast<double>(evaluation.time - state[rank].time) / 1000.0;
@@ -156,7 +156,7 @@ struct ValueCountsAggregator {
     return fmt::format("value-counts({}{}{})", limit, listed.empty() ? "" : ",", fmt::join(listed, ","));
   }
   State init() const { return {}; }
-  void add(State& state, const Input& input) const { take(state, input.value.text, 1); }
+  void add(State& state, const Input& input) const { take(state, input.value->text, 1); }
   void merge(State& state, const State& later) const {
     for (const auto& [category, count] : later.counts) take(state, category, count);
     state.other += later.other;
@@ -171,9 +171,9 @@ struct ValueCountsAggregator {
       case ValueCountsOf::kShareOf:
         return share(count_of(state, listed[static_cast<std::size_t>(query.parameter)]));
       case ValueCountsOf::kCountOfOwn:
-        return evaluation.value.null ? kNoValue : count_of(state, evaluation.value.text);
+        return evaluation.value->null ? kNoValue : count_of(state, evaluation.value->text);
       case ValueCountsOf::kShareOfOwn:
-        return evaluation.value.null ? kNoValue : share(count_of(state, evaluation.value.text));
+        return evaluation.value->null ? kNoValue : share(count_of(state, evaluation.value->text));
       case ValueCountsOf::kEntropy:
         return entropy(state);
       case ValueCountsOf::kDistinct:
@@ -262,7 +262,7 @@ struct HistogramAggregator {
   std::string identity() const { return fmt::format("histogram({})", fmt::join(edges, ",")); }
   State init() const { return State(edges.size() + 1); }
   void add(State& state, const Input& input) const {
-    const double value = input.value.number;
+    const double value = input.value->number;
     if (std::isnan(value)) return;
     const auto above = std::upper_bound(edges.begin(), edges.end(), value);
     ++state[static_cast<std::size_t>(above - edges.begin())];

@@ -169,7 +169,7 @@ std::size_t FeaturePlan::level_of(Axis axis, std::int64_t hop, std::int64_t keep
   const auto same = [&](const Level& level) { return level.axis == axis && level.hop == hop; };
   auto found = std::find_if(levels_.begin(), levels_.end(), same);
   if (found == levels_.end()) {
-    levels_.push_back({axis, hop, keep, {}, {}, {}, {}});
+    levels_.push_back({axis, hop, keep, {}, {}, {}, {}, {}});
     found = levels_.end() - 1;
   }
   if (keep < 0 || found->keep < 0) {
@@ -246,19 +246,22 @@ void FeaturePlan::ask(std::size_t span, std::size_t cell, const Query& query) {
   const auto index = static_cast<std::size_t>(found - asked.cells.begin());
   if (found == asked.cells.end()) {
     asked.cells.push_back(cell);
-    asked.queries.emplace_back();
+    asked.parts.emplace_back();
     Level& level = levels_[asked.level];
     if (std::find(level.cells.begin(), level.cells.end(), cell) == level.cells.end())
       level.cells.push_back(cell);
   }
-  asked.queries[index].push_back(query);
+  asked.parts[index].queries.push_back(query);
 }
 
 void FeaturePlan::lay_out() {
   for (Level& level : levels_) {
     std::set<std::size_t> columns;
     for (const std::size_t cell : level.cells) {
-      level.layout.add(*cells_[cell].aggregation);
+      const Cell& added = cells_[cell];
+      level.layout.add(*added.aggregation);
+      level.parts.push_back({added.aggregation.get(), level.layout.parts().back().at, added.value,
+                             added.second, added.where, added.nulls});
       for (const int column : {cells_[cell].value, cells_[cell].second, cells_[cell].where}) {
         if (column >= 0) columns.insert(static_cast<std::size_t>(column));
       }
@@ -276,11 +279,19 @@ void FeaturePlan::lay_out() {
     Span& span = spans_[i];
     levels_[span.level].spans.push_back(i);
     const Level& level = levels_[span.level];
-    for (const std::size_t cell : span.cells) {
-      span.layout.add(*cells_[cell].aggregation);
-      const auto place = std::find(level.cells.begin(), level.cells.end(), cell) - level.cells.begin();
-      span.places.push_back(level.layout.parts()[static_cast<std::size_t>(place)].at);
+    for (std::size_t k = 0; k < span.cells.size(); ++k) {
+      const Cell& cell = cells_[span.cells[k]];
+      span.layout.add(*cell.aggregation);
+      const auto place =
+          std::find(level.cells.begin(), level.cells.end(), span.cells[k]) - level.cells.begin();
+      SpanPart& part = span.parts[k];
+      part.aggregation = cell.aggregation.get();
+      part.at = span.layout.parts().back().at;
+      part.place = level.layout.parts()[static_cast<std::size_t>(place)].at;
+      part.value = cell.value;
     }
+    span.sums_at = sums_bytes_;
+    if (!span.single()) sums_bytes_ += 2 * span.layout.bytes();
   }
 }
 

@@ -97,6 +97,25 @@ class FeaturePlan {
     kSession = 's',
   };
 
+  // A cell of a level with all that adding to it needs.
+  struct LevelPart {
+    const Aggregation* aggregation = nullptr;
+    std::size_t at = 0;
+    int value = -1;
+    int second = -1;
+    int where = -1;
+    NullRule nulls = NullRule::kSkip;
+  };
+
+  // A cell of a span with all that asking it needs.
+  struct SpanPart {
+    const Aggregation* aggregation = nullptr;
+    std::size_t at = 0;     // in the span's sums
+    std::size_t place = 0;  // in a tile
+    int value = -1;
+    std::vector<Query> queries;
+  };
+
   struct Level {
     Axis axis = Axis::kTime;
     std::int64_t hop = 0;  // the gap of sessions
@@ -104,6 +123,7 @@ class FeaturePlan {
         0;  // how far behind the newest record tiles may be asked for, on the axis; -1: for ever
     std::vector<std::size_t> cells;
     Layout layout;
+    std::vector<LevelPart> parts;
     std::vector<std::size_t> columns;  // that the records of a tile remember
     std::vector<std::size_t> spans;    // that are made of it
 
@@ -121,8 +141,8 @@ class FeaturePlan {
     std::string name;
     std::vector<std::size_t> cells;
     Layout layout;
-    std::vector<std::size_t> places;  // of the cells in a tile
-    std::vector<std::vector<Query>> queries;
+    std::vector<SpanPart> parts;
+    std::size_t sums_at = 0;  // where the span's two sums are among those of all spans
 
     // Made of one tile.
     [[nodiscard]] bool single() const {
@@ -143,6 +163,8 @@ class FeaturePlan {
   [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
   [[nodiscard]] const std::vector<Level>& levels() const { return levels_; }
   [[nodiscard]] const std::vector<Span>& spans() const { return spans_; }
+  // What the sums of all spans take.
+  [[nodiscard]] std::size_t sums_bytes() const { return sums_bytes_; }
   [[nodiscard]] const std::vector<Output>& outputs() const { return outputs_; }
   [[nodiscard]] std::vector<std::string> names() const;
 
@@ -172,6 +194,7 @@ class FeaturePlan {
   std::vector<Cell> cells_;
   std::vector<Level> levels_;
   std::vector<Span> spans_;
+  std::size_t sums_bytes_ = 0;
   std::vector<Output> outputs_;
   std::string schema_;
   std::uint64_t hash_ = 0;

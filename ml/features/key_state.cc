@@ -18,6 +18,13 @@ std::int64_t floor_to(std::int64_t value, std::int64_t unit) {
   return value - (rest < 0 ? rest + unit : rest);
 }
 
+bool in_tile(std::int64_t value, std::int64_t start, std::int64_t hop) {
+  return value >= start && value - start < hop;
+}
+
+// Old tiles are forgotten when there is one of so many.
+constexpr std::size_t kTilesPerOldOne = 8;
+
 // The blocks of a workspace.
 enum : std::size_t { kSum, kOther, kPrefix, kHead, kNothing, kScratchBlocks };
 
@@ -35,9 +42,48 @@ Workspace::Workspace(const FeaturePlan& plan, bool remember)
   }
 }
 
-KeyState::KeyState(const FeaturePlan& plan) : plan_(&plan), folds_(plan.spans().size()) {
+KeyState::KeyState(const FeaturePlan& plan) : plan_(&plan), sums_(plan) {
   levels_.reserve(plan.levels().size());
   for (const Level& level : plan.levels()) levels_.emplace_back(level.layout);
+  folds_.reserve(plan.spans().size());
+  for (const Span& span : plan.spans()) folds_.emplace_back(span.layout);
+}
+
+KeyState::Sums::Sums(const FeaturePlan& plan)
+    : plan_(&plan), memory_(std::make_unique<std::byte[]>(plan.sums_bytes())) {
+  for (std::size_t i = 0; i < plan.spans().size(); ++i) {
+    if (plan.spans()[i].single()) continue;
+    plan.spans()[i].layout.create(prefix(i));
+    plan.spans()[i].layout.create(all(i));
+  }
+}
+
+KeyState::Sums::~Sums() {
+  if (memory_ == nullptr) return;  // moved away
+  for (std::size_t i = 0; i < plan_->spans().size(); ++i) {
+    if (plan_->spans()[i].single()) continue;
+    plan_->spans()[i].layout.destroy(prefix(i));
+    plan_->spans()[i].layout.destroy(all(i));
+  }
+}
+
+void KeyState::Sums::prefetch() const {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kMost = 2048;
+  for (std::size_t at = 0; at < std::min(plan_->sums_bytes(), kMost); at += kLine) {
+    __builtin_prefetch(memory_.get() + at);
+  }
+}
+
+// Asks for what evaluate will look at all at once, so that it waits for memory once.
+void KeyState::prefetch() const {
+  for (const LevelState& level : levels_) {
+    if (level.tiles.empty()) continue;
+    __builtin_prefetch(&level.tiles.back());
+    __builtin_prefetch(level.blocks[level.tiles.size() - 1]);
+  }
+  for (const Fold& fold : folds_) __builtin_prefetch(&fold);
+  sums_.prefetch();
 }
 
 // ------------------------------------------------------------------------------------------------------ asking
@@ -55,10 +101,14 @@ struct KeyState::Range {
 };
 
 void KeyState::evaluate(const Event& event, bool added, Workspace& workspace, double* row) {
+  prefetch();
+  Evaluation evaluation;
+  evaluation.time = event.time;
+  evaluation.includes_current = added;
   for (std::size_t i = 0; i < plan_->spans().size(); ++i) {
     const Span& span = plan_->spans()[i];
     if (!span.single()) {
-      answer(i, sum_of(i, event, added, workspace), false, event, added, row);
+      answer(i, sum_of(i, event, added, workspace), false, event, evaluation, row);
       continue;
     }
     const Level& level = plan_->levels()[span.level];
@@ -69,30 +119,25 @@ void KeyState::evaluate(const Event& event, bool added, Workspace& workspace, do
       const std::size_t after = lower_bound(span.level, event.time + 1);
       if (after > 0 && event.time - state.tiles[after - 1].last <= level.hop) tile = state.blocks[after - 1];
     } else {
-      const std::int64_t start = floor_to(event.time, level.hop);
+      const std::int64_t start = tile_start(span.level, event.time);
       const std::size_t place = lower_bound(span.level, start);
       if (place < state.tiles.size() && state.tiles[place].start == start) tile = state.blocks[place];
     }
     if (tile != nullptr) {
-      answer(i, tile, true, event, added, row);
+      answer(i, tile, true, event, evaluation, row);
     } else {
-      answer(i, workspace.spans_[i].span[kNothing], false, event, added, row);
+      answer(i, workspace.spans_[i].span[kNothing], false, event, evaluation, row);
     }
   }
 }
 
-void KeyState::answer(std::size_t index, const std::byte* sum, bool of_tile, const Event& event, bool added,
-                      double* row) const {
+void KeyState::answer(std::size_t index, const std::byte* sum, bool of_tile, const Event& event,
+                      Evaluation& evaluation, double* row) const {
   const Span& span = plan_->spans()[index];
-  Evaluation evaluation;
-  evaluation.time = event.time;
   evaluation.window_seconds = span.seconds;
-  evaluation.includes_current = added;
-  for (std::size_t i = 0; i < span.cells.size(); ++i) {
-    const FeaturePlan::Cell& cell = plan_->cells()[span.cells[i]];
-    evaluation.value = cell.value < 0 ? Value{} : event.values[static_cast<std::size_t>(cell.value)];
-    cell.aggregation->answer(sum + (of_tile ? span.places[i] : span.layout.parts()[i].at), span.queries[i],
-                             evaluation, row);
+  for (const FeaturePlan::SpanPart& part : span.parts) {
+    evaluation.value = part.value < 0 ? &kNullValue : &event.values[static_cast<std::size_t>(part.value)];
+    part.aggregation->answer(sum + (of_tile ? part.place : part.at), part.queries, evaluation, row);
   }
 }
 
@@ -108,8 +153,17 @@ const std::byte* KeyState::sum_of(std::size_t index, const Event& event, bool ad
     if (span.delay == 0) order = added ? event.order + 1 : event.order;
     return sum_with_records(index, {end - span.size, end, order}, workspace);
   }
-  const std::int64_t head = floor_to(end, level.hop);
-  const std::byte* closed = sum_of_closed(index, floor_to(end - span.size, level.hop), head, workspace);
+  const Fold& fold = folds_[index];
+  std::int64_t head = fold.head;
+  const std::byte* closed = nullptr;
+  // Most records are in the tile of the last one, and need no division to know it.
+  if (workspace.remember_ && fold.valid && in_tile(end, fold.head, level.hop) &&
+      in_tile(end - span.size, fold.from, level.hop)) {
+    closed = sums_.all(index);
+  } else {
+    head = floor_to(end, level.hop);
+    closed = sum_of_closed(index, floor_to(end - span.size, level.hop), head, workspace);
+  }
   if (span.delay > 0) return closed;
   const LevelState& state = levels_[span.level];
   const std::size_t place = lower_bound(span.level, head);
@@ -134,7 +188,7 @@ const std::byte* KeyState::sum_with_records(std::size_t index, const Range& rang
   if (first_whole != tail) {
     const std::size_t place = lower_bound(span.level, tail);
     if (place < state.tiles.size() && state.tiles[place].start == tail) {
-      for (const Kept& kept : state.tiles[place].records) {
+      for (const Kept& kept : state.records[place]) {
         if (range.takes(kept)) add_record(index, kept, workspace, sum);
       }
     }
@@ -143,7 +197,7 @@ const std::byte* KeyState::sum_with_records(std::size_t index, const Range& rang
   if (first_whole > head) return sum;
   const std::size_t place = lower_bound(span.level, head);
   if (place == state.tiles.size() || state.tiles[place].start != head) return sum;
-  const std::vector<Kept>& records = state.tiles[place].records;
+  const std::vector<Kept>& records = state.records[place];
   if (!records.empty() && range.takes(records.back())) {
     merge_tile(index, sum, state.blocks[place]);
     return sum;
@@ -166,9 +220,8 @@ std::byte* KeyState::add_record(std::size_t index, const Kept& kept, Workspace& 
   restore_values(level, kept, workspace.values_);
   const Event event{kept.time, kept.order, workspace.values_};
   std::byte* tile = workspace.spans_[index].level[0];
-  for (std::size_t i = 0; i < span.cells.size(); ++i) {
-    span.layout.parts()[i].aggregation->assign(tile + span.places[i], sum + span.layout.parts()[i].at);
-  }
+  for (const FeaturePlan::SpanPart& part : span.parts)
+    part.aggregation->assign(tile + part.place, sum + part.at);
   add_to_cells(level, event, tile);
   assign_tile(index, sum, tile);
   return sum;
@@ -178,10 +231,8 @@ const std::byte* KeyState::sum_of_closed(std::size_t index, std::int64_t from, s
                                          Workspace& workspace) {
   const Span& span = plan_->spans()[index];
   if (!workspace.remember_) return fold_plainly(index, from, head, workspace);
-  std::unique_ptr<Fold>& remembered = folds_[index];
-  if (remembered == nullptr) remembered = std::make_unique<Fold>(span.layout);
-  Fold& fold = *remembered;
-  if (fold.valid && fold.head == head && fold.from == from) return fold.sums[1];
+  Fold& fold = folds_[index];
+  if (fold.valid && fold.head == head && fold.from == from) return sums_.all(index);
   if (fold.valid && (head < fold.head || from < fold.from)) return fold_plainly(index, from, head, workspace);
   const std::int64_t block = floor_to(head, span.block);
   if (!fold.valid || block != fold.block) {
@@ -190,24 +241,24 @@ const std::byte* KeyState::sum_of_closed(std::size_t index, std::int64_t from, s
     const LevelState& state = levels_[span.level];
     for (std::size_t i = lower_bound(span.level, fold.head);
          i < state.tiles.size() && state.tiles[i].start < head; ++i) {
-      merge_tile(index, fold.sums[0], state.blocks[i]);
+      merge_tile(index, sums_.prefix(index), state.blocks[i]);
     }
   }
   fold.valid = true;
   fold.from = from;
   fold.head = head;
   refresh_sum(index, fold);
-  return fold.sums[1];
+  return sums_.all(index);
 }
 
 void KeyState::refresh_sum(std::size_t index, Fold& fold) {
   const Layout& layout = plan_->spans()[index].layout;
   while (fold.next < fold.starts.size() && fold.starts[fold.next] < fold.from) ++fold.next;
   if (fold.next == fold.starts.size()) {
-    layout.assign(fold.sums[1], fold.sums[0]);
+    layout.assign(sums_.all(index), sums_.prefix(index));
   } else {
-    layout.assign(fold.sums[1], fold.suffixes[fold.next]);
-    layout.merge(fold.sums[1], fold.sums[0]);
+    layout.assign(sums_.all(index), fold.suffixes[fold.next]);
+    layout.merge(sums_.all(index), sums_.prefix(index));
   }
 }
 
@@ -227,8 +278,9 @@ void KeyState::fold_anew(std::size_t index, std::int64_t from, std::int64_t head
     assign_tile(index, fold.suffixes[i - first], state.blocks[i]);
     if (i + 1 < turn) span.layout.merge(fold.suffixes[i - first], fold.suffixes[i + 1 - first]);
   }
-  fold.sums.reset(2);
-  for (std::size_t i = turn; i < end; ++i) merge_tile(index, fold.sums[0], state.blocks[i]);
+  span.layout.destroy(sums_.prefix(index));
+  span.layout.create(sums_.prefix(index));
+  for (std::size_t i = turn; i < end; ++i) merge_tile(index, sums_.prefix(index), state.blocks[i]);
 }
 
 // The same fold with nothing remembered.
@@ -257,38 +309,34 @@ const std::byte* KeyState::fold_plainly(std::size_t index, std::int64_t from, st
 }
 
 void KeyState::assign_tile(std::size_t index, std::byte* to, const std::byte* tile) const {
-  const Span& span = plan_->spans()[index];
-  for (std::size_t i = 0; i < span.places.size(); ++i) {
-    const Layout::Part& part = span.layout.parts()[i];
-    part.aggregation->assign(to + part.at, tile + span.places[i]);
+  for (const FeaturePlan::SpanPart& part : plan_->spans()[index].parts) {
+    part.aggregation->assign(to + part.at, tile + part.place);
   }
 }
 
 void KeyState::merge_tile(std::size_t index, std::byte* to, const std::byte* tile) const {
-  const Span& span = plan_->spans()[index];
-  for (std::size_t i = 0; i < span.places.size(); ++i) {
-    const Layout::Part& part = span.layout.parts()[i];
-    part.aggregation->merge(to + part.at, tile + span.places[i]);
+  for (const FeaturePlan::SpanPart& part : plan_->spans()[index].parts) {
+    part.aggregation->merge(to + part.at, tile + part.place);
   }
 }
 
 // ------------------------------------------------------------------------------------------------------ adding
 
 void KeyState::add(const Event& event, Workspace& workspace) {
-  const bool newest = event.time > seen_;
-  if (newest) seen_ = event.time;
+  seen_ = std::max(seen_, event.time);
   bool counted = false;
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     const Level& level = plan_->levels()[i];
+    const std::size_t tiles_before = levels_[i].tiles.size();
     switch (level.axis) {
       case Axis::kTime: {
-        const std::size_t tile = find_or_insert(i, floor_to(event.time, level.hop));
+        const std::size_t tile = find_or_insert(i, tile_start(i, event.time));
         touch(i, tile);
         add_to_cells(level, event, levels_[i].blocks[tile]);
         break;
       }
       case Axis::kExact: {
-        const std::size_t tile = find_or_insert(i, floor_to(event.time, level.hop));
+        const std::size_t tile = find_or_insert(i, tile_start(i, event.time));
         touch(i, tile);
         add_kept(i, tile, event, event.time, workspace);
         break;
@@ -304,27 +352,26 @@ void KeyState::add(const Event& event, Workspace& workspace) {
         add_to_session(i, event);
         break;
     }
+    if (levels_[i].tiles.size() > tiles_before) forget_old(i);
   }
   if (counted) ++rows_;
-  if (newest || counted) forget_old();
 }
 
 void KeyState::add_to_cells(const Level& level, const Event& event, std::byte* tile) const {
   Input input;
   input.time = event.time;
   input.order = event.order;
-  for (std::size_t i = 0; i < level.cells.size(); ++i) {
-    const FeaturePlan::Cell& cell = plan_->cells()[level.cells[i]];
-    if (cell.where >= 0) {
-      const Value& where = event.values[static_cast<std::size_t>(cell.where)];
+  for (const FeaturePlan::LevelPart& part : level.parts) {
+    if (part.where >= 0) {
+      const Value& where = event.values[static_cast<std::size_t>(part.where)];
       if (where.null || where.number == 0) continue;
     }
-    if (cell.value >= 0) {
-      input.value = event.values[static_cast<std::size_t>(cell.value)];
-      if (cell.nulls != NullRule::kTake && input.value.null == (cell.nulls == NullRule::kSkip)) continue;
+    if (part.value >= 0) {
+      const Value& value = event.values[static_cast<std::size_t>(part.value)];
+      if (part.nulls != NullRule::kTake && value.null == (part.nulls == NullRule::kSkip)) continue;
+      input.value = &value;
     }
-    if (cell.second >= 0) input.second = event.values[static_cast<std::size_t>(cell.second)];
-    const Layout::Part& part = level.layout.parts()[i];
+    if (part.second >= 0) input.second = &event.values[static_cast<std::size_t>(part.second)];
     part.aggregation->add(tile + part.at, input);
   }
 }
@@ -333,18 +380,18 @@ void KeyState::add_to_cells(const Level& level, const Event& event, std::byte* t
 void KeyState::add_kept(std::size_t index, std::size_t tile_index, const Event& event, std::int64_t at,
                         Workspace& workspace) {
   const Level& level = plan_->levels()[index];
-  Tile& tile = levels_[index].tiles[tile_index];
+  std::vector<Kept>& records = levels_[index].records[tile_index];
   Kept kept{at, event.time, event.order, {}};
   for (const std::size_t column : level.columns) {
     const Value& value = event.values[column];
     kept.values.push_back({value.number, value.null, std::string(value.text),
                            std::vector<double>(value.numbers.begin(), value.numbers.end())});
   }
-  const auto place = std::upper_bound(
-      tile.records.begin(), tile.records.end(), kept,
-      [](const Kept& a, const Kept& b) { return std::tie(a.at, a.order) < std::tie(b.at, b.order); });
-  const bool last = place == tile.records.end();
-  tile.records.insert(place, std::move(kept));
+  const auto place = std::upper_bound(records.begin(), records.end(), kept, [](const Kept& a, const Kept& b) {
+    return std::tie(a.at, a.order) < std::tie(b.at, b.order);
+  });
+  const bool last = place == records.end();
+  records.insert(place, std::move(kept));
   std::byte* block = levels_[index].blocks[tile_index];
   if (last) {
     add_to_cells(level, event, block);
@@ -352,7 +399,7 @@ void KeyState::add_kept(std::size_t index, std::size_t tile_index, const Event& 
   }
   level.layout.destroy(block);
   for (const Layout::Part& part : level.layout.parts()) part.aggregation->create(block + part.at);
-  for (const Kept& one : tile.records) {
+  for (const Kept& one : records) {
     restore_values(level, one, workspace.values_);
     add_to_cells(level, {one.time, one.order, workspace.values_}, block);
   }
@@ -394,6 +441,13 @@ void KeyState::add_to_session(std::size_t index, const Event& event) {
   add_to_cells(level, event, state.blocks[first]);
 }
 
+std::int64_t KeyState::tile_start(std::size_t index, std::int64_t at) const {
+  const std::int64_t hop = plan_->levels()[index].hop;
+  const std::vector<Tile>& tiles = levels_[index].tiles;
+  if (!tiles.empty() && in_tile(at, tiles.back().start, hop)) return tiles.back().start;
+  return floor_to(at, hop);
+}
+
 std::size_t KeyState::lower_bound(std::size_t index, std::int64_t start) const {
   const std::vector<Tile>& tiles = levels_[index].tiles;
   // Most ask for the newest, or for the one that comes next.
@@ -408,8 +462,11 @@ std::size_t KeyState::find_or_insert(std::size_t index, std::int64_t start) {
   LevelState& state = levels_[index];
   const std::size_t place = lower_bound(index, start);
   if (place < state.tiles.size() && state.tiles[place].start == start) return place;
-  state.tiles.insert(state.tiles.begin() + static_cast<std::ptrdiff_t>(place), Tile{start, start, false, {}});
+  state.tiles.insert(state.tiles.begin() + static_cast<std::ptrdiff_t>(place), Tile{start, start, false});
   state.blocks.insert(place);
+  if (plan_->levels()[index].has_records()) {
+    state.records.emplace(state.records.begin() + static_cast<std::ptrdiff_t>(place));
+  }
   return place;
 }
 
@@ -420,31 +477,30 @@ void KeyState::touch(std::size_t index, std::size_t place) {
     changed_.emplace_back(index, tile.start);
   }
   for (const std::size_t i : plan_->levels()[index].spans) {
-    if (folds_[i] != nullptr && tile.start < folds_[i]->head) folds_[i]->valid = false;
+    if (tile.start < folds_[i].head) folds_[i].valid = false;
   }
 }
 
-void KeyState::forget_old() {
-  for (std::size_t i = 0; i < levels_.size(); ++i) {
-    const Level& level = plan_->levels()[i];
-    if (level.keep < 0) continue;
-    const std::vector<Tile>& tiles = levels_[i].tiles;
-    std::size_t old = 0;
-    if (level.axis == Axis::kSession) {
-      while (old < tiles.size() && tiles[old].last < seen_ - level.keep) ++old;
-    } else {
-      const std::int64_t now = level.axis == Axis::kRows ? rows_ : seen_;
-      const std::int64_t limit = floor_to(now - level.keep, level.hop);
-      while (old < tiles.size() && tiles[old].start < limit) ++old;
-    }
-    if (old > 0) erase_tiles(i, 0, old);
-    evicted_ += old;
-  }
+// Old tiles go when others come, several at a time since the rest moves up: by a rule that depends on the tiles alone, because a
+// record later than the grace may still see them.
+void KeyState::forget_old(std::size_t index) {
+  const Level& level = plan_->levels()[index];
+  const std::vector<Tile>& tiles = levels_[index].tiles;
+  if (level.keep < 0) return;
+  const std::int64_t limit = (level.axis == Axis::kRows ? rows_ : seen_) - level.keep;
+  const auto is_old = [&](const Tile& tile) {
+    return level.axis == Axis::kSession ? tile.last < limit : tile.start + level.hop <= limit;
+  };
+  std::size_t old = tiles.size() / kTilesPerOldOne;
+  if (old >= tiles.size() || !is_old(tiles[old])) return;
+  while (old < tiles.size() && is_old(tiles[old])) ++old;
+  erase_tiles(index, 0, old);
+  evicted_ += old;
 }
 
 void KeyState::forget_all() {
   for (std::size_t i = 0; i < levels_.size(); ++i) erase_tiles(i, 0, levels_[i].tiles.size());
-  for (auto& fold : folds_) fold.reset();
+  for (Fold& fold : folds_) fold.valid = false;
   seen_ = kNoTimestamp;
   rows_ = 0;
 }
@@ -456,6 +512,10 @@ void KeyState::erase_tiles(std::size_t index, std::size_t first, std::size_t cou
   for (auto tile = begin; tile != end; ++tile) gone_.emplace_back(index, tile->start);
   state.tiles.erase(begin, end);
   state.blocks.erase(first, count);
+  if (!state.records.empty()) {
+    const auto first_records = state.records.begin() + static_cast<std::ptrdiff_t>(first);
+    state.records.erase(first_records, first_records + static_cast<std::ptrdiff_t>(count));
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------ storing
@@ -485,8 +545,9 @@ bool KeyState::encode_tile(const TileId& id, Bytes& out) const {
     put_text(cell, out);
   }
   if (!level.has_records()) return true;
-  put_unsigned(tile.records.size(), out);
-  for (const Kept& kept : tile.records) {
+  const std::vector<Kept>& records = state.records[place];
+  put_unsigned(records.size(), out);
+  for (const Kept& kept : records) {
     put_signed(kept.at - start, out);
     put_signed(kept.time, out);
     put_signed(kept.order, out);
@@ -530,8 +591,9 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
     found[wanted] = true;
   }
   if (!level.has_records()) return bytes.done();
-  tile.records.resize(bytes.take_count(4));
-  for (Kept& kept : tile.records) {
+  std::vector<Kept>& records = levels_[index].records[place];
+  records.resize(bytes.take_count(4));
+  for (Kept& kept : records) {
     kept.at = start + bytes.take_signed();
     kept.time = bytes.take_signed();
     kept.order = bytes.take_signed();
@@ -551,11 +613,11 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
     }
   }
   if (!bytes.done()) return false;
-  if (level.axis == Axis::kRows && !tile.records.empty()) rows_ = std::max(rows_, tile.records.back().at + 1);
+  if (level.axis == Axis::kRows && !records.empty()) rows_ = std::max(rows_, records.back().at + 1);
   if (std::find(found.begin(), found.end(), false) == found.end()) return true;
   // A cell that is new is made of the records, as far as they remember its columns.
   Blocks anew(level.layout, 1);
-  for (const Kept& kept : tile.records) {
+  for (const Kept& kept : records) {
     restore_values(level, kept, workspace.values_);
     add_to_cells(level, {kept.time, kept.order, workspace.values_}, anew[0]);
   }
@@ -577,13 +639,13 @@ std::size_t KeyState::memory_bytes() const {
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     const LevelState& level = levels_[i];
     sum += level.blocks.held_bytes() + level.tiles.capacity() * sizeof(Tile);
-    for (const Tile& tile : level.tiles) {
-      sum +=
-          tile.records.capacity() * (sizeof(Kept) + plan_->levels()[i].columns.size() * sizeof(StoredValue));
+    for (const std::vector<Kept>& records : level.records) {
+      sum += records.capacity() * (sizeof(Kept) + plan_->levels()[i].columns.size() * sizeof(StoredValue));
     }
   }
-  for (const auto& fold : folds_) {
-    if (fold != nullptr) sum += sizeof(Fold) + fold->suffixes.held_bytes() + fold->sums.held_bytes();
+  sum += folds_.capacity() * sizeof(Fold) + plan_->sums_bytes();
+  for (const Fold& fold : folds_) {
+    sum += fold.suffixes.held_bytes() + fold.starts.capacity() * sizeof(std::int64_t);
   }
   return sum;
 }

@@ -124,16 +124,16 @@ class KeyState {
     std::int64_t start = 0;
     std::int64_t last = 0;  // of a session: its newest record
     bool changed = false;
-    std::vector<Kept> records;  // by (at, order)
   };
   struct LevelState {
     explicit LevelState(const Layout& layout) : blocks(layout) {}
-    std::vector<Tile> tiles;  // by start
-    Blocks blocks;            // of each
+    std::vector<Tile> tiles;                 // by start
+    Blocks blocks;                           // of each
+    std::vector<std::vector<Kept>> records;  // of each, by (at, order); empty if the level has none
   };
-  // What is remembered of a span.
+  // What is remembered of a span, beside two sums: the prefix from the block to the head, and all from `from` to the head.
   struct Fold {
-    explicit Fold(const Layout& layout) : suffixes(layout), sums(layout, 2) {}
+    explicit Fold(const Layout& layout) : suffixes(layout) {}
     bool valid = false;
     std::int64_t from = 0;
     std::int64_t head = 0;
@@ -141,7 +141,23 @@ class KeyState {
     std::vector<std::int64_t> starts;  // of the suffixes
     std::size_t next = 0;              // the first suffix that is in the window
     Blocks suffixes;                   // of all tiles from there to the block
-    Blocks sums;                       // the prefix from the block to the head, and all
+  };
+  // The sums of all spans, in one piece: at 20,000 keys what is scattered costs most.
+  class Sums {
+   public:
+    explicit Sums(const FeaturePlan& plan);
+    ~Sums();
+    Sums(Sums&& other) noexcept = default;
+    Sums& operator=(Sums&&) = delete;
+    [[nodiscard]] std::byte* prefix(std::size_t span) { return memory_.get() + plan_->spans()[span].sums_at; }
+    [[nodiscard]] std::byte* all(std::size_t span) {
+      return prefix(span) + plan_->spans()[span].layout.bytes();
+    }
+    void prefetch() const;
+
+   private:
+    const FeaturePlan* plan_;
+    std::unique_ptr<std::byte[]> memory_;
   };
   struct Range;
 
@@ -154,8 +170,9 @@ class KeyState {
   void refresh_sum(std::size_t span, Fold& fold);
   void assign_tile(std::size_t span, std::byte* to, const std::byte* tile) const;
   void merge_tile(std::size_t span, std::byte* to, const std::byte* tile) const;
-  void answer(std::size_t span, const std::byte* sum, bool of_tile, const Event& event, bool added,
-              double* row) const;
+  void answer(std::size_t span, const std::byte* sum, bool of_tile, const Event& event,
+              Evaluation& evaluation, double* row) const;
+  void prefetch() const;
 
   void add_to_cells(const FeaturePlan::Level& level, const Event& event, std::byte* tile) const;
   std::byte* add_record(std::size_t span, const Kept& kept, Workspace& workspace, std::byte* sum) const;
@@ -164,14 +181,17 @@ class KeyState {
                 Workspace& workspace);
   void add_to_session(std::size_t level, const Event& event);
   std::size_t find_or_insert(std::size_t level, std::int64_t start);
+  // Returns where the tile of a place on the level's axis begins.
+  [[nodiscard]] std::int64_t tile_start(std::size_t level, std::int64_t at) const;
   [[nodiscard]] std::size_t lower_bound(std::size_t level, std::int64_t start) const;
   void touch(std::size_t level, std::size_t tile);
-  void forget_old();
+  void forget_old(std::size_t level);
   void erase_tiles(std::size_t level, std::size_t first, std::size_t count);
 
   const FeaturePlan* plan_;
   std::vector<LevelState> levels_;
-  std::vector<std::unique_ptr<Fold>> folds_;  // by span; null: nothing is remembered
+  std::vector<Fold> folds_;  // by span
+  Sums sums_;
   Timestamp seen_ = kNoTimestamp;
   std::int64_t rows_ = 0;  // how many were added, if a level counts them
   std::uint64_t evicted_ = 0;

@@ -29,6 +29,7 @@
 #include <weir/ml/features/feature_plan.h>
 #include <weir/ml/features/moments.h>
 #include <weir/ml/features/picks.h>
+#include <weir/ml/features/sketched.h>
 #include <weir/ml/features/trends.h>
 
 namespace weir::ml {
@@ -92,6 +93,9 @@ template <class Code>
 [[nodiscard]] OperationSpec::Question ask(std::string suffix, Code what, double parameter = 0) {
   return {std::move(suffix), static_cast<int>(what), parameter};
 }
+
+// Returns "q0.5".
+[[nodiscard]] std::string quantile_name(double q);
 
 // ------------------------------------------------------------------------------------------------------- how many
 
@@ -365,6 +369,53 @@ template <class F>
 template <class F>
 [[nodiscard]] auto mode_share(std::string name, F read, std::size_t limit = 1000) {
   return category_counts(std::move(name), std::move(read), "mode_share", ValueCountsOf::kModeShare, limit);
+}
+
+// ------------------------------------------------------------------------------------- approximately, see sketched.h
+
+// How many different categories: within 1.04 / sqrt(2^precision), one standard error. `precision` from 4 to 16.
+template <class F>
+[[nodiscard]] auto approx_distinct(std::string name, F read, int precision = 10) {
+  return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), approximate_distinct(precision),
+                   {ask("approx_distinct", ApproximateOf::kDistinct)});
+}
+// Quantiles, "q0.5" and so on; of the values within the accuracy.
+template <class F>
+[[nodiscard]] auto quantiles(std::string name, F read, const std::vector<double>& which,
+                             double accuracy = 0.01) {
+  Questions questions;
+  for (const double q : which) questions.push_back(ask(quantile_name(q), ApproximateOf::kQuantile, q));
+  return aggregate(std::move(name), std::move(read), relative_quantiles(accuracy), std::move(questions));
+}
+// The same with an error of the rank (KLL of that size), and with small errors at both ends (t-digest).
+template <class F>
+[[nodiscard]] auto quantiles_by_rank(std::string name, F read, const std::vector<double>& which,
+                                     std::uint32_t size = 200) {
+  Questions questions;
+  for (const double q : which)
+    questions.push_back(ask("rank_" + quantile_name(q), ApproximateOf::kQuantile, q));
+  return aggregate(std::move(name), std::move(read), rank_quantiles(size), std::move(questions));
+}
+template <class F>
+[[nodiscard]] auto quantiles_of_tails(std::string name, F read, const std::vector<double>& which,
+                                      std::uint32_t compression = 100) {
+  Questions questions;
+  for (const double q : which)
+    questions.push_back(ask("tail_" + quantile_name(q), ApproximateOf::kQuantile, q));
+  return aggregate(std::move(name), std::move(read), tail_quantiles(compression), std::move(questions));
+}
+// The share of values that are not above the record's own.
+template <class F>
+[[nodiscard]] auto share_below_own(std::string name, F read, double accuracy = 0.01) {
+  return aggregate(std::move(name), std::move(read), relative_quantiles(accuracy),
+                   {ask("share_below_own", ApproximateOf::kShareUpToOwn)});
+}
+// The share of the `most` most frequent categories.
+template <class F>
+[[nodiscard]] auto top_share(std::string name, F read, std::size_t most, std::size_t counters = 64) {
+  return aggregate(
+      ColumnKind::kCategory, std::move(name), std::move(read), heavy_hitters(counters),
+      {ask("top" + std::to_string(most) + "_share", ApproximateOf::kTopShare, static_cast<double>(most))});
 }
 
 // -------------------------------------------------------------------------------------------------------------- time

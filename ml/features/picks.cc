@@ -44,9 +44,9 @@ struct PicksAggregator {
   }
 
   void add(State& state, const Input& input) const {
-    if (std::isnan(input.value.number)) return;
-    const Picked one{input.time, input.order, input.value.number,
-                     input.second.null ? kNoValue : input.second.number};
+    if (std::isnan(input.value->number)) return;
+    const Picked one{input.time, input.order, input.value->number,
+                     input.second->null ? kNoValue : input.second->number};
     const auto place = std::upper_bound(state.begin(), state.end(), one,
                                         [&](const Picked& a, const Picked& b) { return before(a, b); });
     if (state.size() == limit) {
@@ -79,7 +79,7 @@ struct PicksAggregator {
       case PickOf::kAge:
         return static_cast<double>(evaluation.time - one.time) / 1000.0;
       case PickOf::kDelta:
-        return evaluation.value.null ? kNoValue : evaluation.value.number - one.value;
+        return evaluation.value->null ? kNoValue : evaluation.value->number - one.value;
     }
     return kNoValue;
   }

@@ -24,7 +24,7 @@ struct DecayedAggregator {
 
   std::string identity() const { return "decayed(" + std::to_string(half_life.count()) + ")"; }
   State init() const { return {}; }
-  void add(State& state, const Input& input) const { merge(state, {input.time, 1, input.value.number}); }
+  void add(State& state, const Input& input) const { merge(state, {input.time, 1, input.value->number}); }
   void merge(State& state, const State& later) const {
     if (later.time == kNoTimestamp) return;
     if (state.time == kNoTimestamp) {
@@ -76,7 +76,7 @@ struct TrendAggregator {
   std::string identity() const { return "trend"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {
-    merge(state, {1, input.time, 0, input.value.number, 0, 0, 0});
+    merge(state, {1, input.time, 0, input.value->number, 0, 0, 0});
   }
   void merge(State& state, const State& later) const {
     if (later.count == 0) return;
@@ -207,7 +207,7 @@ struct DrawdownAggregator {
   std::string identity() const { return "drawdown"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {
-    if (!std::isnan(input.value.number)) merge(state, {input.value.number, input.value.number, 0, 0});
+    if (!std::isnan(input.value->number)) merge(state, {input.value->number, input.value->number, 0, 0});
   }
   void merge(State& state, const State& later) const {
     if (later.low > later.high) return;

@@ -23,14 +23,16 @@ struct Value {
   bool null = true;
 };
 
-// One record, as the aggregator of a column sees it.
+inline const Value kNullValue;
+
+// One record, as the aggregator of a column sees it. A borrow.
 struct Input {
   Timestamp time = 0;
   // Where the record stood in its partition: breaks ties between records of the same time.
   std::int64_t order = 0;
-  Value value;
+  const Value* value = &kNullValue;
   // Of an aggregator over two columns.
-  Value second;
+  const Value* second = &kNullValue;
 };
 
 // One question asked of a state, and where the answer goes.
@@ -47,7 +49,7 @@ struct Evaluation {
   // Of the window, in seconds; 0 if it has no length.
   double window_seconds = 0;
   // The record's own value in the aggregator's column, whether or not it is in the state.
-  Value value;
+  const Value* value = &kNullValue;
   bool includes_current = false;
 };
 

@@ -9,6 +9,7 @@
 #include <weir/ml/features/categories.h>
 #include <weir/ml/features/moments.h>
 #include <weir/ml/features/picks.h>
+#include <weir/ml/features/sketched.h>
 #include <weir/ml/features/trends.h>
 
 namespace weir::ml {
@@ -51,10 +52,10 @@ TEST(AggregatorLaws, AreKeptByShapes) {
   check.tolerance = 1e-6;
   check.seed = std::random_device()();
   check.draw = [](std::mt19937_64& random) {
-    Input input;
-    input.value.number = std::exponential_distribution<double>(1)(random);
-    input.value.null = false;
-    return input;
+    DrawnValues drawn;
+    drawn.value.number = std::exponential_distribution<double>(1)(random);
+    drawn.value.null = false;
+    return drawn;
   };
   const absl::Status kept = check_aggregation(*shape(), check);
   EXPECT_TRUE(kept.ok()) << kept;
@@ -82,12 +83,27 @@ TEST(AggregatorLaws, AreKeptByTrends) {
   expect_lawful(drawdown(), codes(2), 0);
 }
 
+TEST(AggregatorLaws, AreKeptBySketches) {
+  Query quantile;
+  quantile.what = static_cast<int>(ApproximateOf::kQuantile);
+  quantile.parameter = 0.5;
+  Query top;
+  top.what = static_cast<int>(ApproximateOf::kTopShare);
+  top.parameter = 2;
+  expect_lawful(approximate_distinct(10), codes(1), 0);
+  expect_lawful(relative_quantiles(0.01), {quantile}, 0);
+  // With so few records nothing is left out yet.
+  expect_lawful(rank_quantiles(200), {quantile}, 0);
+  expect_lawful(tail_quantiles(100), {quantile}, 1e-3);
+  expect_lawful(heavy_hitters(16), {top}, 0);
+}
+
 // An aggregator as a user writes it.
 struct SumOfSquares {
   using State = double;
   std::string identity() const { return "sum-of-squares"; }
   State init() const { return 0; }
-  void add(State& state, const Input& input) const { state += input.value.number * input.value.number; }
+  void add(State& state, const Input& input) const { state += input.value->number * input.value->number; }
   void merge(State& state, const State& later) const { state += later; }
   double value(const State& state, const Query&, const Evaluation&) const { return state; }
   void encode(const State& state, Bytes& out) const { put_double(state, out); }
