@@ -85,6 +85,9 @@ class ModelTable {
   [[nodiscard]] std::shared_ptr<const ModelSource> use(const std::string& model,
                                                        const ModelUse& use = {}) const;
 
+  // The name of the global store that keeps the registry.
+  [[nodiscard]] const std::string& registry_store() const { return registry_store_; }
+
  private:
   std::string registry_store_;
   std::string artifacts_store_;
