@@ -279,7 +279,8 @@ absl::StatusOr<std::unique_ptr<const Model>> interpret_lightgbm(const LightgbmDo
   }
   if (document.averages && options.output == Output::kTransformed) {
     if (document.trees.empty()) return not_valid("an average over no trees");
-    meaning->transform.divisor = static_cast<double>(document.trees.size() / outputs);
+    const std::size_t iterations = document.trees.size() / outputs;
+    meaning->transform.divisor = static_cast<double>(iterations);
   }
 
   std::vector<std::string> names;

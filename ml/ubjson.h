@@ -81,7 +81,7 @@ class UbjsonReader {
   bool take_signed(std::int64_t& value) {
     Unsigned bits = 0;
     if (!take(bits)) return false;
-    value = static_cast<Signed>(bits);
+    value = std::int64_t{static_cast<Signed>(bits)};
     return true;
   }
 
