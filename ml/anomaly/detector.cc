@@ -12,11 +12,11 @@ namespace weir::ml {
 namespace {
 
 constexpr char kStateVersion = 1;
-constexpr std::size_t kMostMembers = 64;
+constexpr std::size_t kMostDetectorMembers = 64;
 
 std::string fault_in(const DetectorOptions& options) {
-  if (options.members.empty() || options.members.size() > kMostMembers)
-    return fmt::format("a detector has 1 .. {} members", kMostMembers);
+  if (options.members.empty() || options.members.size() > kMostDetectorMembers)
+    return fmt::format("a detector has 1 .. {} members", kMostDetectorMembers);
   if (options.columns == 0) return "a detector's samples have at least one column";
   if (!(options.alarm_at > 0)) return "alarm_at must be positive";
   if (options.alarm_share && !(*options.alarm_share > 0 && *options.alarm_share < 1))
@@ -146,7 +146,7 @@ void Detector::encode(Bytes& out) const {
   out.push_back(kStateVersion);
   Bytes shape;
   encode_shape(options_, shape);
-  put_text(shape, out);
+  weir::put_text(shape, out);
   put_big_endian(samples_, out);
   surprises_.encode(out);
   put_big_endian(static_cast<std::uint32_t>(largest_.size()), out);

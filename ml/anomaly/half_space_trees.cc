@@ -10,21 +10,21 @@
 namespace weir::ml {
 namespace {
 
-constexpr std::size_t kMostTrees = 1000;
+constexpr std::size_t kMostSpaceTrees = 1000;
 constexpr std::size_t kMostDepth = 15;
-constexpr std::size_t kMostColumns = 1000;
+constexpr std::size_t kMostSpaceColumns = 1000;
 // A node with less than this share of a window's mass is not looked into any further.
 constexpr double kSmall = 0.1;
 
 }  // namespace
 
 std::string fault_in(const HalfSpaceTreesOptions& options) {
-  if (options.trees == 0 || options.trees > kMostTrees)
+  if (options.trees == 0 || options.trees > kMostSpaceTrees)
     return "half-space trees: there must be 1 .. 1000 trees";
   if (options.depth == 0 || options.depth > kMostDepth) return "half-space trees: the depth must be 1 .. 15";
   if (options.window < 10 || options.window > 1'000'000)
     return "half-space trees: the window must be 10 .. 1000000 samples";
-  return options.columns > 0 && options.columns <= kMostColumns
+  return options.columns > 0 && options.columns <= kMostSpaceColumns
              ? ""
              : "half-space trees: the columns must be 1 .. 1000";
 }

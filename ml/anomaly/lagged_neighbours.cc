@@ -8,7 +8,7 @@
 namespace weir::ml {
 namespace {
 
-constexpr std::size_t kMost = 1000;
+constexpr std::size_t kMostNeighbours = 1000;
 constexpr std::size_t kFewestHistory = 100;
 constexpr std::size_t kMostHistory = 100'000;
 // Stretches beyond the neighbours that there must be before anything is said.
@@ -17,8 +17,9 @@ constexpr std::size_t kSpare = 5;
 }  // namespace
 
 std::string fault_in(const LaggedNeighboursOptions& options) {
-  if (options.lags == 0 || options.lags > kMost) return "lagged neighbours: the lags must be 1 .. 1000";
-  if (options.neighbours == 0 || options.neighbours > kMost)
+  if (options.lags == 0 || options.lags > kMostNeighbours)
+    return "lagged neighbours: the lags must be 1 .. 1000";
+  if (options.neighbours == 0 || options.neighbours > kMostNeighbours)
     return "lagged neighbours: the neighbours must be 1 .. 1000";
   if (options.history < kFewestHistory || options.history > kMostHistory)
     return "lagged neighbours: the history must be 100 .. 100000 values";

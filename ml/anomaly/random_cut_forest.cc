@@ -5,23 +5,23 @@
 namespace weir::ml {
 namespace {
 
-constexpr std::size_t kMostTrees = 1000;
+constexpr std::size_t kMostCutTrees = 1000;
 constexpr std::size_t kFewestPoints = 8;
 constexpr std::size_t kMostPoints = 4096;
 constexpr std::size_t kMostLags = 100;
-constexpr std::size_t kMostColumns = 100;
+constexpr std::size_t kMostCutColumns = 100;
 
 }  // namespace
 
 std::string fault_in(const RandomCutForestOptions& options) {
-  if (options.trees == 0 || options.trees > kMostTrees)
+  if (options.trees == 0 || options.trees > kMostCutTrees)
     return "random cut forest: there must be 1 .. 1000 trees";
   if (options.points < kFewestPoints || options.points > kMostPoints)
     return "random cut forest: the points must be 8 .. 4096";
   if (options.horizon < options.points)
     return "random cut forest: the horizon must not be less than the points";
   if (options.lags == 0 || options.lags > kMostLags) return "random cut forest: the lags must be 1 .. 100";
-  return options.columns > 0 && options.columns <= kMostColumns
+  return options.columns > 0 && options.columns <= kMostCutColumns
              ? ""
              : "random cut forest: the columns must be 1 .. 100";
 }

@@ -6,8 +6,8 @@
 namespace weir::ml {
 namespace {
 
-constexpr std::size_t kFewest = 20;
-constexpr std::size_t kMost = 100'000;
+constexpr std::size_t kFewestValues = 20;
+constexpr std::size_t kMostValues = 100'000;
 // Of a normal distribution, from the median absolute deviation to the standard deviation.
 constexpr double kToSigma = 1.4826;
 
@@ -20,7 +20,7 @@ double median(std::vector<double>& values) {
 }  // namespace
 
 std::string fault_in(const RobustZOptions& options) {
-  return options.window >= kFewest && options.window <= kMost
+  return options.window >= kFewestValues && options.window <= kMostValues
              ? ""
              : "robust z: the window must be 20 .. 100000 values";
 }
@@ -33,7 +33,7 @@ void encode(const RobustZOptions& options, Bytes& out) {
 double RobustZ::update(const Sample& sample) {
   const double value = sample.values[options_.column];
   double strange = 0;
-  if (values_.size() >= kFewest) {
+  if (values_.size() >= kFewestValues) {
     sorted_.resize(values_.size());
     for (std::size_t i = 0; i < sorted_.size(); ++i) sorted_[i] = values_[i];
     const double center = median(sorted_);
