@@ -43,7 +43,7 @@ TEST(HyperLogLog, IsNearlyExactWhileSparse) {
 // from the list over its end to many times the registers.
 TEST(HyperLogLog, ErrsAsItsPrecisionPromisesAndOnNoSide) {
   constexpr int kSets = 60;
-  for (const int precision : {4, 6, 8, 10, 12}) {
+  for (const int precision : {4, 6, 8, 10}) {
     const std::int64_t registers = std::int64_t{1} << precision;
     for (const std::int64_t size :
          {registers / 2, registers, 5 * registers / 2, 5 * registers, 20 * registers}) {
@@ -66,8 +66,8 @@ TEST(HyperLogLog, ErrsAsItsPrecisionPromisesAndOnNoSide) {
 
 TEST(HyperLogLog, CountsMillions) {
   HyperLogLog sketch(12);
-  add_many(sketch, 7, 2'000'000);
-  EXPECT_NEAR(sketch.estimate(), 2e6, 2e6 * 3 * sketch.standard_error());
+  add_many(sketch, 7, 1'000'000);
+  EXPECT_NEAR(sketch.estimate(), 1e6, 1e6 * 3 * sketch.standard_error());
   EXPECT_EQ(bytes_of(sketch).size(), 4U + 3'072U);
 }
 
