@@ -24,5 +24,6 @@ inline constexpr int kWrongUsage = 2;
 // Each adds a subcommand. The one that is called sets `chosen`, which outlives the program.
 void add_reset(CLI::App& program, std::function<int()>& chosen);
 void add_model(CLI::App& program, std::function<int()>& chosen);
+void add_export_training(CLI::App& program, std::function<int()>& chosen);
 
 }  // namespace weir::cli

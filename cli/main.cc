@@ -1,5 +1,5 @@
-// The command `weir`: what is done to an application, and to its models, from outside. See docs/topics-and-reset.md and
-// docs/serving.md.
+// The command `weir`: what is done to an application, and to its models, from outside. See docs/topics-and-reset.md,
+// docs/serving.md and docs/feedback.md.
 #include <iostream>
 #include <map>
 
@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   std::function<int()> chosen;
   weir::cli::add_reset(program, chosen);
   weir::cli::add_model(program, chosen);
+  weir::cli::add_export_training(program, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

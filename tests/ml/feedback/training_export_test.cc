@@ -1,9 +1,16 @@
 #include <weir/ml/feedback/training_export.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmath>
+#include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -156,6 +163,38 @@ TEST(TrainingRowTest, ComesBackToTheBitAndKeepsTheRuleOfTimes) {
   EXPECT_NE(Serde<TrainingRow>::decode(bytes_of(row), read).message().find("older than its prediction"),
             std::string::npos);
 }
+
+#ifdef WEIR_COMMAND
+// Runs the command; returns its exit code, and what it wrote.
+std::pair<int, std::string> run_command(const std::string& arguments) {
+  const std::string command = std::string(WEIR_COMMAND) + " export-training " + arguments + " 2>&1";
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
+  std::string text;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text.push_back(static_cast<char>(c));
+  const int status = ::pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text};
+}
+
+// A process of its own has an embedded broker of its own, in which nothing is.
+TEST(ExportTrainingCommand, SaysWhatIsWrong) {
+  const std::string file = ::testing::TempDir() + "/export-" + std::to_string(::getpid()) + ".csv";
+  for (const auto& [arguments, code, complaint] : std::vector<std::tuple<std::string, int, std::string>>{
+           {"--bootstrap embedded:", 2, "topic is required"},
+           {"rows", 2, "--bootstrap is required"},
+           {"rows --bootstrap embedded: --from soon", 2, "--from"},
+           {"rows --bootstrap embedded: --property x", 2, "NAME=VALUE"},
+           {"rows --bootstrap embedded:", 1, "there is no topic rows"},
+           {"rows --bootstrap embedded: --output " + file, 1, "there is no topic rows"},
+           {"rows --bootstrap embedded: --output " + file + "/x", 1, "cannot be written"},
+       }) {
+    const auto [exit, text] = run_command(arguments);
+    EXPECT_EQ(exit, code) << arguments << "\n" << text;
+    EXPECT_NE(text.find(complaint), std::string::npos) << text;
+  }
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_FALSE(std::filesystem::exists(file + ".partial"));
+}
+#endif
 
 struct Decision {
   std::vector<float> features = {};
