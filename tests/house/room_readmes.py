@@ -5,9 +5,8 @@ import tree
 
 ROOMS = ["core", "state", "operators", "ml", "examples", "tests", "bench", "docs"]
 # Rooms of their own where they exist.
-FLOORS = ["core/kafka", "core/embedded", "core/testing", "core/server", "ml/anomaly", "ml/online"]
 FLOORS = ["core/kafka", "core/embedded", "core/testing", "core/server", "ml/anomaly", "ml/cleaning", "ml/features",
-          "ml/feedback", "ml/registry", "ml/sketches"]
+          "ml/feedback", "ml/online", "ml/registry", "ml/sketches"]
 
 
 def check(root):
