@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Learner>> make_learner(BytesView kind, BytesView 
   } else if (kind != "standard-scaler") {
     fault = fmt::format("there is no kind of learner called '{}'", kind.substr(0, 40));
   } else if (reader.at_end()) {
-    learner = std::make_unique<StandardScaler>(std::move(inputs));
+    learner = std::make_unique<StandardScaler>(inputs);
   } else {
     fault = "its options do not decode";
   }

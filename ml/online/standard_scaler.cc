@@ -33,7 +33,7 @@ bool RunningMoments::restore(ByteReader& reader) {
   return reader.ok() && std::isfinite(mean_) && std::isfinite(sum_of_squares_) && sum_of_squares_ >= 0;
 }
 
-StandardScaler::StandardScaler(std::vector<std::string> inputs)
+StandardScaler::StandardScaler(const std::vector<std::string>& inputs)
     : Learner({inputs, inputs}, LearningTask::kWithoutLabels), columns_(inputs.size()) {}
 
 void StandardScaler::predict(std::span<const float> row, std::span<float> scores) const {

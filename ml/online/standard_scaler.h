@@ -42,7 +42,7 @@ class RunningMoments {
 
 class StandardScaler final : public Learner {
  public:
-  explicit StandardScaler(std::vector<std::string> inputs);
+  explicit StandardScaler(const std::vector<std::string>& inputs);
 
   void predict(std::span<const float> row, std::span<float> scores) const override;
   void learn(std::span<const float> row, float label) override;
