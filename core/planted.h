@@ -55,6 +55,23 @@ inline constexpr std::array kPlantedBugs{
                "committed positions are taken although a transaction is about to change them"},
     PlantedBug{"stream-time-lost", "the stream time does not survive a restart"},
     PlantedBug{"operator-time-lost", "the clocks of operators do not survive a restart"},
+    PlantedBug{"headers-lost", "records lose their headers"},
+    PlantedBug{"changelog-partition", "the changelog of every task is partition 0"},
+    PlantedBug{"changelog-time", "records of the changelog have no time of their own"},
+    PlantedBug{"changelog-offset-of-first", "of several stores only one knows how far its changelog goes"},
+    PlantedBug{"position-of-first-source",
+               "of several sources of a task only one has its position committed"},
+    PlantedBug{"times-not-in-positions", "committed positions come without the times of their task"},
+    PlantedBug{"rewind-to-begin", "a task without stores is taken back to where it was opened"},
+    PlantedBug{"standby-promoted-early",
+               "a standby is handed over with what it has, though its changelog has more"},
+    PlantedBug{"restore-offset-ahead", "a restored store believes to contain one record more"},
+    PlantedBug{"given-back-dirty", "a store in memory keeps what its last task did not commit"},
+    PlantedBug{"positions-at-rest-forgotten", "positions are committed only when something was processed"},
+    PlantedBug{"opening-not-given-up", "a task that is lost while it is opened is opened nevertheless"},
+    PlantedBug{"store-clock-lost", "the clocks of stores of windows are not committed with them"},
+    PlantedBug{"log-of-store-off", "a database writes no log of its own, and loses what it has in memory"},
+    PlantedBug{"restore-keeps-last", "the last tombstone of a batch is not restored"},
 };
 
 // Returns the number of a bug; one that is not in the table does not compile.

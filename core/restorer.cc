@@ -51,6 +51,10 @@ Restorer::Restorer(const std::string& application_id, TaskId task, const std::ve
 }
 
 void Restorer::seal() {
+  if (WEIR_PLANTED("standby-promoted-early") && follow_ && begun_) {
+    sealed_ = true;
+    return;
+  }
   seal_wanted_ = true;
   sealed_ = logs_.empty();
   ask_ = !logs_.empty();
@@ -185,7 +189,8 @@ absl::StatusOr<std::size_t> Restorer::read() {
     log->next = std::max(log->next, log->reader->position());
     if (count == 0) continue;
     // What came after the end was asked for is of no concern: restored as well, it is committed data all the same.
-    WEIR_RETURN_IF_ERROR(store_.restore(log->store.name, batch_, log->next));
+    WEIR_RETURN_IF_ERROR(
+        store_.restore(log->store.name, batch_, log->next + (WEIR_PLANTED("restore-offset-ahead") ? 1 : 0)));
     std::uint64_t bytes = 0;
     for (const RawRecord& record : batch_) {
       bytes += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);

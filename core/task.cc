@@ -96,10 +96,10 @@ class Task::Changelog final : public ChangelogWriter {
     if (!store.logged) return;
     OutgoingRecord record;
     record.topic = topic_of(store.name);
-    record.partition = partition_;
+    record.partition = WEIR_PLANTED("changelog-partition") ? 0 : partition_;
     record.key = key;
     record.value = value;
-    record.timestamp = std::max<Timestamp>(timestamp, 0);
+    record.timestamp = WEIR_PLANTED("changelog-time") ? 0 : std::max<Timestamp>(timestamp, 0);
     producer_->send(record);
   }
 
@@ -108,6 +108,7 @@ class Task::Changelog final : public ChangelogWriter {
     for (const auto& [store, topic] : topics_) {
       const Offset last = producer_->last_acknowledged(topic, partition_);
       if (last != kNoOffset) changelogs[store] = last + (WEIR_PLANTED("changelog-offset-ahead") ? 3 : 1);
+      if (WEIR_PLANTED("changelog-offset-of-first")) break;
     }
   }
 
@@ -359,7 +360,7 @@ absl::StatusOr<bool> Task::process_next() {
   const RawRecord& raw = source->buffer.front();
   source->origin.offset = raw.offset;
   headers_.clear();
-  raw.read_headers(headers_);
+  if (!WEIR_PLANTED("headers-lost")) raw.read_headers(headers_);
   source->partition_time = std::max(source->partition_time, time);
   stream_time_ = std::max(stream_time_, time);
   const bool was_dirty = std::exchange(dirty_, true);
@@ -553,6 +554,7 @@ std::vector<PartitionOffset> Task::positions() const {
     // What is held has not been processed to the end.
     if (!held_.empty() && held_source_ == &source) position = std::min(position, held_.front().origin.offset);
     result.push_back({source.buffer.where(), position, ""});
+    if (WEIR_PLANTED("position-of-first-source")) break;
   }
   return result;
 }
@@ -561,7 +563,7 @@ std::vector<PartitionOffset> Task::positions() const {
 // position that has room.
 std::vector<PartitionOffset> Task::positions_to_commit() const {
   std::vector<PartitionOffset> result = positions();
-  if (result.empty()) return result;
+  if (result.empty() || WEIR_PLANTED("times-not-in-positions")) return result;
   std::size_t left_out = 0;
   const auto add = [&](const std::string& name, Timestamp time) {
     for (PartitionOffset& position : result) {
@@ -586,7 +588,7 @@ absl::Status Task::apply() {
   dirty_ = false;
   unapplied_records_ = 0;
   unapplied_bytes_ = 0;
-  applied_ = positions_to_commit();
+  if (store_ != nullptr || !WEIR_PLANTED("rewind-to-begin")) applied_ = positions_to_commit();
   if (store_ == nullptr) return absl::OkStatus();
   TaskMeta meta = store_->meta();
   for (const PartitionOffset& position : applied_) meta.positions[position.where] = position.offset;

@@ -383,7 +383,7 @@ void Worker::release_tokens(const std::vector<TopicPartition>& tokens) {
   for (const TopicPartition& token : tokens) {
     const auto index = static_cast<std::size_t>(token.partition);
     if (index >= plan_.tasks.size()) continue;
-    openings_.erase(token.partition);
+    if (!WEIR_PLANTED("opening-not-given-up") || !lost_tasks()) openings_.erase(token.partition);
     const std::vector<TopicPartition>& sources = plan_.tasks[index].sources;
     purge_.forget(sources);
     lost_.erase(token.partition);
@@ -555,7 +555,9 @@ bool Worker::processes_meanwhile() const {
 bool Worker::commit_due() const {
   if (tasks_.empty() || commit_failures_.left().count() > 0) return false;
   const Duration now = clock_.steady();
-  if (commit_forced_ || now - last_forced_commit_ >= options_.positions_interval) return true;
+  if (commit_forced_ || (now - last_forced_commit_ >= options_.positions_interval &&
+                         !WEIR_PLANTED("positions-at-rest-forgotten")))
+    return true;
   std::size_t uncommitted = 0;
   std::uint64_t sent_records = 0;
   std::uint64_t sent_bytes = 0;

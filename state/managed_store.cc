@@ -91,7 +91,8 @@ absl::Status ManagedStore::stage_restore(std::span<const RawRecord> records) {
       put_big_endian(record.timestamp, row_buffer_);
       row_buffer_.append(*record.value);
       bytes_->put(**key, row_buffer_);
-    } else if (!WEIR_PLANTED("restore-keeps-stale")) {
+    } else if (!WEIR_PLANTED("restore-keeps-stale") &&
+               !(WEIR_PLANTED("restore-keeps-last") && &record == &records.back())) {
       bytes_->erase(**key);
     }
     if (overlay_.size() > 0) restored_keys_.emplace_back(**key);

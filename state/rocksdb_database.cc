@@ -15,6 +15,7 @@
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <weir/core/planted.h>
 #include <weir/core/status.h>
 #include <weir/state/resources.h>
 
@@ -273,7 +274,9 @@ class RocksDatabase final : public Database {
 
   absl::Status apply() override {
     for (const auto& [name, store] : stores_) store->forget_cursor();
-    const rocksdb::Status status = handle_->db->Write({}, &batch_);
+    rocksdb::WriteOptions how;
+    how.disableWAL = WEIR_PLANTED("log-of-store-off");
+    const rocksdb::Status status = handle_->db->Write(how, &batch_);
     if (!status.ok()) return failed(status, "writing a commit");
     clear();
     return absl::OkStatus();

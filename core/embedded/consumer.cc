@@ -41,7 +41,7 @@ void EmbeddedConsumer::poll(std::vector<ConsumerEvent>& events) {
   if (operations_.cut_off()) {
     membership_.miss(access->clock().steady(), events);
   } else {
-    membership_.serve(*access, events);
+    membership_.serve(*access, events, operations_.assignment_kept());
   }
 }
 

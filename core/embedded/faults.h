@@ -124,6 +124,10 @@ class Faults {
   // heard, nothing fetched, no heartbeat. Asked with every poll and fetch.
   [[nodiscard]] virtual bool cut_off(const ClientName&) { return false; }
 
+  // Says whether the end of a round of the group is kept from this client: the coordinator has the new generation, and goes
+  // on hearing the member, whose answer to its JoinGroup is still on the way. Asked with every poll.
+  [[nodiscard]] virtual bool keeps_assignment(const ClientName&) { return false; }
+
   // Says whether an operation is held back at its client: it is sent when this changes.
   [[nodiscard]] virtual bool holds(const FaultSite&) { return false; }
 };

@@ -44,7 +44,7 @@ std::string Group::join(Joining options, Duration now) {
 }
 
 Group::Answer Group::serve(const std::string& member_id, const std::set<TopicPartition>* owned, bool rejoin,
-                           Duration now) {
+                           Duration now, bool deaf) {
   Answer answer;
   Member* member = find(member_id);
   if (member == nullptr) {
@@ -63,7 +63,7 @@ Group::Answer Group::serve(const std::string& member_id, const std::set<TopicPar
       return answer;
     }
   }
-  if (member->unread_assignment) {
+  if (member->unread_assignment && !deaf) {
     member->unread_assignment = false;
     answer.kind = Answer::Kind::kAssignment;
     answer.generation = generation_;

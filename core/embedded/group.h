@@ -87,9 +87,9 @@ class Group {
   std::string join(Joining options, Duration now);
 
   // Says that the member lives. `owned` is what it owns if it has answered everything it was told, otherwise
-  // null; `rejoin` starts a new round because it has given something up.
-  Answer serve(const std::string& member_id, const std::set<TopicPartition>* owned, bool rejoin,
-               Duration now);
+  // null; `rejoin` starts a new round because it has given something up. `deaf`: how a round ended is for a later time.
+  Answer serve(const std::string& member_id, const std::set<TopicPartition>* owned, bool rejoin, Duration now,
+               bool deaf = false);
 
   // Removes a member; nothing if it is not there.
   void leave(const std::string& member_id, Duration now);

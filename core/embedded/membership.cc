@@ -17,7 +17,7 @@ absl::Status Membership::subscribe(const std::string& topic) {
   return absl::OkStatus();
 }
 
-void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events) {
+void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events, bool deaf) {
   if (topic_.empty()) return;
   if (engine.find_topic(topic_) != nullptr) {
     told_missing_ = false;
@@ -38,7 +38,7 @@ void Membership::serve(Engine& engine, std::vector<ConsumerEvent>& events) {
     engine.deadlines_changed();
   }
   const bool free = unanswered_.empty();
-  const Group::Answer answer = group.serve(member_id_, free ? &owned_ : nullptr, rejoin_, now);
+  const Group::Answer answer = group.serve(member_id_, free ? &owned_ : nullptr, rejoin_, now, deaf);
   switch (answer.kind) {
     case Group::Answer::Kind::kNothing:
       if (free) rejoin_ = false;

@@ -22,8 +22,8 @@ class Membership {
 
   [[nodiscard]] absl::Status subscribe(const std::string& topic);
 
-  // Speaks to the group once and appends what it said.
-  void serve(Engine& engine, std::vector<ConsumerEvent>& events);
+  // Speaks to the group once and appends what it said. `deaf`: how a round ended does not get through yet.
+  void serve(Engine& engine, std::vector<ConsumerEvent>& events, bool deaf = false);
 
   // Notes that the group could not be reached. Like a client library, gives its partitions up by itself once the
   // group must have dropped it.

@@ -123,6 +123,10 @@ class OperationQueue {
 
   // Says whether nothing gets through from or to the client at present. Requires the broker's mutex.
   [[nodiscard]] bool cut_off() const { return faults_ != nullptr && faults_->cut_off(client_); }
+  // Says whether the client does not hear yet how a round of its group ended.
+  [[nodiscard]] bool assignment_kept() const {
+    return faults_ != nullptr && faults_->keeps_assignment(client_);
+  }
 
  private:
   using Attempt = std::function<bool(Engine&)>;  // returns whether it is over

@@ -99,6 +99,7 @@ absl::StatusOr<ProducerIdentity> Transactions::end(const std::string& transactio
 }
 
 void Transactions::decide(Transaction& transaction, bool commit) {
+  if (commit && transaction.groups.empty() && !transaction.logs.empty()) ++without_offsets_;
   transaction.state = commit ? Transaction::State::kCommitting : Transaction::State::kAborting;
   transaction.writer = transaction.producer.id;
   transaction.decided = clock_.steady();

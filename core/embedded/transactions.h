@@ -87,6 +87,8 @@ class Transactions {
   bool fence(const std::string& transactional_id, bool last_epoch = false);
 
   [[nodiscard]] const std::map<std::string, Transaction>& all() const { return transactions_; }
+  // How many transactions were committed that had written records and no offsets.
+  [[nodiscard]] std::uint64_t committed_without_offsets() const { return without_offsets_; }
 
  private:
   [[nodiscard]] absl::StatusOr<Transaction*> check(const std::string& transactional_id,
@@ -98,6 +100,7 @@ class Transactions {
 
   const Clock& clock_;
   ProducerId next_producer_ = 1000;
+  std::uint64_t without_offsets_ = 0;
   std::map<std::string, Transaction> transactions_;
 };
 

@@ -121,15 +121,23 @@ class ObservedProducer final : public Producer {
   Pending<> init_transactions() override {
     return start(Phase::kStarting, [&] { return inner_->init_transactions(); });
   }
-  absl::Status begin_transaction() override { return inner_->begin_transaction(); }
+  absl::Status begin_transaction() override {
+    // The next one begins when the last was committed; it has been asked for and was not given up.
+    if (std::exchange(ending_, false)) around_->observer->committed(*sender_, sent_);
+    return inner_->begin_transaction();
+  }
   Pending<> send_offsets(std::vector<PartitionOffset> offsets, const GroupMetadata& group) override {
+    sent_ = offsets;
+    sender_ = std::static_pointer_cast<const embedded::MemberIdentity>(group);
     return start(Phase::kSendingOffsets, [&] { return inner_->send_offsets(std::move(offsets), group); });
   }
   Pending<> commit_transaction() override {
+    ending_ = sender_ != nullptr;
     return start(Phase::kCommitting, [&] { return inner_->commit_transaction(); });
   }
   Pending<> abort_transaction() override {
     around_->rewinding = true;
+    ending_ = false;
     return start(Phase::kAborting, [&] { return inner_->abort_transaction(); });
   }
 
@@ -146,6 +154,9 @@ class ObservedProducer final : public Producer {
   const std::unique_ptr<Producer> inner_;
   Phase waiting_ = Phase::kPolling;
   Pending<> started_;  // what is waited for, unless it is acknowledgements
+  std::vector<PartitionOffset> sent_;
+  std::shared_ptr<const embedded::MemberIdentity> sender_;  // shared with the client; null: nothing was sent
+  bool ending_ = false;                                     // its commit was asked for
 };
 
 class ObservedTransport final : public Transport {

@@ -28,21 +28,24 @@ class ObservedStore final : public TaskStore {
     folder_.open = true;
     for (const StoreSpec& spec : specs_) {
       if (!spec.persistent) folder_.rows.erase(spec.name);
+      if (!spec.persistent) folder_.applied.erase(spec.name);
     }
+    check_nothing_lost();
   }
 
   ~ObservedStore() override {
     folder_.open = false;
+    check("when it was closed", /*complete=*/false);
     const bool stays =
         std::any_of(specs_.begin(), specs_.end(), [](const StoreSpec& spec) { return spec.persistent; });
-    if (disk_.real_ || !stays) return;
+    if (disk_.options_.real || !stays) return;
     // What was not applied is lost, whoever closes it.
     inner_->drop();
     folder_.parked = std::move(inner_);
   }
 
   StateStore* find(std::string_view name) override {
-    if (!std::exchange(checked_, true)) check("after it was restored");
+    if (!std::exchange(checked_, true)) check("when its task began", observer_.owns(instance_, task_));
     return inner_->find(name);
   }
   std::unique_ptr<StateStore> open_view(std::string_view name) const override {
@@ -65,32 +68,50 @@ class ObservedStore final : public TaskStore {
   absl::Status apply(const TaskMeta& meta) override {
     WEIR_RETURN_IF_ERROR(observer_.reached(instance_, SimulationPhase::kApplying));
     WEIR_RETURN_IF_ERROR(inner_->apply(meta));
-    for (auto& [store, key, value] : staged_) put(store, key, std::move(value));
+    for (auto& [store, key, value, timestamp] : staged_) put(store, key, std::move(value), timestamp);
     staged_.clear();
+    note_applied();
     // It is written, and nobody hears of a failure any more.
     observer_.reached(instance_, SimulationPhase::kApplying).IgnoreError();
     return absl::OkStatus();
   }
 
   void drop() override {
+    checked_ = false;
     staged_.clear();
     inner_->drop();
   }
 
   absl::Status restore(std::string_view store, std::span<const RawRecord> records, Offset next) override {
     WEIR_RETURN_IF_ERROR(observer_.reached(instance_, SimulationPhase::kRestoring));
+    checked_ = false;
+    const auto known = inner_->meta().changelogs.find(std::string(store));
+    if (known != inner_->meta().changelogs.end() && !records.empty() &&
+        records.front().offset < known->second) {
+      observer_.violated(
+          "economy", fmt::format("the store '{}' of task {} of instance {} is restored from {} on, and has "
+                                 "everything up to {}",
+                                 store, task_, instance_, records.front().offset, known->second));
+    }
     WEIR_RETURN_IF_ERROR(inner_->restore(store, records, next));
     disk_.restored_ += records.size();
     for (const RawRecord& record : records) {
       if (!record.key) continue;
       put(std::string(store), Bytes(*record.key),
-          record.value ? std::optional<Bytes>(Bytes(*record.value)) : std::nullopt);
+          record.value ? std::optional<Bytes>(Bytes(*record.value)) : std::nullopt, record.timestamp);
     }
+    note_applied();
     return observer_.reached(instance_, SimulationPhase::kRestoring);
   }
 
   absl::Status clear(std::string_view store) override {
+    // A global store begins anew as it likes: its topic is all it is made of.
+    if (!disk_.options_.may_age && task_ != kGlobalTask.name()) {
+      observer_.violated("economy", fmt::format("the store '{}' of task {} of instance {} is wiped", store,
+                                                task_, instance_));
+    }
     folder_.rows.erase(std::string(store));
+    folder_.applied.erase(std::string(store));
     return inner_->clear(store);
   }
 
@@ -103,13 +124,15 @@ class ObservedStore final : public TaskStore {
     std::string store;
     Bytes key;
     std::optional<Bytes> value;
+    Timestamp timestamp = 0;
   };
 
   class Tee final : public ChangelogWriter {
    public:
     Tee(ChangelogWriter& next, std::vector<Change>& staged) : next_(next), staged_(staged) {}
     void append(const StoreSpec& store, BytesView key, NullableBytes value, Timestamp timestamp) override {
-      staged_.push_back({store.name, Bytes(key), value ? std::optional<Bytes>(Bytes(*value)) : std::nullopt});
+      staged_.push_back({store.name, Bytes(key), value ? std::optional<Bytes>(Bytes(*value)) : std::nullopt,
+                         std::max<Timestamp>(timestamp, 0)});
       next_.append(store, key, value, timestamp);
     }
 
@@ -118,17 +141,39 @@ class ObservedStore final : public TaskStore {
     std::vector<Change>& staged_;
   };
 
-  void put(const std::string& store, const Bytes& key, std::optional<Bytes> value) {
+  void put(const std::string& store, const Bytes& key, std::optional<Bytes> value, Timestamp timestamp) {
     if (value) {
-      folder_.rows[store][key] = *std::move(value);
+      folder_.rows[store][key] = {*std::move(value), timestamp};
     } else {
       folder_.rows[store].erase(key);
     }
   }
 
-  // Compares what went into the stores with what their changelogs say.
-  void check(std::string_view when) {
-    if (!disk_.check_state_) return;
+  void note_applied() {
+    for (const StoreSpec& spec : specs_) {
+      const auto& known = inner_->meta().changelogs;
+      const auto end = known.find(spec.name);
+      if (spec.persistent && end != known.end()) folder_.applied[spec.name] = end->second;
+    }
+  }
+
+  // What was applied is there whatever became of the process.
+  void check_nothing_lost() {
+    for (const auto& [store, applied] : folder_.applied) {
+      const auto known = inner_->meta().changelogs.find(store);
+      const Offset found = known == inner_->meta().changelogs.end() ? kNoOffset : known->second;
+      if (found >= applied) continue;
+      observer_.violated("economy",
+                         fmt::format("the store '{}' of task {} of instance {} had its changelog up to "
+                                     "{} and is opened with what was there up to {}",
+                                     store, task_, instance_, applied, found));
+    }
+  }
+
+  // Compares what went into the stores with what their changelogs say, and with what is found in them. `complete`: they must
+  // have all that is committed.
+  void check(std::string_view when, bool complete) {
+    if (!disk_.options_.check_state) return;
     Partition partition = 0;
     const std::size_t underscore = task_.rfind('_');
     if (underscore == std::string::npos) return;
@@ -136,19 +181,50 @@ class ObservedStore final : public TaskStore {
     for (const StoreSpec& spec : specs_) {
       if (!spec.logged) continue;
       const auto& known = inner_->meta().changelogs;
-      const auto end = known.find(spec.name);
+      const auto stored = known.find(spec.name);
+      const Offset end = stored == known.end() ? 0 : stored->second;
       // A transaction that is decided and not marked yet cannot be told from one that is open.
-      if (end != known.end() && disk_.stable_end(spec.name, partition) < end->second) continue;
-      const auto expected =
-          end == known.end() ? SimulatedDisk::Rows() : disk_.fold(spec.name, partition, end->second);
+      if (disk_.stable_end(spec.name, partition) < end) continue;
+      Offset beyond = kNoOffset;
+      const SimulatedDisk::Rows expected = disk_.fold(spec.name, partition, end, beyond);
+      // What was up to there may be gone from the changelog, when there is more.
+      if (!complete && beyond != kNoOffset && disk_.options_.compacts) continue;
       const SimulatedDisk::Rows& rows = folder_.rows[spec.name];
-      if (rows == expected) continue;
-      observer_.violated("state-is-fold",
-                         fmt::format("the store '{}' of task {} of instance {} has {} rows {}, its "
-                                     "changelog up to {} has {} or others",
-                                     spec.name, task_, instance_, rows.size(), when,
-                                     end == known.end() ? 0 : end->second, expected.size()));
+      if (rows != expected) {
+        tell(spec, when,
+             fmt::format("{} rows, its changelog up to {} has {} or others", rows.size(), end,
+                         expected.size()));
+      } else if (complete && beyond != kNoOffset) {
+        tell(spec, when, fmt::format("its changelog up to {}, and there is a record at {}", end, beyond));
+      } else if (complete) {
+        check_contents(spec, when, expected);
+      }
     }
+  }
+
+  // Nothing is uncommitted.
+  void check_contents(const StoreSpec& spec, std::string_view when, const SimulatedDisk::Rows& expected) {
+    StateStore* const store = inner_->find(spec.name);
+    if (!disk_.options_.read || store == nullptr) return;
+    std::size_t found = 0;
+    bool same = true;
+    const bool readable =
+        disk_.options_.read(*store, [&](BytesView key, BytesView value, Timestamp timestamp) {
+          ++found;
+          const auto row = expected.find(Bytes(key));
+          same =
+              same && row != expected.end() && row->second.first == value && row->second.second == timestamp;
+        });
+    if (!readable) return;
+    // Rows of windows expire without a word to the changelog.
+    if (same && (found == expected.size() || spec.retention.count() >= 0)) return;
+    tell(spec, when,
+         fmt::format("{} rows when it is read, its changelog has {} or others", found, expected.size()));
+  }
+
+  void tell(const StoreSpec& spec, std::string_view when, const std::string& what) {
+    observer_.violated("state-is-fold", fmt::format("the store '{}' of task {} of instance {} has {} {}",
+                                                    spec.name, task_, instance_, when, what));
   }
 
   SimulatedDisk& disk_;
@@ -180,7 +256,7 @@ class ObservedEngine final : public StateEngine {
       return retriable_error(
           fmt::format("the stores of task {} are open already: {}", options.task, options.directory));
     }
-    auto inner = disk_.real_ ? inner_->open(options, specs) : open_simulated(folder, options, specs);
+    auto inner = disk_.options_.real ? inner_->open(options, specs) : open_simulated(folder, options, specs);
     if (!inner.ok()) return inner.status();
     return std::make_unique<ObservedStore>(disk_, folder, options, specs, instance_, observer_,
                                            *std::move(inner));
@@ -215,24 +291,39 @@ std::shared_ptr<const StateEngine> SimulatedDisk::engine(std::shared_ptr<const S
 void SimulatedDisk::lose(const std::string& directory) {
   std::erase_if(folders_, [&](const auto& folder) { return folder.first.starts_with(directory + "/"); });
   std::error_code ignored;  // it may never have been made
-  if (real_) std::filesystem::remove_all(directory, ignored);
+  if (options_.real) std::filesystem::remove_all(directory, ignored);
 }
 
 Offset SimulatedDisk::stable_end(const std::string& store, Partition partition) const {
   return broker_.end_offset(changelog_topic(application_id_, store), partition, Isolation::kReadCommitted);
 }
 
-SimulatedDisk::Rows SimulatedDisk::fold(const std::string& store, Partition partition, Offset end) const {
+SimulatedDisk::Rows SimulatedDisk::fold(const std::string& store, Partition partition, Offset end,
+                                        Offset& beyond) const {
   Rows rows;
   for (const BrokerRecord& record : broker_.read(changelog_topic(application_id_, store), partition)) {
-    if (record.offset >= end) break;
+    if (record.offset >= end) {
+      beyond = record.offset;
+      break;
+    }
     if (record.value) {
-      rows[*record.key] = *record.value;
+      rows[*record.key] = {*record.value, record.timestamp};
     } else {
       rows.erase(*record.key);
     }
   }
   return rows;
+}
+
+bool SimulatedDisk::in_use() const {
+  return std::any_of(folders_.begin(), folders_.end(), [](const auto& folder) { return folder.second.open; });
+}
+
+void SimulatedDisk::copy(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::remove_all(to, error);
+  if (!std::filesystem::exists(from, error)) return;
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
 }
 
 }  // namespace weir

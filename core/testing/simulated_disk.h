@@ -17,14 +17,23 @@
 
 #include <weir/core/embedded/broker.h>
 #include <weir/core/task_store.h>
+#include <weir/core/testing/simulation.h>
 #include <weir/core/testing/simulation_observer.h>
 
 namespace weir {
 
+struct SimulatedDiskOptions {
+  bool real = false;
+  bool check_state = true;  // stores must be what their changelogs say
+  bool may_age = false;     // wall clocks jump, so that a store may be too old to be trusted
+  bool compacts = false;    // changelogs lose what later records replace
+  SimulatedReader read = {};
+};
+
 class SimulatedDisk {
  public:
-  SimulatedDisk(bool real, std::string application_id, EmbeddedBroker& broker, bool check_state)
-      : real_(real), application_id_(std::move(application_id)), broker_(broker), check_state_(check_state) {}
+  SimulatedDisk(SimulatedDiskOptions options, std::string application_id, EmbeddedBroker& broker)
+      : options_(std::move(options)), application_id_(std::move(application_id)), broker_(broker) {}
   SimulatedDisk(const SimulatedDisk&) = delete;
   SimulatedDisk& operator=(const SimulatedDisk&) = delete;
 
@@ -36,28 +45,42 @@ class SimulatedDisk {
   // Forgets everything below a directory. No store in it is open.
   void lose(const std::string& directory);
 
+  // Keeps real directories as they are now through what `end` does to their stores: nothing is closed in a process that is
+  // killed.
+  template <class End>
+  void freeze(const std::string& directory, End end) {
+    if (options_.real) copy(directory, directory + ".killed");
+    end();
+    if (options_.real) copy(directory + ".killed", directory);
+  }
+
+  // Whether any store is open.
+  [[nodiscard]] bool in_use() const;
+
   [[nodiscard]] std::uint64_t restored_records() const { return restored_; }
 
  private:
   friend class ObservedEngine;
   friend class ObservedStore;
 
-  using Rows = std::map<Bytes, Bytes>;
+  using Rows = std::map<Bytes, std::pair<Bytes, Timestamp>>;
   struct Folder {
-    std::unique_ptr<TaskStore> parked;  // closed; null if there is nothing, or on a real disk
-    std::map<std::string, Rows> rows;   // by store
+    std::unique_ptr<TaskStore> parked;      // closed; null if there is nothing, or on a real disk
+    std::map<std::string, Rows> rows;       // by store
+    std::map<std::string, Offset> applied;  // of the changelog of each persistent store
     bool open = false;
   };
 
   // Returns up to where it is known what of a changelog is committed.
   [[nodiscard]] Offset stable_end(const std::string& store, Partition partition) const;
-  // Returns what a changelog's committed records before `end` amount to.
-  [[nodiscard]] Rows fold(const std::string& store, Partition partition, Offset end) const;
+  // Returns what a changelog's committed records before `end` amount to, and the offset of the first that is not before it.
+  [[nodiscard]] Rows fold(const std::string& store, Partition partition, Offset end, Offset& beyond) const;
+  // Puts a copy of a directory in the place of another.
+  static void copy(const std::string& from, const std::string& to);
 
-  const bool real_;
+  const SimulatedDiskOptions options_;
   const std::string application_id_;
   EmbeddedBroker& broker_;
-  const bool check_state_;
   std::map<std::string, Folder> folders_;
   std::uint64_t restored_ = 0;
 };

@@ -24,6 +24,8 @@ void SimulatedFaults::begin(const SimulationFault& fault) {
     slow_.push_back({host, until, fault.amount});
   } else if (fault.kind == FaultKind::kCutOff) {
     cut_off_.push_back({host, until, fault.amount});
+  } else if (fault.kind == FaultKind::kLateAssignment) {
+    unassigned_.push_back({host, until, 0});
   } else {
     armed_.push_back({fault, host, fault.skip});
   }
@@ -33,6 +35,7 @@ void SimulatedFaults::heal() {
   armed_.clear();
   slow_.clear();
   cut_off_.clear();
+  unassigned_.clear();
 }
 
 Fate SimulatedFaults::fate_of(const FaultSite& site) {
@@ -100,6 +103,12 @@ bool SimulatedFaults::cut_off(const ClientName& client) {
     return spell.host == client.host && now < spell.until &&
            (spell.amount == 0 || spell.amount == static_cast<std::int64_t>(client.kind) + 1);
   });
+}
+
+bool SimulatedFaults::keeps_assignment(const ClientName& client) {
+  const Duration now = clock_.steady();
+  return std::any_of(unassigned_.begin(), unassigned_.end(),
+                     [&](const Spell& spell) { return spell.host == client.host && now < spell.until; });
 }
 
 }  // namespace weir

@@ -31,6 +31,7 @@ class SimulatedFaults final : public Faults {
 
   Fate fate_of(const FaultSite& site) override;
   bool cut_off(const ClientName& client) override;
+  bool keeps_assignment(const ClientName& client) override;
 
  private:
   struct Spell {
@@ -53,6 +54,7 @@ class SimulatedFaults final : public Faults {
   std::vector<Armed> armed_;
   std::vector<Spell> slow_;
   std::vector<Spell> cut_off_;
+  std::vector<Spell> unassigned_;
 };
 
 }  // namespace weir

@@ -1,6 +1,7 @@
 #include <weir/core/testing/simulated_instance.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,21 +28,59 @@ absl::StatusOr<std::unique_ptr<SimulatedInstance>> SimulatedInstance::create(
   return std::unique_ptr<SimulatedInstance>(new SimulatedInstance(std::move(topology), std::move(options)));
 }
 
+SimulatedInstance::SimulatedInstance(Topology topology, SimulatedInstanceOptions options)
+    : topology_(std::move(topology)), options_(std::move(options)) {
+  for (int slot = 0; slot < options_.config.workers; ++slot) slots_.insert(slot);
+}
+
 Duration SimulatedInstance::step(std::size_t part) {
-  if (part == 0) return supervise();
-  if (globals_ != nullptr && part == 1) return globals_->run_once();
-  return workers_[part - (globals_ != nullptr ? 2 : 1)]->run_once();
+  if (part-- == 0) return supervise();
+  if (globals_ != nullptr && part-- == 0) return globals_->run_once();
+  if (keeper_ != nullptr && part-- == 0) return keeper_->run_once();
+  return std::next(workers_.begin(), static_cast<std::ptrdiff_t>(part))->second->run_once();
+}
+
+void SimulatedInstance::add_worker() {
+  if (stopping_ || slots_.size() >= kSimulatedWorkers) return;
+  int slot = 0;
+  while (slots_.contains(slot) || workers_.contains(slot)) ++slot;
+  slots_.insert(slot);
+}
+
+void SimulatedInstance::remove_worker() {
+  if (slots_.size() < 2) return;
+  const int slot = *slots_.rbegin();
+  slots_.erase(slot);
+  if (const auto worker = workers_.find(slot); worker != workers_.end())
+    worker->second->stop(/*leave_group=*/true);
+}
+
+bool SimulatedInstance::opening() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker.second->state() == WorkerState::kRebalancing; });
+}
+
+std::uint64_t SimulatedInstance::processed() const {
+  std::uint64_t sum = past_processed_;
+  for (const auto& [slot, worker] : workers_) sum += worker->metrics().records_processed;
+  return sum;
 }
 
 bool SimulatedInstance::running() const {
   return started_ && !stopping_ && !renewing_ && !over_ && failure_.ok() &&
          std::all_of(workers_.begin(), workers_.end(),
-                     [](const auto& worker) { return worker->state() == WorkerState::kRunning; });
+                     [](const auto& worker) { return worker.second->state() == WorkerState::kRunning; });
 }
 
 std::uint64_t SimulatedInstance::commits() const {
   std::uint64_t sum = past_commits_;
-  for (const auto& worker : workers_) sum += worker->metrics().commits;
+  for (const auto& [slot, worker] : workers_) sum += worker->metrics().commits;
+  return sum;
+}
+
+std::uint64_t SimulatedInstance::aborted() const {
+  std::uint64_t sum = past_aborted_;
+  for (const auto& [slot, worker] : workers_) sum += worker->metrics().transactions_aborted;
   return sum;
 }
 
@@ -50,7 +89,7 @@ std::string SimulatedInstance::activity() const {
   if (!prepared_) return "preparing topics";
   if (!started_) return "reading global stores";
   std::vector<std::string> all;
-  for (const auto& worker : workers_)
+  for (const auto& [slot, worker] : workers_)
     all.push_back(fmt::format("{} ({})", name_of(worker->state()), worker->activity()));
   return fmt::format("{}", fmt::join(all, ", "));
 }
@@ -65,6 +104,7 @@ Duration SimulatedInstance::supervise() {
   if (stopping_ && !started_) {
     over_ = true;
     globals_.reset();
+    keeper_.reset();
   } else if (!prepared_) {
     prepare();
   } else if (!started_) {
@@ -102,13 +142,12 @@ void SimulatedInstance::start_workers() {
     if (globals_->failed()) return fail(globals_->failure());
     if (!globals_->complete()) return;
   }
-  for (int slot = 0; slot < options_.config.workers && !plan_.tasks.empty(); ++slot) {
-    WorkerOptions worker = worker_options(options_.config, options_.state, fmt::format("worker-{}", slot),
-                                          slot, globals_ != nullptr ? globals_->store() : nullptr);
-    worker.uncommitted_bytes_max = options_.uncommitted_bytes_max;
-    worker.buffered_bytes = options_.buffered_bytes;
-    workers_.push_back(std::make_unique<Worker>(topology_, plan_, *options_.config.transport,
-                                                *options_.config.clock, std::move(worker)));
+  if (topology_.engine != nullptr) {
+    if (keeper_ == nullptr) {
+      keeper_ = std::make_unique<StoreKeeper>(topology_, *options_.config.transport, *options_.config.clock,
+                                              keeper_options(options_.config, options_.state, {}));
+    }
+    keeper_->use_plan(plan_);
   }
   watch_ = std::make_unique<TopicWatch>(topology_, options_.config.application_id, plan_,
                                         *options_.config.transport, *options_.config.clock,
@@ -117,26 +156,53 @@ void SimulatedInstance::start_workers() {
   told_ = false;
 }
 
+std::unique_ptr<Worker> SimulatedInstance::make_worker(int slot) {
+  WorkerOptions worker = worker_options(options_.config, options_.state, fmt::format("worker-{}", slot), slot,
+                                        globals_ != nullptr ? globals_->store() : nullptr);
+  worker.uncommitted_bytes_max = options_.uncommitted_bytes_max;
+  worker.buffered_bytes = options_.buffered_bytes;
+  worker.pauses = &pauses_;
+  worker.keeper = keeper_.get();
+  return std::make_unique<Worker>(topology_, plan_, *options_.config.transport, *options_.config.clock,
+                                  std::move(worker));
+}
+
+void SimulatedInstance::bury(const Worker& worker) {
+  past_commits_ += worker.metrics().commits;
+  past_processed_ += worker.metrics().records_processed;
+  past_aborted_ += worker.metrics().transactions_aborted;
+}
+
 void SimulatedInstance::follow() {
+  if (!stopping_ && !renewing_) {
+    for (const int slot : slots_) {
+      if (!plan_.tasks.empty() && !workers_.contains(slot)) workers_[slot] = make_worker(slot);
+    }
+  }
   if (!renewing_) {
     const auto changed = watch_->changed();
     if (!changed.ok()) fail(changed.status());
     if (changed.ok() && *changed) renewing_ = true;
   }
   if (globals_ != nullptr && globals_->failed()) fail(globals_->failure());
-  for (const auto& worker : workers_) {
+  for (const auto& [slot, worker] : workers_) {
     if (worker->state() == WorkerState::kFailed) fail(worker->failure());
     if (worker->plan_outdated()) renewing_ = true;
   }
+  std::erase_if(workers_, [this](const auto& entry) {
+    if (!entry.second->over() || slots_.contains(entry.first)) return false;
+    bury(*entry.second);
+    return true;
+  });
   if ((stopping_ || renewing_) && !told_) {
-    for (const auto& worker : workers_) worker->stop(/*leave_group=*/true);
+    for (const auto& [slot, worker] : workers_) worker->stop(/*leave_group=*/true);
     told_ = true;
   }
-  if (!told_ ||
-      !std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->over(); })) {
+  if (!told_ || !std::all_of(workers_.begin(), workers_.end(),
+                             [](const auto& worker) { return worker.second->over(); })) {
     return;
   }
-  past_commits_ = commits();
+  for (const auto& [slot, worker] : workers_) bury(*worker);
   workers_.clear();
   watch_.reset();
   started_ = false;
@@ -145,6 +211,7 @@ void SimulatedInstance::follow() {
   if (stopping_) {
     over_ = true;
     globals_.reset();
+    keeper_.reset();
   }
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kTwiceEvery = 20;
 
-using Values = std::vector<std::optional<Bytes>>;
+using Values = std::vector<SimulatedValue>;
 
 std::string shown(const std::optional<Bytes>& value) {
   if (!value) return "null";
@@ -31,7 +31,9 @@ std::string shown(const Values& values) {
   constexpr std::size_t kShown = 12;
   std::string text = fmt::format("{} values", values.size());
   for (std::size_t i = values.size() > kShown ? values.size() - kShown : 0; i < values.size(); ++i) {
-    text += " " + shown(values[i]);
+    text += " " + shown(values[i].value);
+    if (values[i].timestamp != 0) text += fmt::format("@{}", values[i].timestamp);
+    if (!values[i].headers.empty()) text += fmt::format("+{}", values[i].headers.size());
   }
   return text;
 }
@@ -42,11 +44,13 @@ std::int64_t number_in(const std::optional<Bytes>& value) {
 
 std::int64_t sum_of(const Values& values) {
   std::int64_t sum = 0;
-  for (const auto& value : values) sum += number_in(value);
+  for (const auto& value : values) sum += number_in(value.value);
   return sum;
 }
 
-std::optional<Bytes> last_of(const Values& values) { return values.empty() ? std::nullopt : values.back(); }
+std::optional<Bytes> last_of(const Values& values) {
+  return values.empty() ? std::nullopt : values.back().value;
+}
 
 Values sorted(Values values) {
   std::sort(values.begin(), values.end());
@@ -55,8 +59,9 @@ Values sorted(Values values) {
 
 // Returns whether the values are what the rule demands.
 bool fits(OutputRule rule, bool exactly_once, const Values& expected, const Values& actual) {
-  const std::set<std::optional<Bytes>> seen(actual.begin(), actual.end());
-  const auto contains = [&](const std::optional<Bytes>& value) { return seen.contains(value); };
+  std::set<std::optional<Bytes>> seen;
+  for (const SimulatedValue& value : actual) seen.insert(value.value);
+  const auto contains = [&](const SimulatedValue& value) { return seen.contains(value.value); };
   switch (rule) {
     case OutputRule::kSamePerKey:
       return exactly_once ? expected == actual : std::all_of(expected.begin(), expected.end(), contains);
@@ -66,7 +71,7 @@ bool fits(OutputRule rule, bool exactly_once, const Values& expected, const Valu
     case OutputRule::kSameLast:
       // A key that was never written and one that was deleted are the same.
       return exactly_once ? last_of(expected) == last_of(actual)
-                          : !last_of(expected) || contains(last_of(expected));
+                          : !last_of(expected) || seen.contains(last_of(expected));
     case OutputRule::kSameCounts:
       return exactly_once ? expected == actual : expected.size() <= actual.size();
     case OutputRule::kSameSums:
@@ -115,6 +120,8 @@ SimulationPlan peaceful(SimulationPlan plan) {
   plan.instances = 1;
   plan.workers = 1;
   plan.on_disk = false;
+  plan.standbys = 0;
+  plan.quiet = Duration{0};
   plan.commit_interval = Duration{100};
   plan.buffered_records = 1000;
   plan.uncommitted_bytes_max = SimulationPlan().uncommitted_bytes_max;

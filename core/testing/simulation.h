@@ -20,11 +20,16 @@
 //
 //   invariant           | says
 //   outputs             | committed outputs are those of the run without faults, as the rule of the topic has it
-//   state-is-fold       | a store has what the committed records of its changelog amount to, whenever it is opened
+//   state-is-fold       | a store has what the committed records of its changelog amount to: all of them when its task
+//                       | begins, what it has applied when it is closed
 //   offsets             | committed positions never go back, and never past the end
+//   ownership           | of one generation of the group one member commits for a partition, and older ones come first
+//   atomicity           | no transaction that wrote is committed without positions
+//   economy             | what was applied is there after a crash, is not read again, and no store is wiped without need
+//   conservation        | without faults every record of a source is processed once
 //   progress            | once the faults are over, everything runs, nothing is left to read, no transaction is open
 //   explained           | an instance ends only when it is told to, or because user code or a disk failed
-//   closing             | a closed application ends, and leaves no transaction open
+//   closing             | a closed application ends, and leaves no transaction and no store open
 //   determinism         | the same plan gives the same run (every 20th seed)
 //
 // Generators and callables must depend on nothing but their arguments. With at-least-once nothing may be missing, and
@@ -45,6 +50,7 @@
 #include <weir/core/app.h>
 #include <weir/core/embedded/broker.h>
 #include <weir/core/log.h>
+#include <weir/core/task_store.h>
 #include <weir/core/testing/simulation_chance.h>
 #include <weir/core/testing/simulation_plan.h>
 #include <weir/core/topology.h>
@@ -74,7 +80,17 @@ enum class OutputRule {
 struct SimulatedOutput {
   std::string topic;
   OutputRule rule = OutputRule::kSamePerKey;
+  // With exactly-once timestamps, headers and partitions are compared as well: where they do not depend on the order of
+  // several inputs.
+  bool whole = false;
+  std::map<std::string, std::string> config = {};  // of the topic
 };
+
+// Reads the rows of a store with the keys and values of its changelog, and their times. Returns false for a store it cannot
+// read so.
+using SimulatedReader = std::function<bool(
+    StateStore& store,
+    const std::function<void(BytesView key, BytesView value, Timestamp timestamp)>& visit)>;
 
 struct SimulatedScenario {
   std::string name;
@@ -88,6 +104,10 @@ struct SimulatedScenario {
   std::function<absl::Status(EmbeddedBroker& broker)> prepare = {};
   // Judges what the comparison does not. Called once all is closed; may be empty.
   std::function<absl::Status(EmbeddedBroker& broker, const SimulationPlan& plan)> check = {};
+  // The next version of the topology, for upgrades; empty: there is none.
+  std::function<absl::StatusOr<Topology>()> next_topology = {};
+  // Looks into the stores, so that what is found there can be compared with what went into them; may be empty.
+  SimulatedReader read = {};
 };
 
 // How often a fault of a kind has struck in a phase. Faults that strike at a time count for what was going on then.

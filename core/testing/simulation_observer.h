@@ -3,9 +3,14 @@
 // Thread safety: none.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <absl/status/status.h>
 
+#include <weir/core/embedded/group.h>
 #include <weir/core/testing/simulation_plan.h>
+#include <weir/core/topic_partition.h>
 
 namespace weir {
 
@@ -21,6 +26,13 @@ class SimulationObserver {
   // some after the deed. Returns what the deed must fail with, where it can fail. Throws SimulatedCrash, or, where user code
   // could throw, a std::exception.
   virtual absl::Status reached(int instance, SimulationPhase phase) = 0;
+
+  // A transaction with these positions, which were sent by that member, is committed as far as its worker knows.
+  virtual void committed(const embedded::MemberIdentity& member,
+                         const std::vector<PartitionOffset>& positions) = 0;
+
+  // Whether the task is that instance's, as the group has it and it has heard.
+  [[nodiscard]] virtual bool owns(int instance, const std::string& task) = 0;
 
   // Something that must not happen has happened.
   virtual void violated(const std::string& invariant, const std::string& what) = 0;

@@ -13,13 +13,25 @@ namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, kSimulationPhases> kPhaseNames{
-    "starting",          "polling",  "processing", "encoding",  "draining",  "sending-offsets", "committing",
-    "storing-positions", "applying", "aborting",   "rewinding", "restoring", "releasing",       "closing"};
-constexpr std::array<std::string_view, kFaultKinds> kFaultNames{
-    "kill",       "pause",        "stop",        "kick",        "fence",        "throw",       "store-error",
-    "clock-jump", "compact",      "pin",         "lost-answer", "lost-request", "overdue",     "twice",
-    "refused",    "late-request", "late-answer", "slow",        "cut-off",      "coordinator", "unreadable",
-    "unwritable", "late-markers", "rebalance",   "exhaust"};
+    "starting",        "polling",    "processing",        "encoding", "draining",
+    "sending-offsets", "committing", "storing-positions", "applying", "aborting",
+    "rewinding",       "restoring",  "releasing",         "closing",  "standing-by"};
+constexpr std::array<std::string_view, kFaultKinds> kFaultNames{"kill",          "pause",
+                                                                "stop",          "kick",
+                                                                "fence",         "throw",
+                                                                "store-error",   "clock-jump",
+                                                                "compact",       "pin",
+                                                                "lost-answer",   "lost-request",
+                                                                "overdue",       "twice",
+                                                                "refused",       "late-request",
+                                                                "late-answer",   "slow",
+                                                                "cut-off",       "coordinator",
+                                                                "unreadable",    "unwritable",
+                                                                "late-markers",  "rebalance",
+                                                                "exhaust",       "late-assignment",
+                                                                "hold",          "add-worker",
+                                                                "remove-worker", "upgrade",
+                                                                "trim",          "grow"};
 constexpr std::array<std::string_view, embedded::kOperations> kOperationNames{
     "produce",        "init_transactions", "send_offsets",  "commit_transaction", "abort_transaction",
     "commit_offsets", "fetch_offsets",     "list_offsets",  "leave_group",        "describe_topics",
@@ -132,7 +144,7 @@ void draw_kills(SimulationPlan& plan) {
           {Phase::kStarting, Phase::kPolling, Phase::kProcessing, Phase::kProcessing, Phase::kEncoding,
            Phase::kDraining, Phase::kSendingOffsets, Phase::kCommitting, Phase::kCommitting,
            Phase::kStoringPositions, Phase::kApplying, Phase::kApplying, Phase::kAborting, Phase::kRewinding,
-           Phase::kRestoring, Phase::kRestoring, Phase::kReleasing, Phase::kClosing},
+           Phase::kRestoring, Phase::kRestoring, Phase::kReleasing, Phase::kClosing, Phase::kStandingBy},
           3);
       if (*fault.during == Phase::kProcessing) fault.skip *= static_cast<int>(draw.chance().between(1, 30));
     }
@@ -179,11 +191,11 @@ void draw_swizzle(SimulationPlan& plan) {
   for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
     SimulationFault fault = draw.make();
     if (draw.chance().percent(60)) {
-      draw.during(
-          fault,
-          {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets, Phase::kCommitting,
-           Phase::kApplying, Phase::kAborting, Phase::kRewinding, Phase::kRestoring, Phase::kReleasing},
-          2);
+      draw.during(fault,
+                  {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets,
+                   Phase::kCommitting, Phase::kApplying, Phase::kAborting, Phase::kRewinding,
+                   Phase::kRestoring, Phase::kReleasing, Phase::kStandingBy},
+                  2);
     }
     plan.faults.push_back(fault);
   }
@@ -212,7 +224,7 @@ void draw_others(SimulationPlan& plan) {
   FaultDraw store(plan, FaultKind::kStoreError);
   if (store.active(30)) {
     SimulationFault fault = store.make();
-    store.during(fault, {Phase::kEncoding, Phase::kApplying, Phase::kRestoring}, 3);
+    store.during(fault, {Phase::kEncoding, Phase::kApplying, Phase::kRestoring, Phase::kStandingBy}, 3);
     fault.lasts = Duration{store.chance().between(1, 3'000)};
     plan.faults.push_back(fault);
   }
@@ -303,6 +315,44 @@ void draw_outages(SimulationPlan& plan) {
   }
 }
 
+// What the instances' users and administrators do.
+void draw_control(SimulationPlan& plan, const SimulationLimits& limits) {
+  for (const FaultKind kind : {FaultKind::kLateAssignment, FaultKind::kHold, FaultKind::kAddWorker,
+                               FaultKind::kRemoveWorker, FaultKind::kTrim}) {
+    FaultDraw draw(plan, kind);
+    if (!draw.active(20)) continue;
+    for (std::int64_t left = draw.chance().between(1, 3); left > 0; --left) {
+      SimulationFault fault = draw.make();
+      if (kind == FaultKind::kLateAssignment || kind == FaultKind::kHold)
+        fault.lasts = Duration{draw.chance().magnitude(50, 8'000)};
+      if (kind == FaultKind::kHold) fault.amount = draw.chance().between(0, 2);
+      if (kind != FaultKind::kTrim && kind != FaultKind::kLateAssignment && draw.chance().percent(50)) {
+        draw.during(
+            fault,
+            {Phase::kProcessing, Phase::kEncoding, Phase::kDraining, Phase::kSendingOffsets,
+             Phase::kCommitting, Phase::kApplying, Phase::kAborting, Phase::kRestoring, Phase::kReleasing},
+            2);
+      }
+      plan.faults.push_back(fault);
+    }
+  }
+  FaultDraw upgrade(plan, FaultKind::kUpgrade);
+  if (limits.upgrading && upgrade.active(80)) {
+    // One after the other, or some of them.
+    for (int instance = 0; instance < plan.instances; ++instance) {
+      SimulationFault fault = upgrade.make();
+      fault.instance = instance;
+      fault.lasts = Duration{upgrade.chance().magnitude(1, 3'000)};
+      if (upgrade.chance().percent(80)) plan.faults.push_back(fault);
+    }
+  }
+  FaultDraw grow(plan, FaultKind::kGrow);
+  if (limits.growing && grow.active(80)) {
+    for (std::int64_t left = grow.chance().between(1, 2); left > 0; --left)
+      plan.faults.push_back(grow.make());
+  }
+}
+
 }  // namespace
 
 bool is_of_operation(FaultKind kind) {
@@ -343,6 +393,16 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_others(plan);
   draw_operations(plan);
   draw_outages(plan);
+  draw_control(plan, limits);
+  if (limits.abreast) {
+    std::erase_if(plan.faults, [](const SimulationFault& fault) {
+      return fault.kind == FaultKind::kUnreadable || fault.kind == FaultKind::kPin ||
+             fault.kind == FaultKind::kLateMarkers || fault.kind == FaultKind::kCutOff;
+    });
+  }
+  SimulationChance more(seed, "plan-more/" + scenario);
+  if (more.percent(40)) plan.standbys = more.percent(30) ? -1 : static_cast<int>(more.between(1, 2));
+  if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
   return plan;
@@ -367,6 +427,9 @@ std::string SimulationPlan::script() const {
   add("buffered-records", buffered_records, defaults.buffered_records);
   add("uncommitted-bytes", uncommitted_bytes_max, defaults.uncommitted_bytes_max);
   add("buffered-bytes", buffered_bytes, defaults.buffered_bytes);
+  if (standbys < 0) text += "standbys all\n";
+  if (standbys > 0) add("standbys", standbys, 0);
+  add("quiet", quiet.count(), defaults.quiet.count());
   if (on_disk) text += "on-disk yes\n";
   if (schedule != defaults.schedule) text += fmt::format("schedule {}\n", name_of(schedule));
   for (const SimulationFault& fault : faults) text += line_of(fault) + "\n";
@@ -401,6 +464,8 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
     } else if (name == "guarantee") {
       if (value != "at-least-once" && value != "exactly-once") return wrong("there is no such guarantee");
       plan.guarantee = value == "at-least-once" ? Guarantee::kAtLeastOnce : Guarantee::kExactlyOnce;
+    } else if (name == "standbys" && value == "all") {
+      plan.standbys = -1;
     } else if (name == "on-disk") {
       plan.on_disk = value == "yes";
     } else if (name == "schedule") {
@@ -433,6 +498,10 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
       plan.buffered_records = static_cast<std::size_t>(count);
     } else if (name == "buffered-bytes") {
       plan.buffered_bytes = static_cast<std::size_t>(count);
+    } else if (name == "standbys") {
+      plan.standbys = static_cast<int>(count);
+    } else if (name == "quiet") {
+      plan.quiet = Duration{count};
     } else if (name == "uncommitted-bytes") {
       plan.uncommitted_bytes_max = static_cast<std::size_t>(count);
     } else {

@@ -42,8 +42,9 @@ enum class SimulationPhase {
   kRestoring,
   kReleasing,
   kClosing,
+  kStandingBy,  // restoring what no task waits for
 };
-inline constexpr std::size_t kSimulationPhases = 14;
+inline constexpr std::size_t kSimulationPhases = 15;
 [[nodiscard]] std::string_view name_of(SimulationPhase phase);
 
 enum class FaultKind {
@@ -75,8 +76,17 @@ enum class FaultKind {
   // At once.
   kRebalance,  // the group rebalances for no reason
   kExhaust,    // as a fence, and the next producers get new producer ids
+  // Of an instance, for `lasts`.
+  kLateAssignment,  // the coordinator has ended a round, and the members do not hear of it yet
+  kHold,            // tasks are paused; `amount`: all (0), or those of the sub-topology of that number - 1
+  // At once.
+  kAddWorker,
+  kRemoveWorker,  // one of an instance that has several
+  kUpgrade,       // as a stop; what comes back has the next version of the topology
+  kTrim,          // what was processed of internal topics is deleted
+  kGrow,          // a source topic gets one more partition
 };
-inline constexpr std::size_t kFaultKinds = 25;
+inline constexpr std::size_t kFaultKinds = 32;
 // Whether a fault of that kind befalls an operation.
 [[nodiscard]] bool is_of_operation(FaultKind kind);
 [[nodiscard]] std::string_view name_of(FaultKind kind);
@@ -124,6 +134,10 @@ struct SimulationPlan {
   std::size_t buffered_records = 1000;
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
   std::size_t buffered_bytes = std::size_t{16} << 20;
+  int standbys = 0;  // of each task; -1: one on every instance
+  // For so long nothing comes once the faults are over; then the group forgets the positions that nobody has committed
+  // within half a minute, and all instances are killed. They commit theirs every two seconds in such a plan.
+  Duration quiet{0};
   bool on_disk = false;  // with RocksDB; otherwise disks are simulated as well
   SimulationSchedule schedule = SimulationSchedule::kUniform;
   std::vector<SimulationFault> faults = {};  // ascending by time
@@ -137,7 +151,11 @@ struct SimulationPlan {
 struct SimulationLimits {
   int records_max = 1500;
   bool at_least_once = true;
-  bool on_disk = true;  // it has persistent stores
+  bool on_disk = true;     // it has persistent stores
+  bool growing = false;    // its sources may get more partitions, and keys move
+  bool upgrading = false;  // it has another version
+  // Records reach several sources in the order of their times, more or less: nothing keeps one of them back.
+  bool abreast = false;
 };
 
 // Draws a plan. Each seed leaves out about half of the kinds of faults.

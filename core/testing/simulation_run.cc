@@ -21,11 +21,21 @@ constexpr Timestamp kBeginning = 1'700'000'000'000;
 constexpr Duration kPatience{60'000};
 constexpr Duration kLook{100};
 constexpr Duration kAftermath{1'000};
+// Positions are committed so often, and forgotten when they are that old.
+constexpr Duration kPositionsInterval{2'000};
+constexpr Duration kOffsetRetention{30'000};
+// How often instances look at topics and at their group.
+constexpr Duration kRefresh{300};
 constexpr std::uint64_t kStepsMax = 3'000'000;
 // These come when the faults are over, in percent.
 constexpr int kLateRecords = 15;
 
 std::size_t index_of(SimulationPhase phase) { return static_cast<std::size_t>(phase); }
+
+bool has(const SimulationPlan& plan, FaultKind kind) {
+  return std::any_of(plan.faults.begin(), plan.faults.end(),
+                     [kind](const SimulationFault& fault) { return fault.kind == kind; });
+}
 
 }  // namespace
 
@@ -42,7 +52,15 @@ SimulationRun::SimulationRun(const SimulatedScenario& scenario, const Simulation
             struck(fault, hosts_[static_cast<std::size_t>(fault.instance)]->last_phase);
           })),
       broker_(std::make_shared<EmbeddedBroker>(clock_)),
-      disk_(plan.on_disk, kApplication, *broker_, plan.guarantee == Guarantee::kExactlyOnce),
+      disk_(
+          {
+              .real = plan.on_disk,
+              .check_state = plan.guarantee == Guarantee::kExactlyOnce,
+              .may_age = has(plan, FaultKind::kClockJump),
+              .compacts = has(plan, FaultKind::kCompact),
+              .read = scenario.read,
+          },
+          kApplication, *broker_),
       order_(plan.seed, "order"),
       cost_(plan.seed, "cost"),
       generator_(plan.seed, "records") {
@@ -69,14 +87,16 @@ std::string SimulationRun::directory_of(int index) const { return fmt::format("{
 void SimulationRun::begin() {
   const auto topology = scenario_.topology();
   if (!topology.ok()) return violated("scenario", message_of(topology.status()));
-  const auto create = [&](const std::string& topic, Partition partitions) {
-    if (const absl::Status made = broker_->create_topic(topic, partitions); !made.ok()) {
+  const auto create = [&](const std::string& topic, Partition partitions,
+                          const std::map<std::string, std::string>& config) {
+    if (const absl::Status made = broker_->create_topic(topic, partitions, config); !made.ok()) {
       violated("scenario", message_of(made));
     }
   };
   for (const SimulatedInput& input : scenario_.inputs)
-    create(input.topic, input.partitions > 0 ? input.partitions : plan_.partitions);
-  for (const SimulatedOutput& output : scenario_.outputs) create(output.topic, plan_.partitions);
+    create(input.topic, input.partitions > 0 ? input.partitions : plan_.partitions, {});
+  for (const SimulatedOutput& output : scenario_.outputs)
+    create(output.topic, plan_.partitions, output.config);
   if (scenario_.prepare) {
     if (const absl::Status prepared = scenario_.prepare(*broker_); !prepared.ok())
       violated("scenario", message_of(prepared));
@@ -128,7 +148,7 @@ void SimulationRun::feed(int first, int count, Duration from, Duration within) {
 
 void SimulationRun::start(int index) {
   Host& host = *hosts_[static_cast<std::size_t>(index)];
-  auto topology = scenario_.topology();
+  auto topology = host.upgraded ? scenario_.next_topology() : scenario_.topology();
   if (!topology.ok()) return violated("scenario", message_of(topology.status()));
   if (topology->engine != nullptr) topology->engine = disk_.engine(topology->engine, index, *this);
   if (consumed_.empty()) {
@@ -150,6 +170,10 @@ void SimulationRun::start(int index) {
   options.config.max_task_idle = plan_.max_task_idle;
   options.config.buffered_records = plan_.buffered_records;
   options.config.session_timeout = plan_.session_timeout;
+  options.config.standby_replicas = plan_.standbys < 0 ? kAllInstances : plan_.standbys;
+  options.config.standby_refresh_interval = kRefresh;
+  options.config.topic_refresh_interval = kRefresh;
+  if (plan_.quiet.count() > 0) options.config.positions_interval = kPositionsInterval;
   // Enough for a few blocks; runs are short.
   options.config.memory_bytes = std::size_t{64} << 20;
   options.config.clock = &host.clock;
@@ -174,9 +198,12 @@ void SimulationRun::crash(int index) {
   if (host.instance == nullptr) return;
   if (log_) log_(LogLevel::kWarning, fmt::format("{:7} i{} KILLED", clock_.steady().count(), index));
   result_.commits += host.instance->commits();
+  processed_ += host.instance->processed();
+  aborted_ += host.instance->aborted();
   tearing_down_ = true;
-  host.instance.reset();
+  disk_.freeze(directory_of(index), [&] { host.instance.reset(); });
   tearing_down_ = false;
+  host.holds.clear();
 }
 
 // -------------------------------------------------------------------------------------------------- faults
@@ -187,6 +214,11 @@ absl::Status SimulationRun::reached(int instance, SimulationPhase phase) {
   // What is sent while stores are encoded goes to changelogs.
   if (phase == SimulationPhase::kProcessing && host.last_phase == SimulationPhase::kEncoding)
     phase = host.last_phase;
+  // What is sent by an instance that makes its topics is no work of users' code.
+  if (phase == SimulationPhase::kProcessing && host.instance != nullptr && !host.instance->started())
+    phase = SimulationPhase::kStarting;
+  if (phase == SimulationPhase::kRestoring && host.instance != nullptr && !host.instance->opening())
+    phase = SimulationPhase::kStandingBy;
   host.last_phase = phase;
   note(index_of(phase) + static_cast<std::uint64_t>(instance) * 100 +
        static_cast<std::uint64_t>(clock_.steady().count()) * 1000);
@@ -213,7 +245,9 @@ void SimulationRun::struck(const SimulationFault& fault, SimulationPhase phase) 
 
 absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase phase) {
   Host& host = *hosts_[static_cast<std::size_t>(fault.instance)];
-  if (host.instance == nullptr && fault.kind != FaultKind::kCompact) return absl::OkStatus();
+  if (host.instance == nullptr && fault.kind != FaultKind::kCompact && fault.kind != FaultKind::kTrim &&
+      fault.kind != FaultKind::kGrow)
+    return absl::OkStatus();
   struck(fault, phase);
   const Duration now = clock_.steady();
   switch (fault.kind) {
@@ -283,7 +317,29 @@ absl::Status SimulationRun::strike(const SimulationFault& fault, SimulationPhase
       break;
     case FaultKind::kSlow:
     case FaultKind::kCutOff:
+    case FaultKind::kLateAssignment:
       faults_->begin(fault);
+      break;
+    case FaultKind::kHold:
+      hold(host, fault.amount, true);
+      host.holds.emplace_back(now + fault.lasts, fault.amount);
+      break;
+    case FaultKind::kAddWorker:
+      host.instance->add_worker();
+      break;
+    case FaultKind::kRemoveWorker:
+      host.instance->remove_worker();
+      break;
+    case FaultKind::kUpgrade:
+      host.upgraded = scenario_.next_topology != nullptr;
+      host.instance->stop();
+      host.away_for = fault.lasts;
+      break;
+    case FaultKind::kTrim:
+      trim();
+      break;
+    case FaultKind::kGrow:
+      grow(fault.topic);
       break;
     case FaultKind::kLostAnswer:
     case FaultKind::kLostRequest:
@@ -322,6 +378,36 @@ void SimulationRun::exhaust(int index) {
   }
 }
 
+// What came before the positions of topics between tasks is of no use any more.
+void SimulationRun::trim() {
+  for (const TopicPartition& where : consumed_) {
+    const auto position = broker_->committed(kApplication, where);
+    if (!position || !where.topic.starts_with(std::string(kApplication) + "-")) continue;
+    if (const absl::Status done = broker_->delete_records(where.topic, where.partition, position->offset);
+        !done.ok())
+      violated("scenario", message_of(done));
+  }
+}
+
+void SimulationRun::grow(int number) {
+  const std::string& topic =
+      scenario_.inputs[static_cast<std::size_t>(number) % scenario_.inputs.size()].topic;
+  const Partition partitions = broker_->describe(topic).partitions;
+  if (const absl::Status done = broker_->grow_topic(topic, partitions + 1); !done.ok())
+    violated("scenario", message_of(done));
+  consumed_.push_back({topic, partitions});
+}
+
+void SimulationRun::hold(Host& host, std::int64_t which, bool on) {
+  PauseBoard& pauses = host.instance->pauses();
+  const int part = static_cast<int>(which) - 1;
+  if (which == 0) {
+    on ? pauses.pause_all() : pauses.resume_all();
+  } else {
+    on ? pauses.pause_part(part) : pauses.resume_part(part);
+  }
+}
+
 void SimulationRun::to_topic(const SimulationFault& fault,
                              const std::function<absl::Status(const TopicPartition& where)>& what) {
   const std::vector<std::string> topics = broker_->topics();
@@ -351,6 +437,7 @@ void SimulationRun::heal() {
     host->paused_until = Duration{0};
     host->back_at = clock_.steady();
     host->away_for = Duration{0};
+    for (auto& [until, which] : host->holds) until = Duration{0};
   }
 }
 
@@ -361,6 +448,11 @@ void SimulationRun::happen() {
   for (int i = 0; i < plan_.instances; ++i) {
     Host& host = *hosts_[static_cast<std::size_t>(i)];
     if (host.instance == nullptr && host.back_at <= clock_.steady()) start(i);
+    std::erase_if(host.holds, [&](const auto& held) {
+      if (held.first > clock_.steady()) return false;
+      if (host.instance != nullptr) hold(host, held.second, false);
+      return true;
+    });
   }
   std::erase_if(late_markers_, [this](const auto& late) {
     if (late.first > clock_.steady()) return false;
@@ -455,6 +547,9 @@ void SimulationRun::step(int index, std::size_t part) {
       ++host.directories;
     }
     return;
+  } catch (const std::exception& error) {
+    violated("explained", fmt::format("an exception got out of instance {}: {}", index, error.what()));
+    return;
   }
   ++result_.steps;
   note(static_cast<std::uint64_t>(index) * 16 + part + static_cast<std::uint64_t>(idle.count()) * 4096);
@@ -464,7 +559,10 @@ void SimulationRun::step(int index, std::size_t part) {
       violated("explained", fmt::format("instance {} ended: {}", index, message_of(failure)));
     }
     result_.commits += host.instance->commits();
+    processed_ += host.instance->processed();
+    aborted_ += host.instance->aborted();
     host.instance.reset();
+    host.holds.clear();
     host.back_at = clock_.steady() + host.away_for;
     return;
   }
@@ -527,6 +625,70 @@ void SimulationRun::watch_positions() {
   }
 }
 
+void SimulationRun::committed(const embedded::MemberIdentity& member,
+                              const std::vector<PartitionOffset>& positions) {
+  if (tearing_down_) return;
+  for (const PartitionOffset& position : positions) {
+    committers_[position.where][position.offset] = {member.generation, member.member};
+  }
+}
+
+bool SimulationRun::owns(int instance, const std::string& task) {
+  const Host& host = *hosts_[static_cast<std::size_t>(instance)];
+  if (host.instance == nullptr || tearing_down_) return false;
+  const GroupDescription group = broker_->describe_group(kApplication);
+  if (group.state != GroupDescription::State::kStable) return false;
+  const std::vector<TaskPlan>& tasks = host.instance->plan().tasks;
+  const std::string client = fmt::format("{}-i{}", kApplication, instance);
+  for (const MemberDescription& member : group.members) {
+    if (!member.client_id.starts_with(client)) continue;
+    for (const TopicPartition& token : member.assignment) {
+      const auto index = static_cast<std::size_t>(token.partition);
+      if (index < tasks.size() && tasks[index].id.name() == task) return true;
+    }
+  }
+  return false;
+}
+
+// Positions only grow, so who committed the higher one came later.
+void SimulationRun::judge_commits() {
+  for (const auto& [where, positions] : committers_) {
+    const std::pair<std::int32_t, std::string>* before = nullptr;
+    for (const auto& [offset, who] : positions) {
+      if (before != nullptr &&
+          (who.first < before->first || (who.first == before->first && who.second != before->second))) {
+        violated(
+            "ownership",
+            fmt::format("{} of generation {} committed before {} of generation {}: topic={} partition={} "
+                        "position={}",
+                        before->second, before->first, who.second, who.first, where.topic, where.partition,
+                        offset));
+      }
+      before = &who;
+    }
+  }
+  if (const auto torn = broker_->enter()->transactions().committed_without_offsets(); torn > 0)
+    violated("atomicity", fmt::format("{} transactions were committed without positions", torn));
+}
+
+void SimulationRun::judge_conservation() {
+  if (!plan_.faults.empty() || plan_.instances > 1 || plan_.workers > 1 || plan_.quiet.count() > 0) return;
+  std::uint64_t came = 0;
+  for (const TopicPartition& where : consumed_) {
+    // Topics between tasks are deleted from.
+    if (broker_->begin_offset(where.topic, where.partition) > 0) return;
+    came += broker_->read(where.topic, where.partition).size();
+  }
+  if (came > processed_ || (came < processed_ && aborted_ == 0))
+    violated("conservation", fmt::format("{} records came and {} were processed", came, processed_));
+}
+
+void SimulationRun::be_quiet() {
+  advance_until(clock_.steady() + plan_.quiet, [] { return false; });
+  broker_->expire_offsets(kApplication, kOffsetRetention);
+  for (int i = 0; i < plan_.instances; ++i) crash(i);
+}
+
 bool SimulationRun::caught_up() {
   for (const auto& host : hosts_) {
     if (host->instance == nullptr || !host->instance->running()) return false;
@@ -550,6 +712,12 @@ SimulationResult SimulationRun::go() {
   advance_until(faults_end, [] { return false; });
 
   heal();
+  if (plan_.quiet.count() > 0) {
+    if (!advance_until(clock_.steady() + kPatience + plan_.commit_interval, [this] { return caught_up(); }))
+      violated("progress", "not caught up before it was quiet: " + activities());
+    be_quiet();
+    faults_end = clock_.steady();
+  }
   const int early = plan_.records - plan_.records * kLateRecords / 100;
   feed(early, plan_.records - early, clock_.steady(), Duration{1'000});
   const Duration deadline = clock_.steady() + kPatience + plan_.commit_interval;
@@ -578,6 +746,9 @@ SimulationResult SimulationRun::go() {
   for (const TransactionDescription& transaction : broker_->transactions()) {
     if (transaction.open) violated("closing", "left open: " + transaction.transactional_id);
   }
+  if (disk_.in_use()) violated("closing", "stores are still open");
+  judge_commits();
+  judge_conservation();
   if (result_.ok() && scenario_.check) {
     if (const absl::Status status = scenario_.check(*broker_, plan_); !status.ok()) {
       violated("scenario-check", message_of(status));
@@ -595,7 +766,14 @@ SimulatedOutputs SimulationRun::outputs() {
     auto& keys = outputs[output.topic];
     for (Partition partition = 0; partition < plan_.partitions; ++partition) {
       for (BrokerRecord& record : broker_->read(output.topic, partition)) {
-        keys[record.key.value_or("")].push_back(std::move(record.value));
+        SimulatedValue& value = keys[record.key.value_or("")].emplace_back();
+        value.value = std::move(record.value);
+        if (!output.whole || plan_.guarantee == Guarantee::kAtLeastOnce) continue;
+        value.partition = partition;
+        value.timestamp = record.timestamp;
+        for (const Header& header : record.headers)
+          value.headers.emplace_back(header.name,
+                                     header.value ? std::optional<Bytes>(*header.value) : std::nullopt);
       }
     }
   }

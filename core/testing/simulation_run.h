@@ -18,8 +18,18 @@
 
 namespace weir {
 
-// Values by output topic and key, in the order of the log.
-using SimulatedOutputs = std::map<std::string, std::map<Bytes, std::vector<std::optional<Bytes>>>>;
+// What became of a key's value.
+struct SimulatedValue {
+  std::optional<Bytes> value;
+  Partition partition = 0;
+  Timestamp timestamp = 0;
+  std::vector<std::pair<std::string, std::optional<Bytes>>> headers = {};
+
+  auto operator<=>(const SimulatedValue&) const = default;
+};
+
+// Values by output topic and key, in the order of the log; the rest only where it is to be compared.
+using SimulatedOutputs = std::map<std::string, std::map<Bytes, std::vector<SimulatedValue>>>;
 
 class SimulationRun final : private SimulationObserver {
  public:
@@ -51,7 +61,9 @@ class SimulationRun final : private SimulationObserver {
     explicit Host(const Clock& world) : clock(world) {}
     ShiftedClock clock;
     int lives = 0;
-    int directories = 0;  // lost so far
+    bool upgraded = false;
+    std::vector<std::pair<Duration, std::int64_t>> holds;  // until when, which tasks
+    int directories = 0;                                   // lost so far
     SimulationPhase last_phase = SimulationPhase::kStarting;
     Duration paused_until{0};
     Duration back_at{0};                          // when there is no instance
@@ -65,6 +77,9 @@ class SimulationRun final : private SimulationObserver {
   };
 
   absl::Status reached(int instance, SimulationPhase phase) override;
+  void committed(const embedded::MemberIdentity& member,
+                 const std::vector<PartitionOffset>& positions) override;
+  bool owns(int instance, const std::string& task) override;
   void violated(const std::string& invariant, const std::string& what) override;
 
   void begin();
@@ -82,12 +97,19 @@ class SimulationRun final : private SimulationObserver {
   void kick(int index);
   void fence(int index);
   void exhaust(int index);
+  void trim();
+  void grow(int number);
+  void hold(Host& host, std::int64_t which, bool on);
+  // A long time in which nothing happens, and then a new beginning.
+  void be_quiet();
   // Does something to each partition of the topic of a fault.
   void to_topic(const SimulationFault& fault,
                 const std::function<absl::Status(const TopicPartition& where)>& what);
   void heal();
   [[nodiscard]] bool caught_up();
   void watch_positions();
+  void judge_commits();
+  void judge_conservation();
   template <class Done>
   bool advance_until(Duration deadline, Done done);
   void note(std::uint64_t what) { events_ = (events_ ^ what) * 0x100000001b3U + (events_ >> 47); }
@@ -104,7 +126,12 @@ class SimulationRun final : private SimulationObserver {
   SimulatedDisk disk_;
   std::vector<std::unique_ptr<Host>> hosts_;  // use all of the above
   std::vector<TopicPartition> consumed_;
-  std::map<TopicPartition, Offset> positions_;                      // as last seen
+  std::map<TopicPartition, Offset> positions_;  // as last seen
+  // Who committed which positions, in which generation, by position.
+  std::map<TopicPartition, std::map<Offset, std::pair<std::int32_t, std::string>>> committers_;
+  // By instances that are gone.
+  std::uint64_t processed_ = 0;
+  std::uint64_t aborted_ = 0;
   std::vector<std::pair<Duration, std::function<void()>>> agenda_;  // ascending; from next_ on
   std::size_t next_ = 0;
   std::vector<Armed> armed_;

@@ -122,6 +122,8 @@ SimulationResult Simulation::shrink(const SimulationResult& failed, int runs_max
     lower(shrinker, &SimulationPlan::records, 1);
     lower(shrinker, &SimulationPlan::keys, 1);
     settle_for(shrinker, &SimulationPlan::on_disk, false);
+    settle_for(shrinker, &SimulationPlan::standbys, 0);
+    settle_for(shrinker, &SimulationPlan::quiet, Duration{0});
     settle_for(shrinker, &SimulationPlan::schedule, SimulationSchedule::kUniform);
     settle_for(shrinker, &SimulationPlan::uncommitted_bytes_max, plain.uncommitted_bytes_max);
     settle_for(shrinker, &SimulationPlan::buffered_bytes, plain.buffered_bytes);

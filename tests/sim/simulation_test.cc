@@ -1,6 +1,7 @@
 // The simulator itself: does it find what is wrong, say it in a script, and play that again?
 #include <weir/core/testing/simulation.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -112,9 +113,44 @@ TEST(Simulation, SameSeedSameRun) {
   }
 }
 
+// Rows that are not what the changelog says are seen when the task begins.
+TEST(Simulation, ComparesWhatIsInTheStoresWithTheirChangelogs) {
+  const Simulation simulation(
+      {.name = "word-count",
+       .topology = word_count,
+       .inputs = {{"lines", make_line}},
+       .outputs = {{"counts-by-word", OutputRule::kSameCounts}},
+       .read = [](StateStore&, const std::function<void(BytesView, BytesView, Timestamp)>& visit) {
+         visit("be", "not what was counted", 0);
+         return true;
+       }});
+  SimulationPlan plan;
+  plan.scenario = "word-count";
+  EXPECT_EQ(simulation.run(plan).invariant, "state-is-fold");
+}
+
+TEST(Simulation, UpgradesToTheNextVersion) {
+  bool asked = false;
+  const Simulation simulation({.name = "word-count",
+                               .topology = word_count,
+                               .inputs = {{"lines", make_line}},
+                               .outputs = {{"counts-by-word", OutputRule::kSameCounts}},
+                               .next_topology = [&asked] {
+                                 asked = true;
+                                 return word_count();
+                               }});
+  SimulationPlan plan;
+  plan.scenario = "word-count";
+  plan.instances = 2;
+  plan.faults = {{.kind = FaultKind::kUpgrade, .at = Duration{1'000}, .instance = 1, .lasts = Duration{100}}};
+  const SimulationResult result = simulation.run(plan);
+  EXPECT_TRUE(result.ok()) << result.what;
+  EXPECT_TRUE(asked);
+}
+
 TEST(SimulationPlan, IsReadAsItIsWritten) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    const SimulationPlan plan = draw_plan(seed, "any", {});
+    const SimulationPlan plan = draw_plan(seed, "any", {.growing = true, .upgrading = true});
     const auto read = SimulationPlan::parse(plan.script());
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->script(), plan.script());

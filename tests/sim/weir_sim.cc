@@ -179,7 +179,7 @@ class Program {
       known = true;
       const std::string found = hunt(bug);
       if (found.empty()) ++survivors;
-      std::cout << fmt::format("{:24} {}\n", kPlantedBugs[bug].name,
+      std::cout << fmt::format("{:27} {}\n", kPlantedBugs[bug].name,
                                found.empty() ? fmt::format("SURVIVED {} seeds", options_.seeds) : found)
                 << std::flush;
     }

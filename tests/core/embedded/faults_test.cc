@@ -1,5 +1,7 @@
 #include <deque>
 
+#include <weir/core/embedded/engine.h>
+
 #include "fixture.h"
 
 namespace weir {
@@ -22,11 +24,13 @@ class Script final : public Faults {
     return fate;
   }
   bool cut_off(const ClientName& client) override { return clogged && *clogged == client.kind; }
+  bool keeps_assignment(const ClientName& client) override { return client.client_id == deaf; }
   bool holds(const FaultSite& site) override { return held && *held == site.operation; }
 
   std::string seen;
   std::optional<ClientName::Kind> clogged;
   std::optional<Operation> held;
+  std::optional<std::string> deaf;
 
  private:
   std::map<Operation, std::deque<Fate>> fates_;
@@ -190,6 +194,13 @@ TEST_F(FaultsTest, ALateEndOfATransactionEndsTheNextOne) {
   EXPECT_EQ(read("orders"), "a:1@0");
   clock_.advance(Duration(40));
   EXPECT_EQ(read("orders"), "a:1@0 b:half@0");
+}
+
+TEST_F(FaultsTest, CommitsWithoutOffsetsAreCounted) {
+  auto client = in_transaction("id");
+  auto commit = client->commit_transaction();
+  EXPECT_EQ(outcome(*client, commit), "ok");
+  EXPECT_EQ(broker_->enter()->transactions().committed_without_offsets(), 1U);
 }
 
 TEST_F(FaultsTest, ALateEndOfATransactionIsFencedByANewProducer) {
@@ -427,6 +438,30 @@ TEST_F(FaultsTest, ARebalanceForNoReasonRaisesTheGeneration) {
   EXPECT_EQ(broker_->describe_group("group").generation, before + 1);
   EXPECT_EQ(one.take_told(), "");
   EXPECT_EQ(one.owned, (std::set<Partition>{0, 1}));
+}
+
+TEST_F(FaultsTest, AMemberMayHearLateOfTheGenerationThatTheGroupHas) {
+  auto one = member("group", "tokens");
+  settle(one);
+  one.take_told();
+  const auto first = broker_->describe_group("group").generation;
+  script_->deaf = "client";
+  broker_->rebalance("group");
+  settle(one);
+  EXPECT_EQ(broker_->describe_group("group").generation, first + 1);
+  // It is heard all the while, so the group does not drop it; what it commits is of the generation it knows.
+  for (int i = 0; i < 5; ++i) {
+    clock_.advance(Duration(5'000));
+    serve(one);
+  }
+  EXPECT_EQ(one.take_told(), "");
+  EXPECT_EQ(broker_->describe_group("group").members.size(), 1U);
+  auto commit = one.consumer->commit({{{"orders", 0}, 7, {}}});
+  EXPECT_EQ(outcome(*one.consumer, commit), "retriable");
+  script_->deaf.reset();
+  settle(one);
+  commit = one.consumer->commit({{{"orders", 0}, 7, {}}});
+  EXPECT_EQ(outcome(*one.consumer, commit), "ok");
 }
 
 TEST_F(FaultsTest, AFencedProducerHasLostItsTransaction) {
