@@ -13,23 +13,23 @@ namespace {
 
 constexpr std::size_t kRecordsMost = 40;
 constexpr std::size_t kTilesMost = 8;
-constexpr std::array<std::string_view, 6> kCategories = {"a", "b", "c", "dd", "eee", ""};
+constexpr std::array<std::string_view, 6> kLawCategories = {"a", "b", "c", "dd", "eee", ""};
 
 DrawnValues any_values(std::mt19937_64& random) {
   DrawnValues drawn;
   const double size = std::pow(10.0, static_cast<double>(random() % 7) - 2);
   drawn.value.number = std::normal_distribution<double>(1000, size)(random);
-  drawn.value.text = kCategories[random() % kCategories.size()];
+  drawn.value.text = kLawCategories[random() % kLawCategories.size()];
   drawn.value.null = false;
   drawn.second.number = static_cast<double>(random() % 3);
-  drawn.second.text = kCategories[random() % kCategories.size()];
+  drawn.second.text = kLawCategories[random() % kLawCategories.size()];
   drawn.second.null = random() % 5 == 0;
   return drawn;
 }
 
-class Round {
+class LawRound {
  public:
-  Round(const Aggregation& aggregation, const LawCheck& check, std::mt19937_64& random)
+  LawRound(const Aggregation& aggregation, const LawCheck& check, std::mt19937_64& random)
       : aggregation_(aggregation), check_(check), random_(random) {
     layout_.add(aggregation);
   }
@@ -49,16 +49,16 @@ class Round {
     }
     evaluation_.time = time;
     evaluation_.value = records.empty() ? &kNullValue : records.back().value;
-    Blocks whole(layout_, 1);
+    StateBlocks whole(layout_, 1);
     for (const Input& record : records) aggregation_.add(whole[0], record);
     const std::size_t count = 1 + random_() % kTilesMost;
-    Blocks tiles(layout_, count);
+    StateBlocks tiles(layout_, count);
     for (std::size_t i = 0; i < records.size(); ++i) {
       aggregation_.add(tiles[i * count / records.size()], records[i]);
     }
     if (std::string fault = neutral(tiles); !fault.empty()) return fault;
     if (std::string fault = coded(whole); !fault.empty()) return fault;
-    Blocks left(layout_, 1);
+    StateBlocks left(layout_, 1);
     for (std::size_t i = 0; i < count; ++i) aggregation_.merge(left[0], tiles[i]);
     if (std::string fault = differ(whole[0], left[0]); !fault.empty())
       return "added one by one and by tiles the answers differ: " + fault;
@@ -70,7 +70,7 @@ class Round {
 
  private:
   // Merges neighbours in any order until one is left.
-  void merge_anyhow(Blocks& tiles, std::size_t count) {
+  void merge_anyhow(StateBlocks& tiles, std::size_t count) {
     while (count > 1) {
       const std::size_t i = random_() % (count - 1);
       aggregation_.merge(tiles[i], tiles[i + 1]);
@@ -79,10 +79,10 @@ class Round {
     }
   }
 
-  std::string neutral(const Blocks& tiles) {
+  std::string neutral(const StateBlocks& tiles) {
     for (std::size_t i = 0; i < tiles.size(); ++i) {
       const Bytes before = bytes_of(tiles[i]);
-      Blocks empty(layout_, 2);
+      StateBlocks empty(layout_, 2);
       aggregation_.merge(empty[0], tiles[i]);
       if (bytes_of(empty[0]) != before)
         return "the state of no records, merged with another, is not that other";
@@ -92,9 +92,9 @@ class Round {
     return "";
   }
 
-  std::string coded(const Blocks& whole) {
+  std::string coded(const StateBlocks& whole) {
     const Bytes bytes = bytes_of(whole[0]);
-    Blocks read(layout_, 1);
+    StateBlocks read(layout_, 1);
     StateReader reader(bytes);
     if (!aggregation_.decode(reader, read[0]) || !reader.done())
       return "what encode wrote decode does not read";
@@ -102,7 +102,7 @@ class Round {
     for (int i = 0; i < 4; ++i) {
       Bytes broken = bytes.substr(0, random_() % (bytes.size() + 1));
       if (!broken.empty() && i % 2 == 0) broken[random_() % broken.size()] = static_cast<char>(random_());
-      Blocks any(layout_, 1);
+      StateBlocks any(layout_, 1);
       StateReader of_broken(broken);
       // Whether it is refused is up to the format.
       static_cast<void>(aggregation_.decode(of_broken, any[0]));
@@ -145,7 +145,7 @@ class Round {
 absl::Status check_aggregation(const Aggregation& aggregation, const LawCheck& check) {
   std::mt19937_64 random(check.seed);
   for (int round = 0; round < check.rounds; ++round) {
-    const std::string fault = Round(aggregation, check, random).run();
+    const std::string fault = LawRound(aggregation, check, random).run();
     if (!fault.empty()) {
       return absl::FailedPreconditionError(
           fmt::format("{}: {} (seed {}, round {})", aggregation.identity(), fault, check.seed, round));

@@ -17,7 +17,7 @@ void Layout::add(const Aggregation& aggregation) {
   trivial_ = trivial_ && aggregation.trivial();
 }
 
-std::byte* Blocks::insert(std::size_t i) {
+std::byte* StateBlocks::insert(std::size_t i) {
   if (size_ == capacity_) reserve(std::max<std::size_t>(2 * capacity_, 2));
   if (layout_->trivial()) {
     std::memmove((*this)[i + 1], (*this)[i], (size_ - i) * layout_->bytes());
@@ -29,7 +29,7 @@ std::byte* Blocks::insert(std::size_t i) {
   return (*this)[i];
 }
 
-void Blocks::erase(std::size_t first, std::size_t count) {
+void StateBlocks::erase(std::size_t first, std::size_t count) {
   if (count == 0) return;
   for (std::size_t i = first; i < first + count; ++i) layout_->destroy((*this)[i]);
   if (layout_->trivial()) {
@@ -40,19 +40,19 @@ void Blocks::erase(std::size_t first, std::size_t count) {
   size_ -= count;
 }
 
-void Blocks::reset(std::size_t size) {
+void StateBlocks::reset(std::size_t size) {
   clear();
   if (size > capacity_) reserve(size);
   for (; size_ < size; ++size_) layout_->create((*this)[size_]);
 }
 
-std::size_t Blocks::held_bytes() const {
+std::size_t StateBlocks::held_bytes() const {
   std::size_t sum = capacity_ * layout_->bytes();
   for (std::size_t i = 0; i < size_ && !layout_->trivial(); ++i) sum += layout_->held_bytes((*this)[i]);
   return sum;
 }
 
-void Blocks::reserve(std::size_t capacity) {
+void StateBlocks::reserve(std::size_t capacity) {
   auto memory = std::make_unique<std::byte[]>(capacity * layout_->bytes());
   for (std::size_t i = 0; i < size_; ++i) layout_->move(memory.get() + i * layout_->bytes(), (*this)[i]);
   memory_ = std::move(memory);

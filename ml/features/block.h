@@ -65,18 +65,18 @@ class Layout {
 };
 
 // A row of blocks of one layout, which outlives it.
-class Blocks {
+class StateBlocks {
  public:
-  explicit Blocks(const Layout& layout, std::size_t size = 0) : layout_(&layout) {
+  explicit StateBlocks(const Layout& layout, std::size_t size = 0) : layout_(&layout) {
     while (size_ < size) insert(size_);
   }
-  ~Blocks() { clear(); }
-  Blocks(Blocks&& other) noexcept
+  ~StateBlocks() { clear(); }
+  StateBlocks(StateBlocks&& other) noexcept
       : layout_(other.layout_),
         memory_(std::move(other.memory_)),
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)) {}
-  Blocks& operator=(Blocks&&) = delete;
+  StateBlocks& operator=(StateBlocks&&) = delete;
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::byte* operator[](std::size_t i) { return memory_.get() + i * layout_->bytes(); }

@@ -74,14 +74,14 @@ struct DistinctAggregator {
   }
 };
 
-struct Seen {
+struct SeenCategory {
   std::string category;
   Timestamp time = 0;
   std::int64_t order = 0;
 };
 
 struct LastDistinctAggregator {
-  using State = std::vector<Seen>;  // the newest first
+  using State = std::vector<SeenCategory>;  // the newest first
   std::size_t limit;
 
   std::string identity() const { return "last-distinct(" + std::to_string(limit) + ")"; }
@@ -90,7 +90,7 @@ struct LastDistinctAggregator {
     take(state, {std::string(input.value->text), input.time, input.order});
   }
   void merge(State& state, const State& later) const {
-    for (const Seen& one : later) take(state, one);
+    for (const SeenCategory& one : later) take(state, one);
   }
   double value(const State& state, const Query& query, const Evaluation& evaluation) const {
     const auto what = static_cast<LastDistinctOf>(query.what);
@@ -106,7 +106,7 @@ struct LastDistinctAggregator {
   }
   void encode(const State& state, Bytes& out) const {
     put_unsigned(state.size(), out);
-    for (const Seen& one : state) {
+    for (const SeenCategory& one : state) {
       put_text(one.category, out);
       put_signed(one.time, out);
       put_signed(one.order, out);
@@ -114,23 +114,23 @@ struct LastDistinctAggregator {
   }
   bool decode(StateReader& bytes, State& state) const {
     state.resize(bytes.take_count(3));
-    for (Seen& one : state) {
+    for (SeenCategory& one : state) {
       one.category = bytes.take_text();
       one.time = bytes.take_signed();
       one.order = bytes.take_signed();
     }
     return bytes.ok() && state.size() <= limit;
   }
-  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(Seen); }
+  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(SeenCategory); }
 
  private:
   // Equal times and orders are told apart by the category, so that any order of merging gives the same.
-  static bool newer(const Seen& a, const Seen& b) {
+  static bool newer(const SeenCategory& a, const SeenCategory& b) {
     return std::tie(a.time, a.order, a.category) > std::tie(b.time, b.order, b.category);
   }
-  void take(State& state, Seen one) const {
+  void take(State& state, SeenCategory one) const {
     const auto same = std::find_if(state.begin(), state.end(),
-                                   [&](const Seen& other) { return other.category == one.category; });
+                                   [&](const SeenCategory& other) { return other.category == one.category; });
     if (same != state.end()) {
       if (!newer(one, *same)) return;
       state.erase(same);
@@ -140,14 +140,14 @@ struct LastDistinctAggregator {
   }
 };
 
-struct Tally {
+struct CategoryTally {
   std::map<std::string, std::int64_t, std::less<>> counts;
   std::int64_t other = 0;
   std::int64_t total = 0;
 };
 
 struct ValueCountsAggregator {
-  using State = Tally;
+  using State = CategoryTally;
   std::size_t limit;
   std::vector<std::string> listed;
 

@@ -16,14 +16,11 @@
 #include <weir/state/byte_store.h>
 
 namespace weir::ml {
-namespace {
+
+// Types with a name of their own, since the store's members are made of them.
+namespace feature_rows {
 
 constexpr char kRowFormat = 1;
-constexpr std::size_t kLengthBytes = 4;
-constexpr std::size_t kTailBytes = 1 + 2 * sizeof(std::int64_t);
-constexpr std::size_t kCacheBytes = std::size_t{64} << 20;  // where no budget is known
-constexpr std::size_t kRowsPerWalk = 4096;
-const Bytes kHeaderKey(kLengthBytes, '\xff');
 
 // What the rows with the number of this layout hold.
 struct StoredLayout {
@@ -94,6 +91,22 @@ struct Reading {
 struct BytesHash {
   std::size_t operator()(BytesView bytes) const { return std::hash<BytesView>()(bytes); }
 };
+
+}  // namespace feature_rows
+
+namespace {
+
+using feature_rows::BytesHash;
+using feature_rows::kRowFormat;
+using feature_rows::Reading;
+using feature_rows::StoredLayout;
+using feature_rows::StoredView;
+
+constexpr std::size_t kLengthBytes = 4;
+constexpr std::size_t kTailBytes = 1 + 2 * sizeof(std::int64_t);
+constexpr std::size_t kCacheBytes = std::size_t{64} << 20;  // where no budget is known
+constexpr std::size_t kRowsPerWalk = 4096;
+const Bytes kHeaderKey(kLengthBytes, '\xff');
 
 int place_of(const std::string& text, const std::vector<std::string>& list) {
   const auto found = std::find(list.begin(), list.end(), text);

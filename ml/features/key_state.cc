@@ -38,7 +38,8 @@ constexpr char kVectorFlag = '\3';
 Workspace::Workspace(const FeaturePlan& plan, bool remember)
     : remember_(remember), values_(plan.spec().columns.size()) {
   for (const Span& span : plan.spans()) {
-    spans_.push_back({Blocks(span.layout, kScratchBlocks), Blocks(plan.levels()[span.level].layout, 1)});
+    spans_.push_back(
+        {StateBlocks(span.layout, kScratchBlocks), StateBlocks(plan.levels()[span.level].layout, 1)});
   }
 }
 
@@ -179,7 +180,7 @@ const std::byte* KeyState::sum_with_records(std::size_t index, const Range& rang
   const Span& span = plan_->spans()[index];
   const Level& level = plan_->levels()[span.level];
   const LevelState& state = levels_[span.level];
-  Blocks& scratch = workspace.spans_[index].span;
+  StateBlocks& scratch = workspace.spans_[index].span;
   const std::int64_t tail = floor_to(range.from, level.hop);
   const std::int64_t head = floor_to(range.until, level.hop);
   const std::int64_t first_whole = tail == range.from ? tail : tail + level.hop;
@@ -288,7 +289,7 @@ const std::byte* KeyState::fold_plainly(std::size_t index, std::int64_t from, st
                                         Workspace& workspace) {
   const Span& span = plan_->spans()[index];
   const LevelState& state = levels_[span.level];
-  Blocks& scratch = workspace.spans_[index].span;
+  StateBlocks& scratch = workspace.spans_[index].span;
   const std::size_t first = lower_bound(span.level, from);
   const std::size_t turn = std::max(first, lower_bound(span.level, floor_to(head, span.block)));
   const std::size_t end = std::max(turn, lower_bound(span.level, head));
@@ -616,7 +617,7 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
   if (level.axis == Axis::kRows && !records.empty()) rows_ = std::max(rows_, records.back().at + 1);
   if (std::find(found.begin(), found.end(), false) == found.end()) return true;
   // A cell that is new is made of the records, as far as they remember its columns.
-  Blocks anew(level.layout, 1);
+  StateBlocks anew(level.layout, 1);
   for (const Kept& kept : records) {
     restore_values(level, kept, workspace.values_);
     add_to_cells(level, {kept.time, kept.order, workspace.values_}, anew[0]);

@@ -50,8 +50,8 @@ class Workspace {
  private:
   friend class KeyState;
   struct Scratch {
-    Blocks span;   // five of a span
-    Blocks level;  // one of its level
+    StateBlocks span;   // five of a span
+    StateBlocks level;  // one of its level
   };
 
   const bool remember_;
@@ -128,7 +128,7 @@ class KeyState {
   struct LevelState {
     explicit LevelState(const Layout& layout) : blocks(layout) {}
     std::vector<Tile> tiles;                 // by start
-    Blocks blocks;                           // of each
+    StateBlocks blocks;                      // of each
     std::vector<std::vector<Kept>> records;  // of each, by (at, order); empty if the level has none
   };
   // What is remembered of a span, beside two sums: the prefix from the block to the head, and all from `from` to the head.
@@ -140,7 +140,7 @@ class KeyState {
     std::int64_t block = 0;
     std::vector<std::int64_t> starts;  // of the suffixes
     std::size_t next = 0;              // the first suffix that is in the window
-    Blocks suffixes;                   // of all tiles from there to the block
+    StateBlocks suffixes;              // of all tiles from there to the block
   };
   // The sums of all spans, in one piece: at 20,000 keys what is scattered costs most.
   class Sums {

@@ -13,7 +13,7 @@
 namespace weir::ml {
 namespace {
 
-struct Summary {
+struct NumberSummary {
   std::int64_t count = 0;
   double sum = 0;
   double lost = 0;  // what the additions to `sum` rounded away
@@ -29,7 +29,7 @@ inline void add_compensated(double value, double& sum, double& lost) {
   sum = total;
 }
 
-inline void add_to(Summary& state, double value) {
+inline void add_to(NumberSummary& state, double value) {
   ++state.count;
   add_compensated(value, state.sum, state.lost);
   const double delta = value - state.mean;
@@ -39,7 +39,7 @@ inline void add_to(Summary& state, double value) {
   if (value > state.high) state.high = value;
 }
 
-inline void merge_into(Summary& state, const Summary& later) {
+inline void merge_into(NumberSummary& state, const NumberSummary& later) {
   if (later.count == 0) return;
   if (state.count == 0) {
     state = later;
@@ -59,12 +59,12 @@ inline void merge_into(Summary& state, const Summary& later) {
 }
 
 // An infinite sum has lost something that is not a number.
-double total_of(const Summary& state) {
+double total_of(const NumberSummary& state) {
   return std::isfinite(state.sum) ? state.sum + state.lost : state.sum;
 }
 
 // Inlined into the loop over the questions: a view asks some twenty of each record.
-[[gnu::always_inline]] inline double answer_of(const Summary& state, SummaryOf what,
+[[gnu::always_inline]] inline double answer_of(const NumberSummary& state, SummaryOf what,
                                                const Evaluation& evaluation) {
   const auto count = static_cast<double>(state.count);
   if (what == SummaryOf::kCount) return count;
@@ -99,7 +99,7 @@ double total_of(const Summary& state) {
   return kNoValue;
 }
 
-void encode_summary(const Summary& state, Bytes& out) {
+void encode_summary(const NumberSummary& state, Bytes& out) {
   put_signed(state.count, out);
   if (state.count == 0) return;
   for (const double value : {state.sum, state.lost, state.mean, state.squares, state.low, state.high}) {
@@ -107,7 +107,7 @@ void encode_summary(const Summary& state, Bytes& out) {
   }
 }
 
-bool decode_summary(StateReader& bytes, Summary& state) {
+bool decode_summary(StateReader& bytes, NumberSummary& state) {
   state = {};
   state.count = bytes.take_signed();
   if (state.count == 0) return bytes.ok();
@@ -118,7 +118,7 @@ bool decode_summary(StateReader& bytes, Summary& state) {
 }
 
 struct SummaryAggregator {
-  using State = Summary;
+  using State = NumberSummary;
   std::string identity() const { return "summary"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const { add_to(state, input.value->number); }
@@ -131,7 +131,7 @@ struct SummaryAggregator {
 };
 
 struct VectorAggregator {
-  using State = std::vector<Summary>;
+  using State = std::vector<NumberSummary>;
   std::size_t width;
 
   std::string identity() const { return "vector(" + std::to_string(width) + ")"; }
@@ -155,20 +155,20 @@ struct VectorAggregator {
     return answer_of(state[element], static_cast<SummaryOf>(query.what), of_element);
   }
   void encode(const State& state, Bytes& out) const {
-    for (const Summary& element : state) encode_summary(element, out);
+    for (const NumberSummary& element : state) encode_summary(element, out);
   }
   bool decode(StateReader& bytes, State& state) const {
     state.resize(width);
-    for (Summary& element : state) {
+    for (NumberSummary& element : state) {
       if (!decode_summary(bytes, element)) return false;
     }
     return true;
   }
-  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(Summary); }
+  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(NumberSummary); }
 };
 
 struct BucketsAggregator {
-  using State = std::vector<Summary>;
+  using State = std::vector<NumberSummary>;
   std::vector<std::string> categories;
 
   std::string identity() const { return fmt::format("buckets({})", fmt::join(categories, ",")); }
@@ -186,17 +186,17 @@ struct BucketsAggregator {
                      evaluation);
   }
   void encode(const State& state, Bytes& out) const {
-    for (const Summary& bucket : state) encode_summary(bucket, out);
+    for (const NumberSummary& bucket : state) encode_summary(bucket, out);
   }
   bool decode(StateReader& bytes, State& state) const {
     state.resize(categories.size() + 1);
     return std::all_of(state.begin(), state.end(),
-                       [&](Summary& bucket) { return decode_summary(bytes, bucket); });
+                       [&](NumberSummary& bucket) { return decode_summary(bytes, bucket); });
   }
-  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(Summary); }
+  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(NumberSummary); }
 };
 
-struct Shape {
+struct CentralMoments {
   std::int64_t count = 0;
   double mean = 0;
   double second = 0;  // sums of powers of deviations from the mean
@@ -205,7 +205,7 @@ struct Shape {
 };
 
 struct ShapeAggregator {
-  using State = Shape;
+  using State = CentralMoments;
   std::string identity() const { return "shape"; }
   State init() const { return {}; }
   // The merge with a single value.
@@ -271,13 +271,13 @@ struct CountAggregator {
   }
 };
 
-struct Flags {
+struct FlagCounts {
   std::int64_t first = 0;
   std::int64_t second = 0;
 };
 
 struct RatioAggregator {
-  using State = Flags;
+  using State = FlagCounts;
   std::string identity() const { return "ratio"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {

@@ -9,7 +9,7 @@
 namespace weir::ml {
 namespace {
 
-struct Picked {
+struct PickedRecord {
   Timestamp time = 0;
   std::int64_t order = 0;
   double value = 0;
@@ -17,7 +17,7 @@ struct Picked {
 };
 
 struct PicksAggregator {
-  using State = std::vector<Picked>;  // the best first
+  using State = std::vector<PickedRecord>;  // the best first
   Pick which;
   std::size_t limit;
 
@@ -27,7 +27,7 @@ struct PicksAggregator {
   }
   State init() const { return {}; }
 
-  [[nodiscard]] bool before(const Picked& a, const Picked& b) const {
+  [[nodiscard]] bool before(const PickedRecord& a, const PickedRecord& b) const {
     const auto older = std::tie(a.time, a.order) < std::tie(b.time, b.order);
     const auto newer = std::tie(a.time, a.order) > std::tie(b.time, b.order);
     switch (which) {
@@ -45,10 +45,11 @@ struct PicksAggregator {
 
   void add(State& state, const Input& input) const {
     if (std::isnan(input.value->number)) return;
-    const Picked one{input.time, input.order, input.value->number,
-                     input.second->null ? kNoValue : input.second->number};
-    const auto place = std::upper_bound(state.begin(), state.end(), one,
-                                        [&](const Picked& a, const Picked& b) { return before(a, b); });
+    const PickedRecord one{input.time, input.order, input.value->number,
+                           input.second->null ? kNoValue : input.second->number};
+    const auto place =
+        std::upper_bound(state.begin(), state.end(), one,
+                         [&](const PickedRecord& a, const PickedRecord& b) { return before(a, b); });
     if (state.size() == limit) {
       if (place == state.end()) return;
       std::move_backward(place, state.end() - 1, state.end());
@@ -62,7 +63,7 @@ struct PicksAggregator {
     State both;
     both.reserve(state.size() + later.size());
     std::merge(state.begin(), state.end(), later.begin(), later.end(), std::back_inserter(both),
-               [&](const Picked& a, const Picked& b) { return before(a, b); });
+               [&](const PickedRecord& a, const PickedRecord& b) { return before(a, b); });
     if (both.size() > limit) both.resize(limit);
     state = std::move(both);
   }
@@ -70,7 +71,7 @@ struct PicksAggregator {
   double value(const State& state, const Query& query, const Evaluation& evaluation) const {
     const auto rank = static_cast<std::size_t>(query.parameter);
     if (rank >= state.size()) return kNoValue;
-    const Picked& one = state[rank];
+    const PickedRecord& one = state[rank];
     switch (static_cast<PickOf>(query.what)) {
       case PickOf::kValue:
         return one.value;
@@ -86,7 +87,7 @@ struct PicksAggregator {
 
   void encode(const State& state, Bytes& out) const {
     put_unsigned(state.size(), out);
-    for (const Picked& one : state) {
+    for (const PickedRecord& one : state) {
       put_signed(one.time, out);
       put_signed(one.order, out);
       put_double(one.value, out);
@@ -96,7 +97,7 @@ struct PicksAggregator {
   bool decode(StateReader& bytes, State& state) const {
     constexpr std::size_t kLeast = 2 + 2 * sizeof(double);
     state.resize(bytes.take_count(kLeast));
-    for (Picked& one : state) {
+    for (PickedRecord& one : state) {
       one.time = bytes.take_signed();
       one.order = bytes.take_signed();
       one.value = bytes.take_double();
@@ -104,7 +105,7 @@ struct PicksAggregator {
     }
     return bytes.ok() && state.size() <= limit;
   }
-  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(Picked); }
+  std::size_t held_bytes(const State& state) const { return state.capacity() * sizeof(PickedRecord); }
 };
 
 }  // namespace

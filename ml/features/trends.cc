@@ -12,14 +12,14 @@ constexpr double kMillis = 1000.0;
 
 double seconds(Timestamp from, Timestamp to) { return static_cast<double>(to - from) / kMillis; }
 
-struct Decayed {
+struct DecayedSums {
   Timestamp time = kNoTimestamp;  // of the newest record, as of which the others are
   double count = 0;
   double sum = 0;
 };
 
 struct DecayedAggregator {
-  using State = Decayed;
+  using State = DecayedSums;
   Duration half_life;
 
   std::string identity() const { return "decayed(" + std::to_string(half_life.count()) + ")"; }
@@ -61,7 +61,7 @@ struct DecayedAggregator {
   }
 };
 
-struct Trend {
+struct TimeTrend {
   std::int64_t count = 0;
   Timestamp base = 0;  // of the first record: a mean of times since 1970 would round too much away
   double time = 0;     // means; the time's from the base, in milliseconds
@@ -72,7 +72,7 @@ struct Trend {
 };
 
 struct TrendAggregator {
-  using State = Trend;
+  using State = TimeTrend;
   std::string identity() const { return "trend"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {
@@ -125,7 +125,7 @@ struct TrendAggregator {
   }
 };
 
-struct Pauses {
+struct PauseSums {
   std::int64_t count = 0;  // of records
   Timestamp first = 0;
   Timestamp last = 0;
@@ -135,7 +135,7 @@ struct Pauses {
 };
 
 struct PausesAggregator {
-  using State = Pauses;
+  using State = PauseSums;
   std::string identity() const { return "pauses"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const { merge(state, {1, input.time, input.time, 0, 0, 0}); }
@@ -195,7 +195,7 @@ struct PausesAggregator {
   }
 };
 
-struct Drawdown {
+struct FallAndRise {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
   double fall = 0;
@@ -203,7 +203,7 @@ struct Drawdown {
 };
 
 struct DrawdownAggregator {
-  using State = Drawdown;
+  using State = FallAndRise;
   std::string identity() const { return "drawdown"; }
   State init() const { return {}; }
   void add(State& state, const Input& input) const {

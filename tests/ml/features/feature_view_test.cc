@@ -228,6 +228,51 @@ TEST(FeatureView, LogsEachRowWithItsInput) {
   EXPECT_TRUE(std::isnan(log[0].value.values[1]));
 }
 
+TEST(FeatureView, MakesATableOfTheLatestRows) {
+  Running run([](StreamBuilder& builder) {
+    const auto table = builder.stream<std::string, Payment>("payments")
+                           .apply(small_view().include_current(true))
+                           .map_values([](const Featured<Payment>& payment) { return payment.row; })
+                           .to_table({.store = "latest"});
+    builder.stream<std::string, std::string>("questions")
+        .join(table, [](const std::string&, const FeatureRow& row) { return row; })
+        .to("rows");
+  });
+  run.pipe("a", 5, 1'000'000);
+  run.pipe("a", 7, 1'060'000);
+  ASSERT_TRUE((run.driver->pipe<std::string, std::string>("questions", "a", "", 1'070'000)).ok());
+  EXPECT_EQ(run.rows(), "a: 2 12 0\n");
+}
+
+TEST(FeatureView, LetsLateRecordsBeAStreamOfTheirOwn) {
+  Running run([](StreamBuilder& builder) {
+    const auto rows = builder.stream<std::string, Payment>("payments").apply(small_view());
+    const auto is_late = [](const Featured<Payment>& payment) { return payment.late; };
+    const auto row_of = [](const Featured<Payment>& payment) { return payment.row; };
+    rows.filter_not(is_late).map_values(row_of).to("rows");
+    rows.filter(is_late)
+        .map_values([](const Featured<Payment>& payment) { return payment.value; })
+        .to("late");
+  });
+  run.pipe("a", 1, 10'000'000);
+  run.pipe("a", 2, 9'000'000);
+  EXPECT_EQ(run.rows(), "a: 0 - -\n");
+  const auto late = run.driver->read<std::string, Payment>("late");
+  ASSERT_EQ(late.size(), 1u);
+  EXPECT_EQ(late[0].value.amount, 2);
+}
+
+TEST(FeatureView, AnswersAtAnyTime) {
+  Running run(with(small_view()));
+  run.pipe("a", 5, 1'000'000);
+  std::vector<double> row(3);
+  auto* store = run.driver->store_as<FeatureStore>("small-features");
+  store->look("a", 1'030'000, row.data());
+  EXPECT_EQ(row, (std::vector<double>{1, 5, 30}));
+  store->look("b", 1'030'000, row.data());
+  EXPECT_EQ(row[0], 0);
+}
+
 TEST(FeatureView, WritesOneSmallRecordForEachTileThatChanged) {
   Running run(with(features<Payment>("tiles", 1).agg(sum("amount", &Payment::amount), {1h, 24h})));
   for (int i = 0; i < 50; ++i) run.pipe("a", i, 1'000'000'000 + i * 600'000);
