@@ -34,7 +34,7 @@ function(add_room NAME)
   find_private_headers(private ${ROOM_FOLDER})
   list(TRANSFORM private REPLACE "(.+)" "PATTERN;\\1;EXCLUDE" OUTPUT_VARIABLE exclusions)
   install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir/${ROOM_FOLDER}
-          FILES_MATCHING PATTERN "*.h" PATTERN "planted.h" EXCLUDE ${exclusions})
+          FILES_MATCHING PATTERN "*.h" PATTERN "planted.h" EXCLUDE PATTERN "cli" EXCLUDE ${exclusions})
 endfunction()
 
 # Sets RESULT to the headers under the calling folder, relative to it, that are not for users.

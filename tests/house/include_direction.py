@@ -63,13 +63,13 @@ def problem_of_example(quote, included):
 
 def check(root):
     for name in tree.files_of(root):
-        if name.suffix not in (".h", ".cc") or name.parts[0] not in [*USES, "cli", "examples"]:
+        if name.suffix not in (".h", ".cc") or name.parts[0] not in [*USES, "examples"]:
             continue
         for number, line in tree.lines_of(root, name):
             include = INCLUDE.match(line)
             if not include:
                 continue
-            if name.parts[0] in ("cli", "examples"):
+            if name.parts[0] == "examples" or name.parts[:2] == ("ml", "cli"):
                 problem = problem_of_example(*include.groups())
             else:
                 problem = problem_of_room(name, *include.groups())
