@@ -48,7 +48,7 @@ struct DistinctAggregator {
   void encode(const State& state, Bytes& out) const {
     out.push_back(state.overflowed ? '\1' : '\0');
     put_unsigned(state.values.size(), out);
-    for (const std::string& value : state.values) put_text(value, out);
+    for (const std::string& value : state.values) put_sized_text(value, out);
   }
   bool decode(StateReader& bytes, State& state) const {
     state = {};
@@ -107,7 +107,7 @@ struct LastDistinctAggregator {
   void encode(const State& state, Bytes& out) const {
     put_unsigned(state.size(), out);
     for (const SeenCategory& one : state) {
-      put_text(one.category, out);
+      put_sized_text(one.category, out);
       put_signed(one.time, out);
       put_signed(one.order, out);
     }
@@ -191,7 +191,7 @@ struct ValueCountsAggregator {
     put_signed(state.other, out);
     put_unsigned(state.counts.size(), out);
     for (const auto& [category, count] : state.counts) {
-      put_text(category, out);
+      put_sized_text(category, out);
       put_signed(count, out);
     }
   }

@@ -44,17 +44,17 @@ struct StoredView {
 
   [[nodiscard]] Bytes encode() const {
     Bytes out(1, kRowFormat);
-    put_text(name, out);
+    put_sized_text(name, out);
     put_signed(version, out);
-    put_text(hash, out);
-    put_text(schema, out);
+    put_sized_text(hash, out);
+    put_sized_text(schema, out);
     put_unsigned(layouts.size(), out);
     for (const StoredLayout& layout : layouts) {
       out.push_back(layout.axis);
       put_signed(layout.hop, out);
       for (const auto* list : {&layout.cells, &layout.columns}) {
         put_unsigned(list->size(), out);
-        for (const std::string& text : *list) put_text(text, out);
+        for (const std::string& text : *list) put_sized_text(text, out);
       }
     }
     return out;

@@ -543,7 +543,7 @@ bool KeyState::encode_tile(const TileId& id, Bytes& out) const {
   for (const Layout::Part& part : level.layout.parts()) {
     cell.clear();
     part.aggregation->encode(state.blocks[place] + part.at, cell);
-    put_text(cell, out);
+    put_sized_text(cell, out);
   }
   if (!level.has_records()) return true;
   const std::vector<Kept>& records = state.records[place];
@@ -562,7 +562,7 @@ bool KeyState::encode_tile(const TileId& id, Bytes& out) const {
         put_double(value.number, out);
       } else if (kind == ColumnKind::kCategory) {
         out.push_back(kTextFlag);
-        put_text(value.text, out);
+        put_sized_text(value.text, out);
       } else {
         out.push_back(kVectorFlag);
         put_unsigned(value.numbers.size(), out);

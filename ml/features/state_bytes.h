@@ -20,7 +20,7 @@ void put_unsigned(std::uint64_t value, Bytes& out);
 inline void put_signed(std::int64_t value, Bytes& out) {
   put_unsigned((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63), out);
 }
-inline void put_text(BytesView text, Bytes& out) {
+inline void put_sized_text(BytesView text, Bytes& out) {
   put_unsigned(text.size(), out);
   out.append(text);
 }
