@@ -3,10 +3,12 @@
 //   model_score model.ubj rows.csv
 //   model_score model.txt rows.csv --margin
 //
-// The model is one of XGBoost's (JSON or UBJSON) or LightGBM's (text). Rows are comma-separated numbers without a
+// The model is one of XGBoost's (JSON or UBJSON), LightGBM's (text) or ONNX's. Rows are comma-separated numbers without a
 // header, one per input of the model, in its order; a cell that is empty or "nan" is a missing value; cells may be
 // quoted, lines may end in CRLF. Printed is a line per row: the outputs, comma-separated, in the shortest digits
-// that give the number back. --margin asks for raw scores, before the objective's link. --time also scores the rows
+// that give the number back; of an ONNX model all its outputs in order, as a rule a label, then the scores; a label that
+// is a text is printed as its number in the model's list, from 0. --margin asks for raw scores, before the objective's
+// link, which ONNX models do not have. --time also scores the rows
 // again and again, one by one and 64 at a time, and says on standard error how long a row takes.
 //
 // Ends with 0, with 1 if a file cannot be used, or with 2 if the command line is wrong.
@@ -238,10 +240,14 @@ int main(int argc, char** argv) {
   bool margin = false;
   bool timed = false;
   CLI::App cli("Scores rows of numbers with a trained model.");
-  cli.add_option("model", model, "of XGBoost (JSON or UBJSON) or LightGBM (text)")->required();
+  cli.add_option("model", model,
+                 "of XGBoost (JSON or UBJSON), LightGBM (text) or ONNX; of the last, labels that are texts "
+                 "are printed as "
+                 "their number in the model's list, from 0")
+      ->required();
   cli.add_option("rows", rows, "comma-separated, without a header; an empty cell is a missing value")
       ->required();
-  cli.add_flag("--margin", margin, "raw scores, before the objective's link");
+  cli.add_flag("--margin", margin, "raw scores, before the objective's link; not for ONNX");
   cli.add_flag("--time", timed, "also say how long a row takes");
   try {
     cli.parse(argc, argv);

@@ -20,6 +20,7 @@ namespace weir::ml {
 //   XGBoost's UBJSON      {L..., {#...    xgboost_json.h
 //   LightGBM's text       tree            lightgbm_text.h
 //   a learner of learn()  weir-learner    online/learner_file.h
+//   ONNX                  a byte 8        onnx/onnx_model.h
 //
 // Errors are those of the format's loader; INVALID_ARGUMENT where it is none of them.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<const Model>> load_model(std::string_view bytes,

@@ -1,0 +1,48 @@
+// What an ONNX graph becomes when it is loaded: steps that run one after the other for each row, over slots that hold
+// all values of the row. Internal to the room.
+//
+// Thread safety: a program does not change once planned; any number of threads may run it, each in a frame of its own.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <weir/ml/onnx/tensor.h>
+
+namespace weir::ml::onnx {
+
+// Room for one row's values, and for floats that a step needs while it runs.
+struct Frame {
+  std::span<double> slots;
+  std::span<float> floats;
+};
+
+// One operator. Reads slots and writes others, which belong to it. False if the row has no result, as when a number is
+// cast that no integer can hold.
+class Step {
+ public:
+  Step() = default;
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  virtual ~Step() = default;
+  [[nodiscard]] virtual bool run(const Frame& frame) const = 0;
+};
+
+// Some slots that come in or go out.
+struct Port {
+  std::size_t slot = 0;
+  std::size_t count = 0;
+  Element element = Element::kFloat;
+};
+
+struct Program {
+  std::vector<std::unique_ptr<const Step>> steps;
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+  std::size_t slots = 0;
+  std::size_t floats = 0;
+};
+
+}  // namespace weir::ml::onnx

@@ -1,0 +1,291 @@
+// Walking ONNX's trees.
+#include <weir/ml/onnx/tree_ensemble.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <absl/status/status.h>
+#include <fmt/format.h>
+
+#include <weir/ml/forest.h>
+#include <weir/ml/onnx/transform.h>
+
+namespace weir::ml::onnx {
+namespace {
+
+absl::Status about_node(std::size_t node, std::string_view why) {
+  return absl::InvalidArgumentError(fmt::format("node {} of the trees {}", node, why));
+}
+
+// Walks node by node, whatever the nodes are.
+class PlainTrees final : public Step {
+ public:
+  PlainTrees(const Ensemble& ensemble, bool in_double, std::size_t input, std::size_t sums, std::size_t voted)
+      : ensemble_(ensemble), in_double_(in_double), input_(input), sums_(sums), voted_(voted) {}
+
+  bool run(const Frame& frame) const override {
+    const double* const row = frame.slots.data() + input_;
+    double* const sums = frame.slots.data() + sums_;
+    double* const voted = frame.slots.data() + voted_;
+    std::fill_n(voted, ensemble_.targets, 0.0);
+    std::fill_n(sums, ensemble_.targets, 0.0);
+    for (const std::uint32_t root : ensemble_.roots) {
+      const Slice leaf = walk(root, row);
+      for (std::uint32_t i = leaf.first; i < leaf.first + leaf.count; ++i) {
+        const Vote& vote = ensemble_.votes[i];
+        sums[vote.target] = put_together(sums[vote.target], voted[vote.target] != 0.0, vote.weight);
+        voted[vote.target] = 1.0;
+      }
+    }
+    if (ensemble_.aggregate != Aggregate::kAverage) return true;
+    for (std::size_t i = 0; i < ensemble_.targets; ++i) {
+      sums[i] = rounded(sums[i] / static_cast<double>(ensemble_.roots.size()));
+    }
+    return true;
+  }
+
+ private:
+  double rounded(double number) const { return in_double_ ? number : as_float(number); }
+
+  double put_together(double sum, bool has_sum, double weight) const {
+    switch (ensemble_.aggregate) {
+      case Aggregate::kMin:
+        return has_sum ? std::min(sum, weight) : weight;
+      case Aggregate::kMax:
+        return has_sum ? std::max(sum, weight) : weight;
+      case Aggregate::kSum:
+      case Aggregate::kAverage:
+        return rounded(sum + weight);
+    }
+    return sum;
+  }
+
+  Slice walk(std::uint32_t index, const double* row) const {
+    const EnsembleNode* node = &ensemble_.nodes[index];
+    while (node->mode != Mode::kLeaf) {
+      const double value = row[node->feature];
+      const bool yes = (std::isnan(value) && node->missing_is_true) || holds(*node, value);
+      node = &ensemble_.nodes[yes ? node->yes : node->no];
+    }
+    return node->slice;
+  }
+
+  bool holds(const EnsembleNode& node, double value) const {
+    switch (node.mode) {
+      case Mode::kLessEqual:
+        return value <= node.value;
+      case Mode::kLess:
+        return value < node.value;
+      case Mode::kGreaterEqual:
+        return value >= node.value;
+      case Mode::kGreater:
+        return value > node.value;
+      case Mode::kEqual:
+        return value == node.value;
+      case Mode::kNotEqual:
+        return value != node.value;
+      case Mode::kMember: {
+        const double* const first = ensemble_.members.data() + node.slice.first;
+        return std::find(first, first + node.slice.count, value) != first + node.slice.count;
+      }
+      case Mode::kLeaf:
+        break;
+    }
+    return false;
+  }
+
+  const Ensemble ensemble_;
+  const bool in_double_;
+  const std::size_t input_;
+  const std::size_t sums_;
+  const std::size_t voted_;
+};
+
+// The native forest, in the precision of the ensemble.
+template <class Number>
+class ForestStep final : public Step {
+ public:
+  ForestStep(BasicForest<Number> forest, double divisor, std::vector<double> voted_for, std::size_t input,
+             std::size_t sums, std::size_t voted)
+      : forest_(std::move(forest)),
+        divisor_(divisor),
+        voted_for_(std::move(voted_for)),
+        input_(input),
+        sums_(sums),
+        voted_(voted) {}
+
+  bool run(const Frame& frame) const override {
+    const std::span<const double> row = frame.slots.subspan(input_, forest_.features());
+    const std::span<double> sums = frame.slots.subspan(sums_, forest_.outputs());
+    std::ranges::copy(voted_for_, frame.slots.subspan(voted_).begin());
+    if constexpr (std::is_same_v<Number, double>) {
+      forest_.margins(DoubleRowBatch::single(row), sums);
+    } else {
+      const std::span<float> values = frame.floats.first(row.size());
+      const std::span<float> margins = frame.floats.subspan(row.size(), sums.size());
+      std::ranges::transform(row, values.begin(), [](double value) { return static_cast<float>(value); });
+      forest_.margins(RowBatch::single(values), margins);
+      std::ranges::copy(margins, sums.begin());
+    }
+    if (divisor_ == 1.0) return true;
+    for (double& sum : sums) {
+      sum /= divisor_;
+      if constexpr (!std::is_same_v<Number, double>) sum = as_float(sum);
+    }
+    return true;
+  }
+
+ private:
+  const BasicForest<Number> forest_;
+  const double divisor_;
+  const std::vector<double> voted_for_;
+  const std::size_t input_;
+  const std::size_t sums_;
+  const std::size_t voted_;
+};
+
+// Returns the smallest number that is greater, in the precision of the rows.
+double next_after(double value, bool in_double) {
+  if (in_double) return std::nextafter(value, std::numeric_limits<double>::infinity());
+  const auto rounded = static_cast<float>(value);
+  return static_cast<double>(std::nextafterf(rounded, std::numeric_limits<float>::infinity()));
+}
+
+// Describes the tree below `root` as the native forest wants it, or returns nothing where that has no such trees.
+std::optional<Tree> native_tree(const Ensemble& ensemble, std::uint32_t root, bool in_double) {
+  Tree tree;
+  std::vector<std::uint32_t> from = {root};  // by the number of a node in the tree
+  std::optional<std::uint32_t> target;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const EnsembleNode& node = ensemble.nodes[from[i]];
+    TreeNode& native = tree.nodes.emplace_back();
+    if (node.mode == Mode::kLeaf) {
+      if (node.slice.count != 1) return std::nullopt;
+      const Vote& vote = ensemble.votes[node.slice.first];
+      if (target.value_or(vote.target) != vote.target) return std::nullopt;
+      target = vote.target;
+      native.value = vote.weight;
+      continue;
+    }
+    // A step goes left where the value is less: to `yes`, or for the opposite comparisons to `no`.
+    const bool turned = node.mode == Mode::kGreaterEqual || node.mode == Mode::kGreater;
+    const bool includes = node.mode == Mode::kLessEqual || node.mode == Mode::kGreater;
+    if (!turned && !includes && node.mode != Mode::kLess) return std::nullopt;
+    native.feature = static_cast<std::int32_t>(node.feature);
+    native.threshold = includes ? next_after(node.value, in_double) : node.value;
+    if (!std::isfinite(native.threshold)) return std::nullopt;
+    native.default_left = turned != node.missing_is_true;
+    native.left = static_cast<std::int32_t>(from.size());
+    native.right = native.left + 1;
+    from.push_back(turned ? node.no : node.yes);
+    from.push_back(turned ? node.yes : node.no);
+  }
+  tree.output = *target;
+  return tree;
+}
+
+template <class Number>
+absl::StatusOr<std::unique_ptr<const Step>> forest_step(const Ensemble& ensemble, std::span<const Tree> trees,
+                                                        std::size_t features, std::size_t input,
+                                                        std::size_t sums, std::size_t voted,
+                                                        const LoadLimits& limits) {
+  auto forest =
+      BasicForest<Number>::build(trees, features, std::vector<Number>(ensemble.targets, Number{0}), limits);
+  if (!forest.ok()) return forest.status();
+  std::vector<double> voted_for;
+  for (const bool is_voted : votes_info(ensemble).voted) voted_for.push_back(is_voted ? 1.0 : 0.0);
+  const double divisor =
+      ensemble.aggregate == Aggregate::kAverage ? static_cast<double>(ensemble.roots.size()) : 1.0;
+  return std::make_unique<ForestStep<Number>>(*std::move(forest), divisor, std::move(voted_for), input, sums,
+                                              voted);
+}
+
+}  // namespace
+
+VotesInfo votes_info(const Ensemble& ensemble) {
+  VotesInfo info;
+  info.voted.resize(ensemble.targets);
+  for (const Vote& vote : ensemble.votes) {
+    info.voted[vote.target] = true;
+    if (vote.weight < 0.0) info.all_positive = false;
+  }
+  return info;
+}
+
+absl::Status check_ensemble(const Ensemble& ensemble, std::size_t features, const LoadLimits& limits) {
+  const std::size_t count = ensemble.nodes.size();
+  if (count == 0 || ensemble.roots.empty()) return absl::InvalidArgumentError("there are no trees");
+  if (count > limits.nodes || ensemble.roots.size() > limits.trees) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} trees of {} nodes are more than allowed", ensemble.roots.size(), count));
+  }
+  if (ensemble.targets == 0 || ensemble.targets > std::min(limits.outputs, kMostForestOutputs)) {
+    return absl::ResourceExhaustedError(fmt::format("{} targets are none, or too many", ensemble.targets));
+  }
+  std::vector<bool> reached(count);
+  std::vector<bool> voted(ensemble.targets);
+  std::size_t found = 0;
+  std::vector<std::uint32_t> level;
+  std::vector<std::uint32_t> next;
+  for (const std::uint32_t root : ensemble.roots) {
+    level.assign(1, root);
+    for (std::size_t depth = 0; !level.empty(); ++depth) {
+      if (depth > limits.depth) return absl::ResourceExhaustedError("a tree is too deep");
+      next.clear();
+      for (const std::uint32_t index : level) {
+        if (index >= count) return absl::InvalidArgumentError("a child is no node");
+        if (reached[index]) return about_node(index, "is reached twice");
+        reached[index] = true;
+        ++found;
+        const EnsembleNode& node = ensemble.nodes[index];
+        if (node.mode == Mode::kLeaf) {
+          for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
+            const Vote& vote = ensemble.votes[i];
+            if (vote.target >= ensemble.targets) return about_node(index, "votes for no target");
+            if (!std::isfinite(vote.weight)) return about_node(index, "has a weight that is not finite");
+            if (voted[vote.target]) return about_node(index, "votes twice for a target");
+            voted[vote.target] = true;
+          }
+          for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
+            voted[ensemble.votes[i].target] = false;
+          }
+          continue;
+        }
+        if (node.feature >= features) return about_node(index, "looks at a column that rows do not have");
+        if (!std::isfinite(node.value)) return about_node(index, "has a threshold that is not finite");
+        next.push_back(node.yes);
+        next.push_back(node.no);
+      }
+      level.swap(next);
+    }
+  }
+  if (found != count) return absl::InvalidArgumentError("some nodes belong to no tree");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<const Step>> ensemble_step(const Ensemble& ensemble, std::size_t features,
+                                                          bool in_double, std::size_t input, std::size_t sums,
+                                                          std::size_t voted, const LoadLimits& limits) {
+  std::vector<Tree> trees;
+  const bool adds = ensemble.aggregate == Aggregate::kSum || ensemble.aggregate == Aggregate::kAverage;
+  for (const std::uint32_t root : ensemble.roots) {
+    if (!adds) break;
+    std::optional<Tree> tree = native_tree(ensemble, root, in_double);
+    if (!tree) break;
+    trees.push_back(*std::move(tree));
+  }
+  if (trees.size() < ensemble.roots.size()) {
+    return std::make_unique<PlainTrees>(ensemble, in_double, input, sums, voted);
+  }
+  if (in_double) return forest_step<double>(ensemble, trees, features, input, sums, voted, limits);
+  return forest_step<float>(ensemble, trees, features, input, sums, voted, limits);
+}
+
+std::size_t floats_of_ensemble(const Ensemble& ensemble, std::size_t features) {
+  return features + ensemble.targets;
+}
+
+}  // namespace weir::ml::onnx

@@ -1,0 +1,128 @@
+// Writes small ONNX models, as bytes: fields by their numbers, so that a test shows what is in the file.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::ml::testing {
+
+inline std::string varint(std::uint64_t number) {
+  std::string bytes;
+  for (; number > 127; number >>= 7) bytes += static_cast<char>((number & 127) | 128);
+  return bytes + static_cast<char>(number);
+}
+
+inline std::string field(unsigned number, std::int64_t value) {
+  return varint(number << 3) + varint(static_cast<std::uint64_t>(value));
+}
+
+inline std::string field(unsigned number, std::string_view bytes) {
+  return varint(number << 3 | 2) + varint(bytes.size()) + std::string(bytes);
+}
+
+inline std::string packed(const std::vector<float>& numbers) {
+  std::string bytes(numbers.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), numbers.data(), bytes.size());
+  return bytes;
+}
+
+inline std::string packed(const std::vector<std::int64_t>& numbers) {
+  std::string bytes;
+  for (const std::int64_t number : numbers) bytes += varint(static_cast<std::uint64_t>(number));
+  return bytes;
+}
+
+// Attributes.
+inline std::string attribute(std::string_view name, std::int64_t value) {
+  return field(5, field(1, name) + field(3, value) + field(20, std::int64_t{2}));
+}
+inline std::string attribute(std::string_view name, std::string_view value) {
+  return field(5, field(1, name) + field(4, value) + field(20, std::int64_t{3}));
+}
+inline std::string attribute(std::string_view name, const std::vector<float>& values) {
+  return field(5, field(1, name) + field(7, packed(values)) + field(20, std::int64_t{6}));
+}
+inline std::string attribute(std::string_view name, const std::vector<std::int64_t>& values) {
+  return field(5, field(1, name) + field(8, packed(values)) + field(20, std::int64_t{7}));
+}
+inline std::string attribute(std::string_view name, const std::vector<std::string>& values) {
+  std::string texts;
+  for (const std::string& value : values) texts += field(9, value);
+  return field(5, field(1, name) + texts + field(20, std::int64_t{8}));
+}
+
+// A node; `attributes` are those above, one after the other.
+inline std::string node(std::string_view type, const std::vector<std::string>& inputs,
+                        const std::vector<std::string>& outputs, std::string_view attributes = "",
+                        std::string_view domain = "") {
+  std::string bytes;
+  for (const std::string& input : inputs) bytes += field(1, input);
+  for (const std::string& output : outputs) bytes += field(2, output);
+  return field(1, bytes + field(3, "n") + field(4, type) + std::string(attributes) + field(7, domain));
+}
+
+inline std::string learned(std::string_view type, const std::vector<std::string>& inputs,
+                           const std::vector<std::string>& outputs, std::string_view attributes) {
+  return node(type, inputs, outputs, attributes, "ai.onnx.ml");
+}
+
+// A constant of floats, or of integers.
+inline std::string constant(std::string_view name, const std::vector<std::int64_t>& shape,
+                            const std::vector<float>& values) {
+  return field(
+      5, field(1, packed(shape)) + field(2, std::int64_t{1}) + field(4, packed(values)) + field(8, name));
+}
+inline std::string constant(std::string_view name, const std::vector<std::int64_t>& shape,
+                            const std::vector<std::int64_t>& values) {
+  return field(
+      5, field(1, packed(shape)) + field(2, std::int64_t{7}) + field(7, packed(values)) + field(8, name));
+}
+
+// A model with the input X of so many columns of floats; `graph` is nodes and constants.
+inline std::string model(std::string_view graph, std::int64_t columns,
+                         const std::vector<std::string>& outputs) {
+  const std::string shape = field(1, field(2, "N")) + field(1, field(1, columns));
+  std::string body(graph);
+  body += field(11, field(1, "X") + field(2, field(1, field(1, std::int64_t{1}) + field(2, shape))));
+  for (const std::string& output : outputs) body += field(12, field(1, output));
+  return field(1, std::int64_t{8}) + field(7, body) + field(8, field(2, std::int64_t{15})) +
+         field(8, field(1, "ai.onnx.ml") + field(2, std::int64_t{3}));
+}
+
+// A classifier of two texts, by a stump on each of two columns.
+inline std::string stumps_model() {
+  using Integers = std::vector<std::int64_t>;
+  const std::string attributes =
+      attribute("nodes_treeids", Integers{0, 0, 0, 1, 1, 1}) +
+      attribute("nodes_nodeids", Integers{0, 1, 2, 0, 1, 2}) +
+      attribute("nodes_featureids", Integers{0, 0, 0, 1, 0, 0}) +
+      attribute("nodes_modes",
+                std::vector<std::string>{"BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_GT", "LEAF", "LEAF"}) +
+      attribute("nodes_values", std::vector<float>{0.5f, 0, 0, -1.5f, 0, 0}) +
+      attribute("nodes_truenodeids", Integers{1, 0, 0, 1, 0, 0}) +
+      attribute("nodes_falsenodeids", Integers{2, 0, 0, 2, 0, 0}) +
+      attribute("nodes_missing_value_tracks_true", Integers{1, 0, 0, 0, 0, 0}) +
+      attribute("class_treeids", Integers{0, 0, 1, 1}) + attribute("class_nodeids", Integers{1, 2, 1, 2}) +
+      attribute("class_ids", Integers{0, 0, 0, 0}) +
+      attribute("class_weights", std::vector<float>{-2.0f, 1.0f, 4.0f, -8.0f}) +
+      attribute("classlabels_strings", std::vector<std::string>{"bad", "good"}) +
+      attribute("post_transform", "NONE");
+  return model(learned("TreeEnsembleClassifier", {"X"}, {"label", "scores"}, attributes), 2,
+               {"label", "scores"});
+}
+
+// A network of two layers.
+inline std::string network_model() {
+  const std::string graph = constant("W", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}) +
+                            constant("B", {3}, std::vector<float>{-1, 0, 1}) +
+                            constant("list", {1}, std::vector<std::int64_t>{-1}) +
+                            node("MatMul", {"X", "W"}, {"a"}) + node("Add", {"a", "B"}, {"b"}) +
+                            node("Relu", {"b"}, {"c"}) + node("ArgMax", {"c"}, {"d"}, attribute("axis", 1)) +
+                            node("Reshape", {"d", "list"}, {"label"});
+  return model(graph, 2, {"c", "label"});
+}
+
+}  // namespace weir::ml::testing

@@ -1,0 +1,159 @@
+// What the loader of ONNX models accepts, what it refuses, and what models give.
+#include <weir/ml/load_model.h>
+#include <weir/ml/onnx/onnx_model.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "onnx_graph.h"
+
+namespace weir::ml {
+namespace {
+
+using testing::attribute;
+using testing::constant;
+using testing::learned;
+using testing::model;
+using testing::node;
+using Floats = std::vector<float>;
+using Integers = std::vector<std::int64_t>;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+Floats scores_of(const std::string& bytes, const Floats& row) {
+  const auto loaded = load_model(bytes);
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  if (!loaded.ok()) return {};
+  Floats scores((*loaded)->outputs().size());
+  EXPECT_TRUE((*loaded)->predict_row(row, scores).ok());
+  return scores;
+}
+
+std::string refusal_of(const std::string& bytes) {
+  const absl::Status status = load_model(bytes).status();
+  EXPECT_FALSE(status.ok());
+  return std::string(status.message());
+}
+
+TEST(OnnxModel, NamesColumnsAfterTheGraph) {
+  const auto loaded = load_model(testing::network_model());
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ((*loaded)->name(), "onnx");
+  EXPECT_EQ((*loaded)->version(), (*loaded)->digest().substr(0, 12));
+  EXPECT_EQ(std::vector<std::string>((*loaded)->inputs().begin(), (*loaded)->inputs().end()),
+            (std::vector<std::string>{"X_0", "X_1"}));
+  EXPECT_EQ(std::vector<std::string>((*loaded)->outputs().begin(), (*loaded)->outputs().end()),
+            (std::vector<std::string>{"c_0", "c_1", "c_2", "label"}));
+}
+
+TEST(OnnxModel, RunsANetwork) {
+  EXPECT_EQ(scores_of(testing::network_model(), {1, 1}), (Floats{4, 7, 10, 2}));
+  EXPECT_EQ(scores_of(testing::network_model(), {1, -1}), (Floats{0, 0, 0, 0}));
+}
+
+TEST(OnnxModel, GivesLabelsThatAreTextsAsNumbers) {
+  EXPECT_EQ(scores_of(testing::stumps_model(), {0.5f, 0}), (Floats{1, -2, 2}));
+  EXPECT_EQ(scores_of(testing::stumps_model(), {0.75f, -1.5f}), (Floats{0, 7, -7}));
+  EXPECT_EQ(scores_of(testing::stumps_model(), {kNan, kNan}), (Floats{0, 10, -10}));
+}
+
+TEST(OnnxModel, GivesNothingForARowThatHasNoResult) {
+  const std::string strict = model(learned("OneHotEncoder", {"X"}, {"Y"},
+                                           attribute("cats_int64s", Integers{1, 2}) + attribute("zeros", 0)),
+                                   1, {"Y"});
+  EXPECT_EQ(scores_of(strict, {2}), (Floats{0, 1}));
+  for (const float score : scores_of(strict, {3})) EXPECT_TRUE(std::isnan(score));
+  const auto loaded = load_model(strict);
+  Floats scores(6);
+  ASSERT_TRUE((*loaded)->predict(RowBatch(Floats{1, 9, 2}, 1), scores).ok());
+  EXPECT_EQ(scores[0], 1);
+  EXPECT_TRUE(std::isnan(scores[2]));
+  EXPECT_EQ(scores[5], 1);
+}
+
+TEST(OnnxModel, RefusesWhatItDoesNotKnowByName) {
+  EXPECT_EQ(refusal_of(model(node("Conv", {"X"}, {"Y"}), 2, {"Y"})), "the operator Conv is not supported");
+  EXPECT_EQ(refusal_of(model(node("Add", {"X", "X"}, {"Y"}, "", "com.example"), 2, {"Y"})),
+            "the operator com.example.Add is not supported");
+  EXPECT_EQ(refusal_of(model(learned("SVMClassifier", {"X"}, {"Y"}, ""), 2, {"Y"})),
+            "the operator ai.onnx.ml.SVMClassifier is not supported");
+  EXPECT_EQ(refusal_of(model(node("Relu", {"X"}, {"Y"}, attribute("slope", 1)), 2, {"Y"})),
+            "Relu 'n': the attribute 'slope' is not supported");
+}
+
+TEST(OnnxModel, RefusesGraphsThatMixRows) {
+  const std::string shape = constant("S", {2}, Integers{1, -1});
+  EXPECT_EQ(refusal_of(model(shape + node("Reshape", {"X", "S"}, {"Y"}), 2, {"Y"})),
+            "Reshape 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(node("Concat", {"X", "X"}, {"Y"}, attribute("axis", 0)), 2, {"Y"})),
+            "Concat 'n': its axis mixes rows");
+  EXPECT_EQ(refusal_of(model(node("ArgMax", {"X"}, {"Y"}), 2, {"Y"})),
+            "ArgMax 'n': its axis is not the last");
+  const std::string column = constant("C", {3, 1}, Floats{1, 2, 3});
+  EXPECT_EQ(refusal_of(model(column + node("Add", {"X", "C"}, {"Y"}), 2, {"Y"})),
+            "Add 'n': the shapes of its inputs do not fit, row by row");
+}
+
+TEST(OnnxModel, RefusesGraphsThatAreBroken) {
+  EXPECT_EQ(refusal_of(std::string("\x08\x08")), "not a model of ONNX");
+  EXPECT_EQ(refusal_of(std::string("\x08")),
+            "not a model of ONNX: the bytes are cut off, or of something else");
+  EXPECT_EQ(refusal_of(model(node("Relu", {"Z"}, {"Y"}), 2, {"Y"})),
+            "Relu 'n' takes the value 'Z' that nothing before has made");
+  EXPECT_EQ(refusal_of(model(node("Relu", {"X"}, {"X"}), 2, {"X"})),
+            "the value 'X' is made twice, or has no name");
+  EXPECT_EQ(refusal_of(model("", 2, {"Y"})), "nothing makes the output 'Y'");
+  const std::string matrix = constant("W", {2, 2}, Floats{1, 2, 3});
+  EXPECT_EQ(refusal_of(model(matrix + node("MatMul", {"X", "W"}, {"Y"}), 2, {"Y"})),
+            "constant 'W': a tensor has not the 4 elements of its shape");
+}
+
+TEST(OnnxModel, RefusesBrokenTrees) {
+  const auto stump = [](Integers yes, Integers features, const Floats& values) {
+    return model(
+        learned("TreeEnsembleRegressor", {"X"}, {"Y"},
+                attribute("nodes_treeids", Integers{0, 0, 0}) +
+                    attribute("nodes_nodeids", Integers{0, 1, 2}) + attribute("nodes_featureids", features) +
+                    attribute("nodes_modes", std::vector<std::string>{"BRANCH_LEQ", "LEAF", "LEAF"}) +
+                    attribute("nodes_values", values) + attribute("nodes_truenodeids", yes) +
+                    attribute("nodes_falsenodeids", Integers{2, 0, 0}) +
+                    attribute("target_treeids", Integers{0, 0}) +
+                    attribute("target_nodeids", Integers{1, 2}) + attribute("target_ids", Integers{0, 0}) +
+                    attribute("target_weights", Floats{1, 2}) + attribute("n_targets", 1)),
+        2, {"Y"});
+  };
+  EXPECT_EQ(scores_of(stump({1, 0, 0}, {1, 0, 0}, {0, 0, 0}), {0, 1}), (Floats{2}));
+  EXPECT_EQ(refusal_of(stump({0, 0, 0}, {1, 0, 0}, {0, 0, 0})),
+            "TreeEnsembleRegressor: some nodes belong to no tree");
+  EXPECT_EQ(refusal_of(stump({2, 0, 0}, {1, 0, 0}, {0, 0, 0})),
+            "TreeEnsembleRegressor 'n': tree 0 has two roots");
+  EXPECT_EQ(refusal_of(stump({7, 0, 0}, {1, 0, 0}, {0, 0, 0})),
+            "TreeEnsembleRegressor 'n': a child of node 0 of tree 0 is no node");
+  EXPECT_EQ(refusal_of(stump({1, 0, 0}, {2, 0, 0}, {0, 0, 0})),
+            "TreeEnsembleRegressor: node 0 of the trees looks at a column that rows do not have");
+  EXPECT_EQ(refusal_of(stump({1, 0, 0}, {1, 0, 0}, {kNan, 0, 0})),
+            "TreeEnsembleRegressor: node 0 of the trees has a threshold that is not finite");
+}
+
+TEST(OnnxModel, HasNoMargins) {
+  EXPECT_EQ(load_model(testing::stumps_model(), {.output = Output::kMargin}).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+TEST(OnnxModel, StaysWithinTheLimits) {
+  const std::string bytes = testing::stumps_model();
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.bytes = 100}}).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.trees = 1}}).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.nodes = 5}}).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.depth = 0}}).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.features = 1}}).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(load_onnx(bytes, {.limits = {.outputs = 2}}).status()));
+}
+
+}  // namespace
+}  // namespace weir::ml

@@ -1,0 +1,151 @@
+// Whatever bytes arrive, the loader of ONNX models answers with a model or a status, and a model it gives can be asked.
+// Meant to run under the address and undefined-behaviour sanitizers too.
+//
+// WEIR_MUTATION_SEED and WEIR_MUTATION_ROUNDS choose another run.
+#include <weir/ml/onnx/onnx_model.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "onnx_graph.h"
+
+namespace weir::ml {
+namespace {
+
+using testing::attribute;
+using testing::constant;
+using testing::learned;
+using testing::model;
+using testing::node;
+using Floats = std::vector<float>;
+using Integers = std::vector<std::int64_t>;
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// Loads and, if that works, scores some rows.
+bool loads(const std::string& bytes) {
+  const LoadLimits limits{.bytes = 1 << 20, .trees = 1'000, .nodes = 100'000, .depth = 64, .features = 1'000};
+  const absl::StatusOr<std::unique_ptr<const Model>> loaded = load_onnx(bytes, {.limits = limits});
+  if (!loaded.ok()) {
+    EXPECT_FALSE(loaded.status().message().empty());
+    return false;
+  }
+  const std::size_t columns = (*loaded)->inputs().size();
+  for (const std::size_t rows : {1, 5}) {
+    std::vector<float> values(columns * rows);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
+    std::vector<float> scores(rows * (*loaded)->outputs().size());
+    EXPECT_TRUE((*loaded)->predict(RowBatch(values, columns), scores).ok());
+    const std::vector<double> wide(values.begin(), values.end());
+    std::vector<double> wide_scores(scores.size());
+    EXPECT_TRUE((*loaded)->predict(DoubleRowBatch(wide, columns), wide_scores).ok());
+  }
+  return true;
+}
+
+// Between them, every way in which the loader reads bytes, and most steps.
+std::string encoders_model() {
+  const std::string graph =
+      constant("list", {2}, Integers{0, -1}) + constant("places", {2}, Integers{1, 0}) +
+      constant("table", {3, 2}, Floats{1, 2, 3, 4, 5, 6}) +
+      learned("Imputer", {"X"}, {"a"}, attribute("imputed_value_floats", Floats{1, 2, 3})) +
+      learned("Scaler", {"a"}, {"b"}, attribute("offset", Floats{1, 2, 3}) + attribute("scale", Floats{2})) +
+      node("Gather", {"b", "places"}, {"c"}, attribute("axis", 1)) +
+      node("Cast", {"X"}, {"d"}, attribute("to", 7)) +
+      learned("LabelEncoder", {"d"}, {"e"},
+              attribute("keys_int64s", Integers{-3, -2, 0}) + attribute("values_int64s", Integers{2, 1, 0}) +
+                  attribute("default_int64", 1)) +
+      learned("OneHotEncoder", {"e"}, {"f"}, attribute("cats_int64s", Integers{0, 1})) +
+      node("Reshape", {"f", "list"}, {"g"}) + node("Gather", {"table", "e"}, {"h"}) +
+      node("Reshape", {"h", "list"}, {"i"}) + node("Concat", {"c", "g", "i"}, {"j"}, attribute("axis", 1)) +
+      learned("Normalizer", {"j"}, {"k"}, attribute("norm", "L2")) + node("Softmax", {"j"}, {"l"});
+  return model(graph, 3, {"k", "l", "e"});
+}
+
+std::string linear_model() {
+  return model(
+      learned("LinearClassifier", {"X"}, {"label", "scores"},
+              attribute("coefficients", Floats{1, 2, 3, 4, 5, 6}) + attribute("intercepts", Floats{1, 2}) +
+                  attribute("classlabels_ints", Integers{3, 4}) + attribute("post_transform", "SOFTMAX")),
+      3, {"label", "scores"});
+}
+
+class Mutator {
+ public:
+  explicit Mutator(std::uint64_t seed) : random_(seed) {}
+
+  std::size_t below(std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random_);
+  }
+
+  std::string mutate(std::string bytes) {
+    for (std::size_t times = 1 + below(3); times > 0 && !bytes.empty(); --times) change(bytes);
+    return bytes;
+  }
+
+ private:
+  void change(std::string& bytes) {
+    const std::size_t at = below(bytes.size());
+    switch (below(5)) {
+      case 0:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(below(256));
+        break;
+      case 2:
+        bytes.erase(at, 1 + below(4));
+        break;
+      case 3:
+        bytes.insert(at, 1 + below(4), static_cast<char>(below(256)));
+        break;
+      default: {  // another place's bytes
+        const std::size_t from = below(bytes.size());
+        const std::size_t length =
+            std::min({std::size_t{1} + below(8), bytes.size() - from, bytes.size() - at});
+        bytes.replace(at, length, bytes.substr(from, length));
+      }
+    }
+  }
+
+  std::mt19937_64 random_;
+};
+
+TEST(OnnxMutation, NoMutatedModelDoesHarm) {
+  const std::uint64_t seed = number_from("WEIR_MUTATION_SEED", 20240607);
+  const std::uint64_t rounds = number_from("WEIR_MUTATION_ROUNDS", 10'000);
+  fmt::print("seed {} rounds {}\n", seed, rounds);
+  Mutator mutator(seed);
+  const std::vector<std::string> models = {testing::stumps_model(), testing::network_model(),
+                                           encoders_model(), linear_model()};
+  for (const std::string& bytes : models) ASSERT_TRUE(loads(bytes)) << load_onnx(bytes).status();
+  std::uint64_t accepted = 0;
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    if (loads(mutator.mutate(models[mutator.below(models.size())]))) ++accepted;
+    ASSERT_FALSE(HasFailure()) << "seed " << seed << " round " << round;
+  }
+  fmt::print("accepted {} of {}\n", accepted, rounds);
+  EXPECT_GT(accepted, rounds / 50);
+  EXPECT_LT(accepted, rounds * 9 / 10);
+}
+
+TEST(OnnxMutation, NoTruncatedModelLoads) {
+  const std::string bytes = testing::stumps_model();
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    ASSERT_FALSE(loads(bytes.substr(0, length))) << "length " << length;
+  }
+}
+
+}  // namespace
+}  // namespace weir::ml

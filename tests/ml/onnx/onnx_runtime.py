@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""Has ONNX Runtime score rows with generated models, for onnx_parity_test.cc to compare with.
+
+    onnx_runtime.py --into FOLDER --wheel FOLDER --wheel FOLDER [--seed N]
+
+The wheels are those of onnxruntime and numpy, unpacked; without them the script says so and makes nothing. FOLDER gets
+for each case CASE.onnx, CASE.rows (comma-separated, an empty cell is a missing value) and CASE.scores: all outputs, a
+line per row. At the end FOLDER/origin says what made them.
+"""
+
+import argparse
+import pathlib
+import random
+import struct
+import sys
+
+NAN = float("nan")
+
+
+# ------------------------------------------------------------------------------------------------------ the file format
+def varint(number):
+    number &= (1 << 64) - 1
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+def field(number, value):
+    """A protobuf field: an integer, a text, or the bytes of a message."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def tensor(name, shape, values, element=1):
+    kinds = {1: "f", 7: "q", 11: "d"}
+    out = b"".join(field(1, size) for size in shape) + field(2, element) + field(8, name)
+    if element == 8:
+        return out + b"".join(field(6, value) for value in values)
+    return out + field(9, struct.pack(f"<{len(values)}{kinds[element]}", *values))
+
+
+def attribute(name, value):
+    out = field(1, name)
+    if isinstance(value, bytes):  # a tensor
+        return out + field(5, value) + field(20, 4)
+    if isinstance(value, float):
+        return out + varint(2 << 3 | 5) + struct.pack("<f", value) + field(20, 1)
+    if isinstance(value, int):
+        return out + field(3, value) + field(20, 2)
+    if isinstance(value, str):
+        return out + field(4, value) + field(20, 3)
+    if isinstance(value[0], float):
+        return out + field(7, struct.pack(f"<{len(value)}f", *value)) + field(20, 6)
+    if isinstance(value[0], int):
+        return out + field(8, b"".join(varint(each) for each in value)) + field(20, 7)
+    return out + b"".join(field(9, each) for each in value) + field(20, 8)
+
+
+def node(kind, inputs, outputs, domain="", **attributes):
+    out = b"".join(field(1, name) for name in inputs) + b"".join(field(2, name) for name in outputs)
+    out += field(3, outputs[0] + "_node") + field(4, kind)
+    out += b"".join(field(5, attribute(name, value)) for name, value in attributes.items())
+    return out + (field(7, domain) if domain else b"")
+
+
+def learned(kind, inputs, outputs, **attributes):
+    return node(kind, inputs, outputs, "ai.onnx.ml", **attributes)
+
+
+def variable(name, columns, element):
+    shape = field(1, field(2, "N"))
+    if columns:
+        shape += field(1, field(1, columns))
+    return field(1, name) + field(2, field(1, field(1, element) + field(2, shape)))
+
+
+def model(nodes, columns, outputs, constants=(), element=1, learned_version=3):
+    """A model of one input X; `outputs` are (name, columns or 0, element)."""
+    graph = b"".join(field(1, each) for each in nodes) + field(2, "g")
+    graph += b"".join(field(5, each) for each in constants)
+    graph += field(11, variable("X", columns, element))
+    graph += b"".join(field(12, variable(*output)) for output in outputs)
+    versions = field(8, field(2, 15)) + field(8, field(1, "ai.onnx.ml") + field(2, learned_version))
+    return field(1, 8) + field(7, graph) + versions
+
+
+# ------------------------------------------------------------------------------------------------------------- models
+COLUMNS = 6
+LABEL = ("label", 0, 7)
+
+
+def rows_of(rng, count=300):
+    rows = []
+    for _ in range(count):
+        row = [rng.gauss(0, 1) for _ in range(COLUMNS)]
+        row[1] = float(round(row[1] * 2))
+        row[2] *= 10.0
+        rows.append([struct.unpack("<f", struct.pack("<f", value))[0] for value in row])
+    return rows
+
+
+def with_missing(rng, rows):
+    return [[NAN if rng.random() < 0.15 else value for value in row] for row in rows]
+
+
+def random_trees(rng, trees, depth, modes, votes, missing=True):
+    """Attributes of an ensemble; votes(tree) gives a leaf's (target, weight) pairs."""
+    names = ["treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids"]
+    lists = {f"nodes_{name}": [] for name in names + ["missing_value_tracks_true"]}
+    voted = {"treeids": [], "nodeids": [], "ids": [], "weights": []}
+
+    def add(tree, level, number):
+        leaf = level == depth or (level > 0 and rng.random() < 0.2)
+        mode = "LEAF" if leaf else rng.choice(modes)
+        column = rng.randrange(COLUMNS)
+        whole = column == 1 or mode in ("BRANCH_EQ", "BRANCH_NEQ")
+        value = float(rng.randrange(-2, 3)) if whole else rng.gauss(0, 10.0 if column == 2 else 1.0)
+        yes, no = 2 * number + 1, 2 * number + 2
+        line = [tree, number, 0 if leaf else column, mode, 0.0 if leaf else value]
+        line += [0, 0] if leaf else [yes, no]
+        for name, item in zip(names, line):
+            lists[f"nodes_{name}"].append(item)
+        lists["nodes_missing_value_tracks_true"].append(int(missing and rng.random() < 0.5))
+        if not leaf:
+            add(tree, level + 1, yes)
+            add(tree, level + 1, no)
+            return
+        for target, weight in votes(tree):
+            for name, item in zip(voted, [tree, number, target, weight]):
+                voted[name].append(item)
+
+    for tree in range(trees):
+        add(tree, 0, 0)
+    return lists, voted
+
+
+ORDER = ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT"]
+
+
+def trees_model(rng, kind, votes, modes=("BRANCH_LEQ",), targets=1, trees=12, depth=5, labels=None, element=1, **more):
+    lists, voted = random_trees(rng, trees, depth, list(modes), votes)
+    if kind == "TreeEnsembleRegressor":
+        lists.update({f"target_{name}": items for name, items in voted.items()}, n_targets=targets)
+        outputs, declared = ["scores"], [("scores", targets, 1)]
+    else:
+        lists.update({f"class_{name}": items for name, items in voted.items()})
+        lists.update(classlabels_int64s=labels)
+        outputs, declared = ["label", "scores"], [LABEL, ("scores", len(labels), 1)]
+    return model([learned(kind, ["X"], outputs, **lists, **more)], COLUMNS, declared, element=element)
+
+
+def cases(seed):
+    """Yields name, model and rows."""
+    rng = random.Random(seed)
+    rows = rows_of(rng)
+    holes = with_missing(rng, rows)
+
+    def one(_):
+        return [(0, rng.gauss(0, 0.5))]
+
+    def share(_):
+        return [(0, rng.random() / 12)]
+
+    def boosted(tree):
+        return [(tree % 3, rng.gauss(0, 0.5))]
+
+    def forest(_):
+        first = rng.random()
+        return [(0, first / 12), (1, rng.random() * (1 - first) / 12), (2, rng.random() / 24)]
+
+    regressor, classifier = "TreeEnsembleRegressor", "TreeEnsembleClassifier"
+    for aggregate in ("SUM", "AVERAGE", "MIN", "MAX"):
+        yield f"trees-{aggregate.lower()}", trees_model(rng, regressor, one, aggregate_function=aggregate, base_values=[0.5]), holes
+    yield "trees-modes", trees_model(rng, regressor, one, ORDER), holes
+    yield "trees-equal", trees_model(rng, regressor, one, [*ORDER, "BRANCH_EQ", "BRANCH_NEQ"]), holes
+    yield "trees-targets", trees_model(rng, regressor, forest, ORDER, targets=3, base_values=[0.1, 0.2, 0.3]), holes
+    yield "trees-boosted-targets", trees_model(rng, regressor, boosted, targets=3, post_transform="SOFTMAX"), holes
+    yield "trees-many", trees_model(rng, regressor, one, trees=100, depth=7), holes
+    for transform in ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
+        name = transform.lower().replace("_", "-")
+        yield f"classes-sums-{name}", trees_model(rng, classifier, one, labels=[3, 8], post_transform=transform), holes
+        yield f"classes-shares-{name}", trees_model(rng, classifier, share, labels=[3, 8], post_transform=transform), holes
+        yield f"classes-boosted-{name}", trees_model(rng, classifier, boosted, labels=[4, 5, 6], post_transform=transform), holes
+        yield f"classes-forest-{name}", trees_model(rng, classifier, forest, labels=[4, 5, 6], post_transform=transform), holes
+    yield "classes-base", trees_model(rng, classifier, one, labels=[0, 1], post_transform="LOGISTIC", base_values=[0.3]), holes
+
+    def both(_):
+        first = rng.random()
+        return [(0, first / 12), (1, (1 - first) / 12)]
+
+    def second(_):
+        return [(1, rng.gauss(0, 0.5))]
+
+    yield "classes-both", trees_model(rng, classifier, both, labels=[3, 8]), holes
+    yield "classes-second", trees_model(rng, classifier, second, labels=[3, 8]), holes
+    yield "trees-double", trees_model(rng, regressor, one, ORDER, element=11), holes
+    yield "classes-double", trees_model(rng, classifier, boosted, labels=[4, 5, 6], element=11), holes
+
+    def numbers(count):
+        return [rng.gauss(0, 0.5) for _ in range(count)]
+
+    for transform in ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
+        for classes in (1, 2, 4):
+            if classes == 1 and transform.startswith("SOFTMAX"):
+                continue
+            attributes = dict(
+                coefficients=numbers(classes * COLUMNS),
+                intercepts=numbers(classes),
+                post_transform=transform,
+                classlabels_ints=list(range(5, 5 + max(2, classes))),
+            )
+            yield f"linear-{classes}-{transform.lower()}", model(
+                [learned("LinearClassifier", ["X"], ["label", "scores"], **attributes)],
+                COLUMNS,
+                [LABEL, ("scores", max(2, classes), 1)],
+            ), rows
+    for targets in (1, 3):
+        attributes = dict(coefficients=numbers(targets * COLUMNS), intercepts=numbers(targets), targets=targets)
+        yield f"linear-targets-{targets}", model(
+            [
+                learned("Imputer", ["X"], ["I"], imputed_value_floats=numbers(COLUMNS), replaced_value_float=NAN),
+                learned("Scaler", ["I"], ["S"], offset=numbers(COLUMNS), scale=numbers(COLUMNS)),
+                learned("LinearRegressor", ["S"], ["scores"], **attributes),
+            ],
+            COLUMNS,
+            [("scores", targets, 1)],
+        ), holes
+    for norm in ("MAX", "L1", "L2"):
+        yield f"normalizer-{norm.lower()}", model(
+            [learned("Normalizer", ["X"], ["scores"], norm=norm)], COLUMNS, [("scores", COLUMNS, 1)]
+        ), rows
+    yield "binarizer", model(
+        [learned("Binarizer", ["X"], ["scores"], threshold=0.25)], COLUMNS, [("scores", COLUMNS, 1)]
+    ), rows
+
+    for activation in ("Relu", "Sigmoid", "Tanh"):
+        for element, name in ((1, "float"), (11, "double")):
+            constants = [
+                tensor("W1", [COLUMNS, 20], numbers(COLUMNS * 20), element),
+                tensor("B1", [20], numbers(20), element),
+                tensor("W2", [5, 20], numbers(100), element),
+                tensor("B2", [1, 5], numbers(5), element),
+                tensor("classes", [5], [10, 20, 30, 40, 50], 7),
+                tensor("list", [1], [-1], 7),
+            ]
+            nodes = [
+                node("MatMul", ["X", "W1"], ["a"]),
+                node("Add", ["a", "B1"], ["b"]),
+                node(activation, ["b"], ["c"]),
+                node("Gemm", ["c", "W2", "B2"], ["d"], transB=1, alpha=0.5, beta=2.0),
+                node("Softmax", ["d"], ["scores"], axis=1),
+                node("ArgMax", ["d"], ["e"], axis=1),
+                learned("ArrayFeatureExtractor", ["classes", "e"], ["f"]),
+                node("Reshape", ["f", "list"], ["label"]),
+            ]
+            outputs = [LABEL, ("scores", 5, element)]
+            yield f"network-{activation.lower()}-{name}", model(nodes, COLUMNS, outputs, constants, element), rows
+
+    constants = [
+        tensor("first", [2], [0, 1], 7),
+        tensor("rest", [4], [2, 3, 4, 5], 7),
+        tensor("table", [5, 2], numbers(10)),
+        tensor("two", [], [2.0]),
+        tensor("row", [1, 4], [0.5, 2.0, -1.0, 4.0]),
+        tensor("flat", [2], [-1, 10], 7),
+        tensor("shape", [2], [0, -1], 7),
+        tensor("second", [1], [1], 7),
+    ]
+    nodes = [
+        learned("ArrayFeatureExtractor", ["X", "second"], ["category"]),
+        node("Gather", ["X", "rest"], ["numbers"], axis=1),
+        node("Sub", ["numbers", "row"], ["less"]),
+        node("Mul", ["less", "two"], ["twice"]),
+        node("Div", ["twice", "row"], ["part"]),
+        node("Cast", ["category"], ["whole"], to=7),
+        learned(
+            "LabelEncoder", ["whole"], ["index"], keys_int64s=[-2, -1, 0, 1, 2], values_int64s=[4, 3, 2, 1, 0], default_int64=1
+        ),
+        node("Gather", ["table", "index"], ["embedded"]),
+        node("Reshape", ["embedded", "shape"], ["vector"]),
+        learned("OneHotEncoder", ["whole"], ["hot"], cats_int64s=[-2, -1, 0, 1], zeros=1),
+        node("Reshape", ["hot", "shape"], ["hotter"]),
+        node("Concat", ["part", "vector", "hotter"], ["scores"], axis=1),
+        node("Abs", ["part"], ["size"]),
+        node("Sqrt", ["size"], ["root"]),
+        node("Neg", ["root"], ["below"]),
+        node("Exp", ["below"], ["decay"]),
+        node("Identity", ["decay"], ["same"]),
+        learned("FeatureVectorizer", ["part", "vector"], ["both"], inputdimensions=[4, 2]),
+    ]
+    outputs = [("scores", 10, 1), ("same", 4, 1), ("both", 6, 1), ("index", 1, 7)]
+    yield "encoders", model(nodes, COLUMNS, outputs, constants), rows
+
+
+# ------------------------------------------------------------------------------------------------------------- scores
+def text_of(value):
+    return "" if value != value else repr(float(value))
+
+
+def write_table(path, rows):
+    path.write_text("".join(",".join(text_of(value) for value in row) + "\n" for row in rows), encoding="ascii")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--into", required=True, type=pathlib.Path)
+    parser.add_argument("--wheel", action="append", default=[], type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
+    for old in options.into.iterdir():
+        old.unlink()
+    sys.path[:0] = [str(wheel) for wheel in options.wheel]
+    try:
+        import numpy
+        import onnxruntime
+    except ImportError as error:
+        print(f"skipped: ONNX Runtime is not there to compare with ({error}); ./dev test installs it")
+        return
+    onnxruntime.set_default_logger_severity(3)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    count = 0
+    for name, content, rows in cases(options.seed):
+        session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+        kind = numpy.float64 if "double" in session.get_inputs()[0].type else numpy.float32
+        outputs = session.run(None, {"X": numpy.array(rows, kind)})
+        columns = [output.reshape(len(rows), -1).astype(numpy.float64) for output in outputs]
+        (options.into / f"{name}.onnx").write_bytes(content)
+        write_table(options.into / f"{name}.rows", rows)
+        write_table(options.into / f"{name}.scores", numpy.concatenate(columns, 1).tolist())
+        count += 1
+    (options.into / "origin").write_text(f"onnxruntime {onnxruntime.__version__}, seed {options.seed}\n")
+    print(f"{count} models scored by onnxruntime {onnxruntime.__version__}, seed {options.seed}")
+
+
+main()
