@@ -29,7 +29,8 @@ inline constexpr char kPredictionHeader[] = "weir.prediction";
 // Immutable. Shared by the tasks that score with it.
 struct ServedModel {
   // `branch` and `feature_view` may be empty: then there is no header for them.
-  ServedModel(std::shared_ptr<const Model> model, const std::string& branch, const std::string& feature_view);
+  ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
+              const std::string& feature_view);
 
   std::shared_ptr<const Model> model;
   // Name, version, first twelve digits of the digest, feature view, branch: without those that are empty.

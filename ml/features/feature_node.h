@@ -147,7 +147,7 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
 template <class K, class T, class Scalar>
 class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
  public:
-  FeatureLogSink(FeaturePlanPtr plan, TopicName topic) : topic_(std::move(topic)) {
+  FeatureLogSink(const FeaturePlanPtr& plan, TopicName topic) : topic_(std::move(topic)) {
     entry_.view = plan->spec().name;
     entry_.version = plan->spec().version;
     entry_.wide = sizeof(Scalar) == sizeof(double);

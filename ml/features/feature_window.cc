@@ -19,8 +19,6 @@ std::string FeatureWindow::name() const {
   std::string text;
   switch (kind) {
     case WindowKind::kAsView:
-      text = duration_text(length);
-      break;
     case WindowKind::kSawtooth:
       text = duration_text(length);
       break;

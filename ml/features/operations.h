@@ -255,7 +255,7 @@ template <class F>
 
 template <class F>
 [[nodiscard]] Operation<F> picked(std::string name, F read, Pick which, std::size_t count,
-                                  std::string suffix) {
+                                  const std::string& suffix) {
   Questions questions;
   for (std::size_t i = 0; i < count; ++i) {
     questions.push_back(

@@ -33,7 +33,8 @@ class Lookup final : public Step {
         output_(output) {}
 
   bool run(const Frame& frame) const override {
-    const auto rows = static_cast<double>(table_.size() / width_);
+    const std::size_t table_rows = table_.size() / width_;
+    const auto rows = static_cast<double>(table_rows);
     for (std::size_t i = 0; i < count_; ++i) {
       double row = frame.slots[index_ + i];
       if (from_end_ && row < 0.0) row += rows;

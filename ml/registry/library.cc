@@ -67,11 +67,11 @@ void ModelLibrary::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    load(std::move(job));
+    load(job);
   }
 }
 
-void ModelLibrary::load(Job job) {
+void ModelLibrary::load(const Job& job) {
   auto model = admit_model(job.manifest, job.bytes, formats_, limits_);
   const std::lock_guard lock(mutex_);
   Book& book = books_[job.key];

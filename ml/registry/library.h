@@ -66,7 +66,7 @@ class ModelLibrary {
     std::string bytes;
   };
 
-  void load(Job job);
+  void load(const Job& job);
   void run();
 
   const ModelFormats formats_;
