@@ -48,7 +48,7 @@ void ModelLibrary::give_up(const std::string& key) {
 
 void ModelLibrary::submit(const std::string& key, ModelManifest manifest, std::string bytes) {
   Job job{key, std::move(manifest), std::move(bytes)};
-  if (loading_ == Loading::kInline) return load(std::move(job));
+  if (loading_ == Loading::kInline) return load(job);
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
