@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <string_view>
@@ -17,40 +16,20 @@
 #include <gtest/gtest.h>
 
 #include "lightgbm_sample.h"
+#include "model_trials.h"
+#include "support/environment.h"
 #include "trainer.h"
 
 namespace weir::ml {
 namespace {
 
+using testing::can_be_asked;
 using testing::generate;
+using testing::kSmallLimits;
 using testing::Label;
 using testing::Trained;
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// Loads and, if that works, scores some rows.
-bool loads(const std::string& bytes) {
-  const LoadLimits limits{.bytes = 1 << 20, .trees = 1'000, .nodes = 100'000, .depth = 64, .features = 1'000};
-  const absl::StatusOr<std::unique_ptr<const Model>> model = load_model(bytes, {.limits = limits});
-  if (!model.ok()) {
-    EXPECT_FALSE(model.status().message().empty());
-    return false;
-  }
-  const std::size_t columns = (*model)->inputs().size();
-  for (const std::size_t rows : {1, 5}) {
-    std::vector<float> values(columns * rows);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
-    std::vector<float> scores(rows * (*model)->outputs().size());
-    EXPECT_TRUE((*model)->predict(RowBatch(values, columns), scores).ok());
-    const std::vector<double> wide(values.begin(), values.end());
-    std::vector<double> wide_scores(scores.size());
-    EXPECT_TRUE((*model)->predict(DoubleRowBatch(wide, columns), wide_scores).ok());
-  }
-  return true;
-}
+bool loads(const std::string& bytes) { return can_be_asked(load_model(bytes, {.limits = kSmallLimits})); }
 
 // What a model file is made of, and what it should not be.
 constexpr std::array<std::string_view, 56> kWords = {"{",

@@ -21,8 +21,12 @@
 
 #include <gtest/gtest.h>
 
+#include "model_trials.h"
+
 namespace weir::ml {
 namespace {
+
+using testing::scores_of;
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -59,27 +63,6 @@ std::vector<float> floats_of(const std::vector<double>& numbers) {
 
 // Infinities of linear trees may sum to what is no number; that is a score too.
 bool are_nan(double one, double other) { return std::isnan(one) && std::isnan(other); }
-
-// Scores all rows at once, and again a few at a time, which must not matter.
-template <class Number>
-std::vector<Number> scores_of(const Model& model, const std::vector<Number>& values) {
-  const BasicRowBatch<Number> rows(values, model.inputs().size());
-  const std::size_t outputs = model.outputs().size();
-  std::vector<Number> scores(rows.rows() * outputs);
-  EXPECT_TRUE(model.predict(rows, scores).ok());
-  std::vector<Number> pieces(scores.size());
-  for (std::size_t first = 0, size = 1; first < rows.rows(); first += size, size = size % 19 + 1) {
-    const std::size_t count = std::min(size, rows.rows() - first);
-    EXPECT_TRUE(
-        model.predict(rows.slice(first, count), std::span(pieces).subspan(first * outputs, count * outputs))
-            .ok());
-  }
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (are_nan(pieces[i], scores[i])) continue;
-    EXPECT_EQ(pieces[i], scores[i]) << "at " << i;
-  }
-  return scores;
-}
 
 void expect_same_bits(const std::vector<float>& actual, const std::vector<float>& expected) {
   ASSERT_EQ(actual.size(), expected.size());

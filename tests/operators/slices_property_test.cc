@@ -4,7 +4,6 @@
 //
 // WEIR_PROPERTY_CASES sets how many cases each property has; WEIR_PROPERTY_SEED the seed of the first.
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -24,6 +23,7 @@
 #include <weir/operators/to_stream.h>
 #include <weir/operators/windowed_by.h>
 
+#include "support/environment.h"
 #include "support/records.h"
 
 namespace weir {
@@ -31,11 +31,6 @@ namespace {
 
 using Key = Windowed<std::string>;
 using Value = std::optional<std::string>;
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 // ------------------------------------------------------------------------------------------------------- aggregates
 

@@ -4,7 +4,6 @@
 // WEIR_PROPERTY_CASES sets how many cases each property has; WEIR_PROPERTY_SEED the seed of the first.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -23,6 +22,7 @@
 #include <weir/operators/to_stream.h>
 #include <weir/operators/windowed_by.h>
 
+#include "support/environment.h"
 #include "support/records.h"
 
 namespace weir {
@@ -279,11 +279,6 @@ TextDriver::Describe slices_over(const TimeWindows& windows, const WindowOptions
 }
 
 // ------------------------------------------------------------------------------------------------------------ cases
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 class Case {
  public:

@@ -3,7 +3,6 @@
 // WEIR_SEED is the seed of the first case; a variable of the test's own says how many are played.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -11,12 +10,13 @@
 #include <unistd.h>
 #include <gtest/gtest.h>
 
+#include "support/environment.h"
+
 namespace weir {
 
 // Returns a number from the environment, or `otherwise`.
 inline unsigned number_from_environment(const char* variable, unsigned otherwise) {
-  const char* given = std::getenv(variable);
-  return given == nullptr ? otherwise : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
+  return static_cast<unsigned>(number_from(variable, otherwise));
 }
 
 // Calls play(seed, directory) `count` times or until one fails; the directory is empty, or on disk if that is asked for.

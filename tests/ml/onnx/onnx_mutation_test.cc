@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,44 +14,24 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "../model_trials.h"
 #include "onnx_graph.h"
+#include "support/environment.h"
 
 namespace weir::ml {
 namespace {
 
 using testing::attribute;
+using testing::can_be_asked;
 using testing::constant;
+using testing::kSmallLimits;
 using testing::learned;
 using testing::model;
 using testing::node;
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int64_t>;
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// Loads and, if that works, scores some rows.
-bool loads(const std::string& bytes) {
-  const LoadLimits limits{.bytes = 1 << 20, .trees = 1'000, .nodes = 100'000, .depth = 64, .features = 1'000};
-  const absl::StatusOr<std::unique_ptr<const Model>> loaded = load_onnx(bytes, {.limits = limits});
-  if (!loaded.ok()) {
-    EXPECT_FALSE(loaded.status().message().empty());
-    return false;
-  }
-  const std::size_t columns = (*loaded)->inputs().size();
-  for (const std::size_t rows : {1, 5}) {
-    std::vector<float> values(columns * rows);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3.0f;
-    std::vector<float> scores(rows * (*loaded)->outputs().size());
-    EXPECT_TRUE((*loaded)->predict(RowBatch(values, columns), scores).ok());
-    const std::vector<double> wide(values.begin(), values.end());
-    std::vector<double> wide_scores(scores.size());
-    EXPECT_TRUE((*loaded)->predict(DoubleRowBatch(wide, columns), wide_scores).ok());
-  }
-  return true;
-}
+bool loads(const std::string& bytes) { return can_be_asked(load_onnx(bytes, {.limits = kSmallLimits})); }
 
 // Between them, every way in which the loader reads bytes, and most steps.
 std::string encoders_model() {

@@ -10,14 +10,17 @@
 #include <fstream>
 #include <limits>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "../model_trials.h"
+
 namespace weir::ml {
 namespace {
+
+using testing::scores_of;
 
 // Cells of a table, row after row.
 std::vector<double> numbers_of(const std::filesystem::path& path) {
@@ -38,27 +41,12 @@ std::vector<double> numbers_of(const std::filesystem::path& path) {
   return numbers;
 }
 
-// Scores all rows at once, and again a few at a time, which must not matter.
-template <class Number>
-std::vector<double> scores_of(const Model& model, const std::vector<double>& numbers) {
-  std::vector<Number> values;
-  for (const double number : numbers) values.push_back(static_cast<Number>(number));
-  const BasicRowBatch<Number> rows(values, model.inputs().size());
-  const std::size_t outputs = model.outputs().size();
-  std::vector<Number> scores(rows.rows() * outputs);
-  EXPECT_TRUE(model.predict(rows, scores).ok());
-  std::vector<Number> pieces(scores.size());
-  for (std::size_t first = 0, size = 1; first < rows.rows(); first += size, size = size % 19 + 1) {
-    const std::size_t count = std::min(size, rows.rows() - first);
-    EXPECT_TRUE(
-        model.predict(rows.slice(first, count), std::span(pieces).subspan(first * outputs, count * outputs))
-            .ok());
-  }
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    EXPECT_TRUE(pieces[i] == scores[i] || (std::isnan(pieces[i]) && std::isnan(scores[i]))) << "at " << i;
-  }
-  return std::vector<double>(scores.begin(), scores.end());
+std::vector<float> narrowed(const std::vector<double>& numbers) {
+  std::vector<float> floats;
+  for (const double number : numbers) floats.push_back(static_cast<float>(number));
+  return floats;
 }
+std::vector<double> widened(const std::vector<float>& numbers) { return {numbers.begin(), numbers.end()}; }
 
 TEST(OnnxParity, OfEveryModel) {
   const std::filesystem::path folder = WEIR_ONNX_RUNTIME_FOLDER;
@@ -77,7 +65,7 @@ TEST(OnnxParity, OfEveryModel) {
     const std::vector<double> expected = numbers_of(stem.string() + ".scores");
     const bool is_double = (*model)->precision() == Precision::kDouble;
     const std::vector<double> actual =
-        is_double ? scores_of<double>(**model, rows) : scores_of<float>(**model, rows);
+        is_double ? scores_of(**model, rows) : widened(scores_of(**model, narrowed(rows)));
     ASSERT_EQ(actual.size(), expected.size());
     for (std::size_t i = 0; i < actual.size(); ++i) {
       if (std::isnan(actual[i]) && std::isnan(expected[i])) continue;
