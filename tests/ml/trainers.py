@@ -3,7 +3,7 @@
 
     trainers.py --into FOLDER [--seed N] --xgboost NAME=LIBRARY --lightgbm NAME=LIBRARY ...
 
-A library that is not there is skipped, with a word.
+A library that is not there is skipped, with a word, and the script ends with 77.
 
 Talks to the C libraries, so that Python packages for arrays are not needed. For each case FOLDER/NAME gets
 
@@ -23,6 +23,8 @@ import random
 import sys
 
 NAN = float("nan")
+# What ctest takes for a test that was skipped.
+SKIPPED = 77
 
 
 # ---------------------------------------------------------------------------------------------------------------- data
@@ -382,11 +384,13 @@ def main():
     makers = [(xgboost_cases, each) for each in arguments.xgboost] + [
         (lightgbm_cases, each) for each in arguments.lightgbm
     ]
+    status = 0
     for make, each in makers:
         name, library = each.split("=", 1)
         folder = arguments.into / name
         if not pathlib.Path(library).exists():
-            print(f"skipped: {name}: no {library}")
+            print(f"skipped: {name} is not there to compare with (no {library}); ./dev test installs it")
+            status = SKIPPED
             continue
         origin = hashlib.sha256(pathlib.Path(__file__).read_bytes())
         origin.update(pathlib.Path(library).read_bytes())
@@ -399,7 +403,7 @@ def main():
             old.unlink()
         make(library, folder, arguments.seed)
         stamp.write_text(origin.hexdigest())
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
     onnx_runtime.py --into FOLDER --wheel FOLDER --wheel FOLDER [--seed N]
 
-The wheels are those of onnxruntime and numpy, unpacked; without them the script says so and makes nothing. FOLDER gets
+The wheels are those of onnxruntime and numpy, unpacked; without them the script says so, makes nothing and ends with 77. FOLDER gets
 for each case CASE.onnx, CASE.rows (comma-separated, an empty cell is a missing value) and CASE.scores: all outputs, a
 line per row. At the end FOLDER/origin says what made them.
 """
@@ -15,6 +15,8 @@ import struct
 import sys
 
 NAN = float("nan")
+# What ctest takes for a test that was skipped.
+SKIPPED = 77
 
 
 # ------------------------------------------------------------------------------------------------------ the file format
@@ -320,7 +322,7 @@ def main():
         import onnxruntime
     except ImportError as error:
         print(f"skipped: ONNX Runtime is not there to compare with ({error}); ./dev test installs it")
-        return
+        return SKIPPED
     onnxruntime.set_default_logger_severity(3)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
@@ -336,6 +338,7 @@ def main():
         count += 1
     (options.into / "origin").write_text(f"onnxruntime {onnxruntime.__version__}, seed {options.seed}\n")
     print(f"{count} models scored by onnxruntime {onnxruntime.__version__}, seed {options.seed}")
+    return 0
 
 
-main()
+sys.exit(main())
