@@ -18,6 +18,7 @@
 #include <weir/ml/features/feature_plan.h>
 #include <weir/ml/features/feature_row.h>
 #include <weir/ml/features/feature_store.h>
+#include <weir/ml/features/key_sample.h>
 #include <weir/operators/options.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/stream.h>
@@ -33,6 +34,7 @@ template <class T>
 struct FeatureNodeOptions {
   std::string name = {};
   std::string log_topic = {};
+  KeySample log_sample = {};
   FeatureStoreOptions store = {};
   bool stamp = true;
   ErrorPolicy on_error = ErrorPolicy::kInherit;
@@ -147,7 +149,8 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
 template <class K, class T, class Scalar>
 class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
  public:
-  FeatureLogSink(const FeaturePlanPtr& plan, TopicName topic) : topic_(std::move(topic)) {
+  FeatureLogSink(const FeaturePlanPtr& plan, TopicName topic, KeySample sample)
+      : topic_(std::move(topic)), sample_(sample) {
     entry_.view = plan->spec().name;
     entry_.version = plan->spec().version;
     entry_.wide = sizeof(Scalar) == sizeof(double);
@@ -158,6 +161,8 @@ class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
   }
 
   void accept(const Record<K, Featured<T, Scalar>>& record) override {
+    const BytesView key = key_encoder_(record.key, record.key_bytes);
+    if (!sample_.has(key)) return;
     const BasicFeatureRow<Scalar>& row = record.value.row;
     entry_.hash = row.hash();
     entry_.time = record.value.time;
@@ -171,7 +176,7 @@ class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
     OutgoingRecord outgoing;
     outgoing.topic = output_.id;
     outgoing.partition = kAnyPartition;
-    outgoing.key = key_encoder_(record.key, record.key_bytes);
+    outgoing.key = key;
     outgoing.value = BytesView(bytes_);
     outgoing.timestamp = record.timestamp;
     outgoing.headers = &kNoHeaders;
@@ -180,6 +185,7 @@ class FeatureLogSink final : public LeafNode<K, Featured<T, Scalar>> {
 
  private:
   const TopicName topic_;
+  const KeySample sample_;
   OutputTopic output_;
   KeyEncoder<K> key_encoder_;
   FeatureLogEntry entry_;  // used again

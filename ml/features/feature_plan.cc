@@ -299,7 +299,10 @@ absl::Status FeaturePlan::describe() {
   schema_ = fmt::format("feature view {} version {}\n", spec_.name, spec_.version);
   schema_ += fmt::format("row of {}, {} the current record, grace {}, late {}, not finite {}\n",
                          spec_.wide ? "double" : "float", spec_.include_current ? "with" : "without",
-                         spec_.grace.count(), spec_.late == LatePolicy::kEmit ? "emitted" : "dropped",
+                         spec_.grace.count(),
+                         spec_.late == LatePolicy::kEmit   ? "emitted"
+                         : spec_.late == LatePolicy::kDrop ? "dropped"
+                                                           : "sent aside",
                          spec_.non_finite == NonFinite::kAsNull   ? "as null"
                          : spec_.non_finite == NonFinite::kReject ? "rejected"
                                                                   : "kept");

@@ -33,8 +33,9 @@ enum class NonFinite {
 
 // What becomes of a record that is later than the grace. It is never aggregated, and always counted.
 enum class LatePolicy {
-  kEmit,  // its features are made of what is still known at its time; its row says that it is late
-  kDrop,  // it has none
+  kEmit,        // its features are made of what is still known at its time; its row says that it is late
+  kDrop,        // it has none
+  kDeadLetter,  // it has none, and its bytes go to the application's dead-letter topic
 };
 
 // Which records of a cell's column are added.

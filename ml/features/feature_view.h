@@ -28,16 +28,19 @@
 //   include_current(false)      whether a record counts in its own features
 //   grace(0)                    how much older than the newest record of its key one may be; later ones are never aggregated
 //   late(LatePolicy::kEmit)     and what becomes of them
+//   null_keys(NullKeys::kDrop)  what becomes of records without a key: dropped and counted, or sent to the dead-letter topic
+//   on_empty(value)             the answer where there is none, for all features that or_else says nothing of; default: null
 //   not_finite(kAsNull)         infinite values and those that are not numbers
 //   exact_windows(), delay(d)   what a mere duration means as a window: sawtooth(duration), without delay
 //   hops({5min, 1h, 24h})       the widths of tiles: a window is made of the finest that give less than twelve of the next
-//   log_to(topic)               an entry for each row in the same transaction: feature_log.h
+//   log_to(topic, sample)       an entry for each row in the same transaction: feature_log.h; of all keys, or a KeySample
 //   store(options), name(text)  the store is called "<view>-features"
 //
 // Mistakes are reported by StreamBuilder::build, with the line of features().
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -51,11 +54,13 @@
 
 #include <weir/core/time.h>
 #include <weir/ml/features/column.h>
+#include <weir/ml/features/feature_gate.h>
 #include <weir/ml/features/feature_node.h>
 #include <weir/ml/features/feature_plan.h>
 #include <weir/ml/features/feature_row.h>
 #include <weir/ml/features/feature_store.h>
 #include <weir/ml/features/feature_window.h>
+#include <weir/ml/features/key_sample.h>
 #include <weir/ml/features/operations.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>
@@ -64,6 +69,8 @@
 namespace weir::ml {
 
 [[nodiscard]] inline Duration days(std::int64_t count) { return std::chrono::hours(24 * count); }
+
+enum class NullKeys { kDrop, kDeadLetter };
 
 template <class T, class Scalar = float, class KeyReader = NoColumn>
 class FeatureView {
@@ -87,6 +94,8 @@ class FeatureView {
     view.identities_ = identities_;
     view.node_ = node_;
     view.wrong_ = wrong_;
+    view.null_keys_ = null_keys_;
+    view.on_empty_ = on_empty_;
     view.key_ = std::move(read);
     return view;
   }
@@ -124,6 +133,14 @@ class FeatureView {
     spec_.late = policy;
     return std::move(*this);
   }
+  [[nodiscard]] FeatureView null_keys(NullKeys what) && {
+    null_keys_ = what;
+    return std::move(*this);
+  }
+  [[nodiscard]] FeatureView on_empty(double value) && {
+    on_empty_ = value;
+    return std::move(*this);
+  }
   [[nodiscard]] FeatureView not_finite(NonFinite policy) && {
     spec_.non_finite = policy;
     return std::move(*this);
@@ -140,8 +157,9 @@ class FeatureView {
     spec_.hops = std::move(hops);
     return std::move(*this);
   }
-  [[nodiscard]] FeatureView log_to(std::string topic) && {
+  [[nodiscard]] FeatureView log_to(std::string topic, KeySample sample = {}) && {
     node_.log_topic = std::move(topic);
+    node_.log_sample = sample;
     return std::move(*this);
   }
   [[nodiscard]] FeatureView store(FeatureStoreOptions options) && {
@@ -168,7 +186,17 @@ class FeatureView {
     if (!wrong_.empty()) {
       return absl::InvalidArgumentError("feature view '" + spec_.name + "': " + wrong_);
     }
-    return FeaturePlan::make(spec_);
+    if (!node_.log_sample.valid()) {
+      return absl::InvalidArgumentError("feature view '" + spec_.name +
+                                        "': the share of the keys that are logged must be above 0, up to 1");
+    }
+    ViewSpec spec = spec_;
+    for (OperationSpec& operation : spec.operations) {
+      for (OperationSpec::Question& question : operation.questions) {
+        if (std::isnan(question.empty)) question.empty = on_empty_;
+      }
+    }
+    return FeaturePlan::make(std::move(spec));
   }
   [[nodiscard]] const std::vector<ColumnReader<T>>& readers() const { return columns_; }
   [[nodiscard]] const FeatureNodeOptions<T>& options() const { return node_; }
@@ -179,16 +207,28 @@ class FeatureView {
   auto operator()(const KStream<K, V>& stream) const {
     const std::string store = spec_.name + "-features";
     if constexpr (std::same_as<KeyReader, NoColumn>) {
-      return extend(keyed(stream, store, where_), store);
+      return extend(keyed(with_keys(stream), store, where_), store);
     } else {
       const auto select = [read = key_](const V& value) { return std::invoke(read, non_null(value)); };
-      return extend(keyed(stream.select_key(select, where_), store, where_), store);
+      return extend(keyed(with_keys(stream.select_key(select, where_)), store, where_), store);
     }
   }
 
  private:
   template <class, class, class>
   friend class FeatureView;
+
+  // Returns the stream without records that have no key, if these are not just to be dropped.
+  template <class K, class V>
+  KStream<K, V> with_keys(const KStream<K, V>& stream) const {
+    if constexpr (kIsOptional<K>) {
+      if (null_keys_ == NullKeys::kDeadLetter) {
+        return KStream<K, V>(stream.extend("features-key", {.on_error = ErrorPolicy::kDeadLetter},
+                                           node_factory<KeyGateNode<K, V>>(), where_));
+      }
+    }
+    return stream;
+  }
 
   template <class K, class V>
   KStream<K, Featured<T, Scalar>> extend(const KStream<K, V>& stream, const std::string& store) const {
@@ -203,10 +243,15 @@ class FeatureView {
     GraphPoint point = stream.extend_named(
         name, node_.on_error, node_factory<FeatureNode<K, V, T, Scalar>>(*made, columns_, node_, store),
         where_, {store});
+    if (spec_.late == LatePolicy::kDeadLetter) {
+      point = point.extend_named(name + "-late", ErrorPolicy::kDeadLetter,
+                                 node_factory<LateGateNode<K, T, Scalar>>(), where_);
+    }
     if (!node_.log_topic.empty()) {
       const TopicName topic{node_.log_topic, /*internal=*/false};
       topology.add_sink(name + "-log", point.node(), {topic},
-                        node_factory<FeatureLogSink<K, T, Scalar>>(*made, topic), where_, node_.on_error);
+                        node_factory<FeatureLogSink<K, T, Scalar>>(*made, topic, node_.log_sample), where_,
+                        node_.on_error);
     }
     return KStream<K, Featured<T, Scalar>>(std::move(point));
   }
@@ -250,6 +295,8 @@ class FeatureView {
   std::vector<std::pair<std::type_index, std::string>> identities_;
   FeatureNodeOptions<T> node_;
   std::string wrong_;
+  NullKeys null_keys_ = NullKeys::kDrop;
+  double on_empty_ = kNoValue;
   [[no_unique_address]] KeyReader key_{};
 };
 
