@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@
 #include <weir/ml/features/feature_row.h>
 #include <weir/ml/features/feature_store.h>
 #include <weir/ml/features/key_sample.h>
+#include <weir/ml/features/live_features.h>
 #include <weir/operators/options.h>
 #include <weir/operators/store_access.h>
 #include <weir/operators/stream.h>
@@ -39,6 +42,7 @@ struct FeatureNodeOptions {
   bool stamp = true;
   ErrorPolicy on_error = ErrorPolicy::kInherit;
   std::function<Timestamp(const T&)> time = {};
+  std::shared_ptr<LiveFeatures> live = {};  // shared with the program that asks
 };
 
 // Reads the columns of a record.
@@ -95,12 +99,22 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
     store_ = &typed_store<FeatureStore>(this->context(), *this, store_name_);
     require_prepared(*store_);
     now_ = this->context().persistent_time(store_name_);
+    if (options_.live != nullptr) {
+      seat_ = options_.live->take_seat(this->context().task_name());
+      this->context().schedule(options_.live->period(), TimerClock::kWallClock, [this](Timestamp) {
+        answer();
+        seat_->tell(store_->counters());
+      });
+    }
     if (plan_->horizon() < 0) return;
     this->context().schedule(expiry_interval(*plan_), TimerClock::kStreamTime,
                              [this](Timestamp) { store_->erase_expired(*now_); });
   }
 
+  void close() override { seat_.reset(); }
+
   void accept(const Record<K, V>& record) override {
+    if (seat_ != nullptr && seat_->asked()) answer();
     if (is_null(record.value)) return this->context().drop(DropReason::kNullValue);
     const T& value = non_null(record.value);
     std::uint64_t not_finite = 0;
@@ -134,13 +148,25 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
   }
 
  private:
+  void answer() {
+    seat_->answer([this](BytesView key, Timestamp time, std::vector<double>& values) {
+      const std::optional<Timestamp> newest = store_->look(key, time, row_.data());
+      values.resize(row_.size());
+      // As in the rows of the stream.
+      for (std::size_t i = 0; i < row_.size(); ++i)
+        values[i] = static_cast<double>(static_cast<Scalar>(row_[i]));
+      return newest;
+    });
+  }
+
   const FeaturePlanPtr plan_;
   const FeatureNodeOptions<T> options_;
   const std::string store_name_;
   ColumnsOf<T> columns_;
   KeyEncoder<K> key_encoder_;
   FeatureStore* store_ = nullptr;
-  Timestamp* now_ = nullptr;  // the largest time that came; committed with the task
+  std::unique_ptr<LiveFeatures::Seat> seat_;  // at options_.live; null without
+  Timestamp* now_ = nullptr;                  // the largest time that came; committed with the task
   // Scratch of one record.
   std::vector<double> row_;
   Featured<T, Scalar> result_;

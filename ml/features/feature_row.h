@@ -19,6 +19,8 @@
 #include <weir/core/bytes.h>
 #include <weir/core/serde.h>
 #include <weir/core/time.h>
+#include <weir/operators/windowed.h>
+#include <weir/state/byte_reader.h>
 
 namespace weir::ml {
 
@@ -123,6 +125,39 @@ struct Serde<ml::BasicFeatureRow<Scalar>> {
     out = ml::BasicFeatureRow<Scalar>(get_big_endian<std::uint64_t>(bytes.data()), columns);
     out.assign(values);
     return absl::OkStatus();
+  }
+};
+
+// The time (8 bytes), whether it is late (1), how long the row is (4), the row, the value.
+template <class T, class Scalar>
+  requires Serializable<T>
+struct Serde<ml::Featured<T, Scalar>> {
+  struct Prefix {
+    static constexpr std::string_view kText =
+        sizeof(Scalar) == 4 ? "featured-float-1-" : "featured-double-1-";
+  };
+  using Row = ml::BasicFeatureRow<Scalar>;
+  static constexpr std::string_view kFormat = detail::PrefixedFormat<Prefix, T>::kValue;
+  static constexpr bool kCanonical = Serde<T>::kCanonical;
+
+  static void encode(const ml::Featured<T, Scalar>& featured, Bytes& out) {
+    put_big_endian(featured.time, out);
+    out.push_back(featured.late ? '\1' : '\0');
+    Bytes row;
+    Serde<Row>::encode(featured.row, row);
+    put_text(row, out);
+    Serde<T>::encode(featured.value, out);
+  }
+
+  static absl::Status decode(BytesView bytes, ml::Featured<T, Scalar>& out) {
+    ByteReader reader(bytes);
+    out.time = reader.integer<Timestamp>();
+    out.late = reader.integer<std::uint8_t>() != 0;
+    const BytesView row = reader.text();
+    if (!reader.ok()) return absl::InvalidArgumentError("a value with features is cut off");
+    if (absl::Status status = Serde<Row>::decode(row, out.row); !status.ok()) return status;
+    return Serde<T>::decode(bytes.substr(sizeof(Timestamp) + 1 + sizeof(std::uint32_t) + row.size()),
+                            out.value);
   }
 };
 

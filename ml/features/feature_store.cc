@@ -208,6 +208,12 @@ struct FeatureStore::Impl {
     return absl::OkStatus();
   }
 
+  void require_view() {
+    if (prepared) return;
+    // After an abort: what was there before it was read well.
+    if (absl::Status status = read_view(); !status.ok()) throw ProcessingFailure{status};
+  }
+
   [[nodiscard]] absl::Status check(const StoredView& stored) const {
     const ViewSpec& spec = plan->spec();
     const auto refuse = [&](const std::string& what) {
@@ -406,6 +412,20 @@ struct FeatureStore::Impl {
   Bytes row_key;
 };
 
+FeatureCounters& FeatureCounters::operator+=(const FeatureCounters& other) {
+  records += other.records;
+  late += other.late;
+  not_finite += other.not_finite;
+  evicted_tiles += other.evicted_tiles;
+  expired_keys += other.expired_keys;
+  loaded_keys += other.loaded_keys;
+  dropped_keys += other.dropped_keys;
+  keys_in_memory += other.keys_in_memory;
+  tiles_in_memory += other.tiles_in_memory;
+  bytes_in_memory += other.bytes_in_memory;
+  return *this;
+}
+
 FeatureStore::FeatureStore(StoreContext context, FeaturePlanPtr plan, const FeatureStoreOptions& options)
     : TypedStore<Bytes>(context, std::size_t{0}),
       impl_(std::make_unique<Impl>(*this, std::move(plan), options, std::move(context.resources))) {}
@@ -416,10 +436,7 @@ absl::Status FeatureStore::prepare() { return impl_->read_view(); }
 
 bool FeatureStore::process(BytesView key, const Event& event, Timestamp now, double* row) {
   Impl& impl = *impl_;
-  if (!impl.prepared) {
-    // After an abort: what was there before it was read well.
-    if (absl::Status status = impl.read_view(); !status.ok()) throw ProcessingFailure{status};
-  }
+  impl.require_view();
   Impl::Entry& entry = impl.entry_of(key);
   KeyState& state = entry.state;
   const std::int64_t horizon = impl.plan->horizon();
@@ -443,10 +460,13 @@ bool FeatureStore::process(BytesView key, const Event& event, Timestamp now, dou
   return late;
 }
 
-void FeatureStore::look(BytesView key, Timestamp time, double* row) {
+std::optional<Timestamp> FeatureStore::look(BytesView key, Timestamp time, double* row) {
+  impl_->require_view();
   Impl::Entry& entry = impl_->entry_of(key);
   entry.state.evaluate({time, std::numeric_limits<std::int64_t>::max(), impl_->no_values}, false,
                        impl_->workspace, row);
+  const Timestamp newest = entry.state.seen();
+  return newest == kNoTimestamp ? std::nullopt : std::optional<Timestamp>(newest);
 }
 
 // A key is expired as a whole: its newest row says when it was seen last. The last key of a walk may have more rows.

@@ -54,6 +54,8 @@ struct FeatureCounters {
   std::uint64_t keys_in_memory = 0;
   std::uint64_t tiles_in_memory = 0;
   std::uint64_t bytes_in_memory = 0;
+
+  FeatureCounters& operator+=(const FeatureCounters& other);
 };
 
 class FeatureStore final : public TypedStore<Bytes> {
@@ -68,8 +70,9 @@ class FeatureStore final : public TypedStore<Bytes> {
   // largest of all records before. Requires prepare.
   [[nodiscard]] bool process(BytesView key, const Event& event, Timestamp now, double* row);
 
-  // Writes the row that a record of that time would have, whose own values are null; adds nothing.
-  void look(BytesView key, Timestamp time, double* row);
+  // Writes the row that a record of that time would have, whose own values are null; adds nothing. Returns the time of the
+  // key's newest record, or nothing if the key is not known (any more).
+  std::optional<Timestamp> look(BytesView key, Timestamp time, double* row);
 
   // Erases what no record at `now` could ask for, of some of the keys; the next call goes on with others.
   void erase_expired(Timestamp now);

@@ -34,6 +34,7 @@
 //   exact_windows(), delay(d)   what a mere duration means as a window: sawtooth(duration), without delay
 //   hops({5min, 1h, 24h})       the widths of tiles: a window is made of the finest that give less than twelve of the next
 //   log_to(topic, sample)       an entry for each row in the same transaction: feature_log.h; of all keys, or a KeySample
+//   live(features)              lets the running program ask for rows and counters: live_features.h
 //   store(options), name(text)  the store is called "<view>-features"
 //
 // Mistakes are reported by StreamBuilder::build, with the line of features().
@@ -59,8 +60,10 @@
 #include <weir/ml/features/feature_plan.h>
 #include <weir/ml/features/feature_row.h>
 #include <weir/ml/features/feature_store.h>
+#include <weir/ml/features/feature_stream.h>
 #include <weir/ml/features/feature_window.h>
 #include <weir/ml/features/key_sample.h>
+#include <weir/ml/features/live_features.h>
 #include <weir/ml/features/operations.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/select_key.h>
@@ -166,6 +169,11 @@ class FeatureView {
     node_.store = options;
     return std::move(*this);
   }
+  // Lets the program ask while it runs: live_features.h.
+  [[nodiscard]] FeatureView live(std::shared_ptr<LiveFeatures> features) && {
+    node_.live = std::move(features);
+    return std::move(*this);
+  }
   // Of the node; default "features-<n>".
   [[nodiscard]] FeatureView name(std::string text) && {
     node_.name = std::move(text);
@@ -231,11 +239,11 @@ class FeatureView {
   }
 
   template <class K, class V>
-  KStream<K, Featured<T, Scalar>> extend(const KStream<K, V>& stream, const std::string& store) const {
+  FeatureStream<K, T, Scalar> extend(const KStream<K, V>& stream, const std::string& store) const {
     const absl::StatusOr<FeaturePlanPtr> made = plan();
     if (!made.ok()) {
       stream.problem(std::string(made.status().message()), where_);
-      return KStream<K, Featured<T, Scalar>>(stream);
+      return FeatureStream<K, T, Scalar>(stream, nullptr, store);
     }
     TopologyBuilder& topology = stream.graph()->topology();
     topology.add_store(feature_store_spec(store, *made, node_.store), state_engine(), where_);
@@ -253,7 +261,7 @@ class FeatureView {
                         node_factory<FeatureLogSink<K, T, Scalar>>(*made, topic, node_.log_sample), where_,
                         node_.on_error);
     }
-    return KStream<K, Featured<T, Scalar>>(std::move(point));
+    return FeatureStream<K, T, Scalar>(std::move(point), *made, store);
   }
 
   template <class F>
