@@ -15,6 +15,8 @@ constexpr Duration kAskAgain{1'000};
 // How often it is noted that stores have everything whose topics are at rest; more often where tombstones live for less than
 // twice as long.
 constexpr Duration kNoteInterval = std::chrono::hours{1};
+// How often the ends are asked for where a node watches them.
+constexpr Duration kWatchInterval{250};
 
 }  // namespace
 
@@ -136,6 +138,8 @@ absl::StatusOr<Duration> GlobalUpdater::advance() {
   }
   const auto progressed = read();
   if (!progressed.ok()) return progressed.status();
+  WEIR_RETURN_IF_ERROR(tell_watchers());
+  ask_for_ends();
   if (*progressed) return Duration{0};
   WEIR_RETURN_IF_ERROR(note_age());
   return complete() ? kLongestGlobalIdle : kPoll;
@@ -196,7 +200,10 @@ absl::Status GlobalUpdater::serve_client() {
 }
 
 absl::Status GlobalUpdater::find_ends() {
-  if (!ranges_.started()) ranges_ = consumer_->offset_ranges(partitions_);
+  if (!ranges_.started()) {
+    asked_ = clock_.steady();
+    ranges_ = consumer_->offset_ranges(partitions_);
+  }
   if (!ranges_.ready()) return absl::OkStatus();
   const auto ranges = ranges_.take();
   if (!ranges.ok()) {
@@ -250,10 +257,7 @@ absl::StatusOr<bool> GlobalUpdater::read() {
     progressed = true;
   }
   WEIR_RETURN_IF_ERROR(task_->fire_wall_timers());
-  if (task_->dirty()) {
-    WEIR_RETURN_IF_ERROR(task_->prepare_commit());
-    WEIR_RETURN_IF_ERROR(task_->apply());
-  }
+  if (task_->dirty()) WEIR_RETURN_IF_ERROR(commit());
   if (!complete()) {
     std::uint64_t remaining = 0;
     for (const PartitionOffset& position : task_->positions()) {
@@ -261,30 +265,62 @@ absl::StatusOr<bool> GlobalUpdater::read() {
       if (position.offset < end) remaining += static_cast<std::uint64_t>(end - position.offset);
     }
     remaining_.store(remaining, std::memory_order_relaxed);
-    if (remaining == 0) complete_.store(true, std::memory_order_release);
+    if (remaining == 0) {
+      WEIR_RETURN_IF_ERROR(tell_watchers());
+      complete_.store(true, std::memory_order_release);
+    }
   }
   return progressed;
 }
 
-absl::Status GlobalUpdater::note_age() {
-  if (!complete() || tombstones_.empty()) return absl::OkStatus();
-  if (!ranges_.started()) {
-    if (clock_.steady() >= next_note_) ranges_ = consumer_->offset_ranges(partitions_);
-    return absl::OkStatus();
-  }
-  if (!ranges_.ready()) return absl::OkStatus();
-  next_note_ = clock_.steady() + kNoteInterval;
-  for (const auto& [topic, lifetime] : tombstones_)
-    next_note_ = std::min(next_note_, clock_.steady() + std::max(lifetime / 2, kAskAgain));
-  const auto ranges = ranges_.take();
-  if (!ranges.ok()) return absl::OkStatus();  // asked again
-  std::map<TopicPartition, Offset> ends;
-  for (std::size_t i = 0; i < partitions_.size(); ++i) ends[partitions_[i]] = (*ranges)[i].end;
-  for (const PartitionOffset& position : task_->positions()) {
-    if (position.offset < ends.at(position.where)) return absl::OkStatus();
-  }
+absl::Status GlobalUpdater::commit() {
   WEIR_RETURN_IF_ERROR(task_->prepare_commit());
   return task_->apply();
+}
+
+void GlobalUpdater::ask_for_ends() {
+  if (!complete()) return;
+  const Duration now = clock_.steady();
+  if (!ranges_.started()) {
+    const bool to_watch = task_->watches_ends() && now >= next_asked_;
+    const bool to_note = !tombstones_.empty() && now >= next_note_;
+    if (!to_watch && !to_note) return;
+    next_asked_ = now + kWatchInterval;
+    asking_since_ = now;
+    ranges_ = consumer_->offset_ranges(partitions_);
+    return;
+  }
+  if (!ranges_.ready()) return;
+  const bool to_note = now >= next_note_;
+  if (to_note) {
+    next_note_ = now + kNoteInterval;
+    for (const auto& [topic, lifetime] : tombstones_)
+      next_note_ = std::min(next_note_, now + std::max(lifetime / 2, kAskAgain));
+  }
+  const auto ranges = ranges_.take();
+  if (!ranges.ok()) return;  // asked again
+  if (to_note) ends_noted_ = false;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) ends_[partitions_[i]] = (*ranges)[i].end;
+  asked_ = asking_since_;
+  ends_told_ = false;
+}
+
+// What they were given has been applied before: who sees that they were told sees that as well.
+absl::Status GlobalUpdater::tell_watchers() {
+  if (ends_told_ || !task_->watches_ends()) return absl::OkStatus();
+  const auto all = task_->tell_ends(ends_, asked_);
+  if (!all.ok()) return all.status();
+  ends_told_ = *all;
+  return task_->dirty() ? commit() : absl::OkStatus();
+}
+
+absl::Status GlobalUpdater::note_age() {
+  if (ends_noted_ || !complete() || tombstones_.empty()) return absl::OkStatus();
+  for (const PartitionOffset& position : task_->positions()) {
+    if (position.offset < ends_.at(position.where)) return absl::OkStatus();
+  }
+  ends_noted_ = true;
+  return commit();
 }
 
 void GlobalUpdater::publish() {

@@ -67,8 +67,12 @@ class GlobalUpdater {
   [[nodiscard]] bool know_topics();
   [[nodiscard]] absl::Status find_ends();
   [[nodiscard]] absl::Status open_store(const std::vector<OffsetRange>& ranges);
+  // Asks where the topics end, as often as somebody wants to know.
+  void ask_for_ends();
   // Notes from time to time that the stores have everything.
   [[nodiscard]] absl::Status note_age();
+  [[nodiscard]] absl::Status tell_watchers();
+  [[nodiscard]] absl::Status commit();
   [[nodiscard]] absl::StatusOr<bool> read();
   [[nodiscard]] absl::Status serve_client();
   void publish();
@@ -88,8 +92,13 @@ class GlobalUpdater {
   TombstoneLifetimes tombstones_;
   Duration next_note_{0};
   Pending<std::vector<OffsetRange>> ranges_;
-  std::map<TopicPartition, Offset> ends_;  // when the updater began
-  std::unique_ptr<Task> task_;             // null until the ends are known; reads through consumer_
+  Duration next_asked_{0};                 // for the sake of watchers
+  std::map<TopicPartition, Offset> ends_;  // as asked for last
+  Duration asked_{0};                      // when
+  Duration asking_since_{0};
+  bool ends_told_ = false;      // to the watchers
+  bool ends_noted_ = false;     // that the stores have everything up to there
+  std::unique_ptr<Task> task_;  // null until the ends are known; reads through consumer_
 
   std::atomic<bool> complete_{false};
   std::atomic<bool> failed_{false};

@@ -72,6 +72,10 @@ inline constexpr std::array kPlantedBugs{
     PlantedBug{"store-clock-lost", "the clocks of stores of windows are not committed with them"},
     PlantedBug{"log-of-store-off", "a database writes no log of its own, and loses what it has in memory"},
     PlantedBug{"restore-keeps-last", "the last tombstone of a batch is not restored"},
+    PlantedBug{"tile-not-written", "of the tiles of a key that changed, the last is not written"},
+    PlantedBug{"as-of-by-clock", "models are chosen by the wall clock instead of the record's time"},
+    PlantedBug{"registry-not-awaited",
+               "records are scored by what is known of the registry, however old that is"},
 };
 
 // Returns the number of a bug; one that is not in the table does not compile.

@@ -195,6 +195,7 @@ void Task::make_nodes() {
   timers_.clear();
   holders_.clear();
   gates_.clear();
+  watchers_.clear();
   held_.clear();
   std::map<NodeIndex, Node*> made;
   for (const NodeIndex index : node_indexes_) {
@@ -208,6 +209,8 @@ void Task::make_nodes() {
       holders_.push_back(holder);
     }
     if (auto* gate = dynamic_cast<RecordGate*>(&node); gate != nullptr) gates_.push_back(gate);
+    if (auto* watcher = dynamic_cast<EndWatcher*>(&node); watcher != nullptr)
+      watchers_.emplace_back(watcher, Duration{-1});
     if (spec.kind == NodeKind::kSource) {
       auto* source = dynamic_cast<SourceNode*>(&node);
       if (source == nullptr)
@@ -481,6 +484,26 @@ bool Task::held_back(const Source& source) {
     return true;
   }
   return retries->waits(source.buffer.where(), offset);
+}
+
+absl::StatusOr<bool> Task::tell_ends(const std::map<TopicPartition, Offset>& ends, Duration asked) {
+  const std::vector<PartitionOffset> positions = this->positions();
+  bool all = true;
+  for (auto& [watcher, told] : watchers_) {
+    if (told == asked) continue;
+    const bool reached =
+        std::all_of(positions.begin(), positions.end(), [&](const PartitionOffset& position) {
+          if (position.where.topic != watcher->watched_topic()) return true;
+          const auto end = ends.find(position.where);
+          return end != ends.end() && position.offset >= end->second;
+        });
+    all = all && reached;
+    if (!reached) continue;
+    told = asked;
+    dirty_ = true;
+    WEIR_RETURN_IF_ERROR(guarded([&] { watcher->has_all_as_of(asked); }));
+  }
+  return all;
 }
 
 absl::Status Task::fire_wall_timers() {

@@ -21,6 +21,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/clock.h>
+#include <weir/core/end_watcher.h>
 #include <weir/core/lent_store.h>
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
@@ -105,6 +106,12 @@ class Task final : private TaskContext, private HoldDesk {
 
   // Fires wall-clock timers that are due.
   [[nodiscard]] absl::Status fire_wall_timers();
+
+  // Whether a node wants to know that its topic was read to the end.
+  [[nodiscard]] bool watches_ends() const { return !watchers_.empty(); }
+  // Tells those nodes all of whose topics' partitions were processed up to these ends, which were asked for at that time. Returns
+  // whether it was all of them.
+  [[nodiscard]] absl::StatusOr<bool> tell_ends(const std::map<TopicPartition, Offset>& ends, Duration asked);
 
   // How long until a node that holds records back passes them on, if nothing else comes; nothing if no node does.
   [[nodiscard]] std::optional<Duration> until_release() const;
@@ -258,7 +265,8 @@ class Task final : private TaskContext, private HoldDesk {
   std::vector<Timer> timers_;
   std::vector<RecordHolder*> holders_;  // those of nodes_ that are one, parents first
   std::vector<RecordGate*> gates_;
-  std::vector<HeldRecord> held_;  // all of held_source_
+  std::vector<std::pair<EndWatcher*, Duration>> watchers_;  // with the time as of which they were told last
+  std::vector<HeldRecord> held_;                            // all of held_source_
   const Source* held_source_ = nullptr;
   std::uint64_t first_held_ = 0;  // the number of the first of held_
 

@@ -30,6 +30,7 @@
 //   progress            | once the faults are over, everything runs, nothing is left to read, no transaction is open
 //   explained           | an instance ends only when it is told to, or because user code or a disk failed
 //   closing             | a closed application ends, and leaves no transaction and no store open
+//   replay              | a new application that reads the same input again without faults writes the same bytes
 //   determinism         | the same plan gives the same run (every 20th seed)
 //
 // Generators and callables must depend on nothing but their arguments. With at-least-once nothing may be missing, and
@@ -106,6 +107,12 @@ struct SimulatedScenario {
   std::function<absl::Status(EmbeddedBroker& broker, const SimulationPlan& plan)> check = {};
   // The next version of the topology, for upgrades; empty: there is none.
   std::function<absl::StatusOr<Topology>()> next_topology = {};
+  // The program once more, writing to other topics; may be empty. With exactly-once it runs when all is over, as a new
+  // application on the same broker, without faults and with its stores in memory.
+  std::function<absl::StatusOr<Topology>()> replay = {};
+  // What it must repeat: each record of these topics with its key, value, time and headers, in the order of its partition.
+  // By topic: where the replay writes it.
+  std::map<std::string, std::string> replayed = {};
   // Looks into the stores, so that what is found there can be compared with what went into them; may be empty.
   SimulatedReader read = {};
 };

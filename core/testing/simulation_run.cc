@@ -14,6 +14,7 @@ namespace weir {
 namespace {
 
 constexpr char kApplication[] = "app";
+constexpr char kReplay[] = "replay";
 constexpr char kSimulated[] = "simulated fault";
 // Somewhere in 2023, so that a wall clock can jump either way.
 constexpr Timestamp kBeginning = 1'700'000'000'000;
@@ -35,6 +36,27 @@ std::size_t index_of(SimulationPhase phase) { return static_cast<std::size_t>(ph
 bool has(const SimulationPlan& plan, FaultKind kind) {
   return std::any_of(plan.faults.begin(), plan.faults.end(),
                      [kind](const SimulationFault& fault) { return fault.kind == kind; });
+}
+
+std::string shown(const BrokerRecord& record) {
+  std::string text =
+      fmt::format("{}:{}@{}", record.key.value_or("null"), record.value.value_or("null"), record.timestamp);
+  for (const Header& header : record.headers)
+    text += fmt::format(" {}={}", header.name, header.value.value_or("null"));
+  return text;
+}
+
+// Returns the first difference of two partitions but for the offsets, or nothing.
+std::string difference(const std::vector<BrokerRecord>& before, const std::vector<BrokerRecord>& again) {
+  const auto same = [](BrokerRecord one, BrokerRecord other) {
+    one.offset = other.offset = kNoOffset;
+    return one == other;
+  };
+  const auto [first, second] = std::mismatch(before.begin(), before.end(), again.begin(), again.end(), same);
+  if (first == before.end() && second == again.end()) return "";
+  return fmt::format("{} records before and {} again, from record {} on: {}; {}", before.size(), again.size(),
+                     first - before.begin(), first == before.end() ? "nothing" : shown(*first),
+                     second == again.end() ? "nothing" : shown(*second));
 }
 
 }  // namespace
@@ -61,6 +83,7 @@ SimulationRun::SimulationRun(const SimulatedScenario& scenario, const Simulation
               .read = scenario.read,
           },
           kApplication, *broker_),
+      application_(kApplication),
       order_(plan.seed, "order"),
       cost_(plan.seed, "cost"),
       generator_(plan.seed, "records") {
@@ -151,16 +174,21 @@ void SimulationRun::start(int index) {
   auto topology = host.upgraded ? scenario_.next_topology() : scenario_.topology();
   if (!topology.ok()) return violated("scenario", message_of(topology.status()));
   if (topology->engine != nullptr) topology->engine = disk_.engine(topology->engine, index, *this);
+  run_topology(index, *std::move(topology));
+}
+
+void SimulationRun::run_topology(int index, Topology topology) {
+  Host& host = *hosts_[static_cast<std::size_t>(index)];
   if (consumed_.empty()) {
-    for (const SubTopology& part : topology->sub_topologies) {
+    for (const SubTopology& part : topology.sub_topologies) {
       for (const TopicName& source : part.sources) {
         for (Partition p = 0; p < plan_.partitions; ++p)
-          consumed_.push_back({source.on_broker(kApplication), p});
+          consumed_.push_back({source.on_broker(application_), p});
       }
     }
   }
   SimulatedInstanceOptions options;
-  options.config.application_id = kApplication;
+  options.config.application_id = application_;
   options.config.transport =
       make_observed_transport(make_embedded_transport(broker_, host_name(index)), index, *this);
   options.config.workers = plan_.workers;
@@ -186,7 +214,7 @@ void SimulationRun::start(int index) {
   options.state.directory = directory_of(index);
   options.uncommitted_bytes_max = plan_.uncommitted_bytes_max;
   options.buffered_bytes = plan_.buffered_bytes;
-  auto instance = SimulatedInstance::create(*std::move(topology), std::move(options));
+  auto instance = SimulatedInstance::create(std::move(topology), std::move(options));
   if (!instance.ok()) return violated("scenario", message_of(instance.status()));
   host.instance = *std::move(instance);
   host.ready.clear();
@@ -445,9 +473,9 @@ void SimulationRun::heal() {
 
 void SimulationRun::happen() {
   while (next_ < agenda_.size() && agenda_[next_].first <= clock_.steady()) agenda_[next_++].second();
-  for (int i = 0; i < plan_.instances; ++i) {
-    Host& host = *hosts_[static_cast<std::size_t>(i)];
-    if (host.instance == nullptr && host.back_at <= clock_.steady()) start(i);
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    Host& host = *hosts_[i];
+    if (host.instance == nullptr && host.back_at <= clock_.steady()) start(static_cast<int>(i));
     std::erase_if(host.holds, [&](const auto& held) {
       if (held.first > clock_.steady()) return false;
       if (host.instance != nullptr) hold(host, held.second, false);
@@ -468,11 +496,11 @@ void SimulationRun::happen() {
 std::vector<std::pair<int, std::size_t>> SimulationRun::steppable() const {
   std::vector<std::pair<int, std::size_t>> parts;
   const Duration now = clock_.steady();
-  for (int i = 0; i < plan_.instances; ++i) {
-    const Host& host = *hosts_[static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const Host& host = *hosts_[i];
     if (host.instance == nullptr || host.paused_until > now) continue;
     for (std::size_t part = 0; part < host.instance->parts(); ++part) {
-      if (part >= host.ready.size() || host.ready[part] <= now) parts.emplace_back(i, part);
+      if (part >= host.ready.size() || host.ready[part] <= now) parts.emplace_back(static_cast<int>(i), part);
     }
   }
   return parts;
@@ -697,11 +725,52 @@ bool SimulationRun::caught_up() {
     if (transaction.open) return false;
   }
   for (const TopicPartition& where : consumed_) {
-    const auto committed = broker_->committed(kApplication, where);
+    const auto committed = broker_->committed(application_, where);
     const Offset from = committed ? committed->offset : 0;
     if (!broker_->read(where.topic, where.partition, from).empty()) return false;
   }
   return true;
+}
+
+void SimulationRun::close() {
+  for (const auto& host : hosts_) {
+    if (host->instance != nullptr) host->instance->stop();
+    host->away_for = host->back_at = std::chrono::hours{24};
+  }
+  const auto all_over = [this] {
+    return std::all_of(hosts_.begin(), hosts_.end(),
+                       [](const auto& host) { return host->instance == nullptr; });
+  };
+  if (!advance_until(clock_.steady() + kPatience, all_over))
+    violated("closing", "not closed: " + activities());
+}
+
+// Somebody who was never there before, on a computer of its own.
+void SimulationRun::replay() {
+  auto topology = scenario_.replay();
+  if (!topology.ok()) return violated("scenario", message_of(topology.status()));
+  for (StoreSpec& store : topology->stores) store.persistent = false;
+  for (const auto& [topic, again] : scenario_.replayed) {
+    if (const absl::Status made = broker_->create_topic(again, plan_.partitions, {}); !made.ok())
+      return violated("scenario", message_of(made));
+  }
+  application_ = kReplay;
+  consumed_.clear();
+  hosts_.clear();
+  hosts_.push_back(std::make_unique<Host>(clock_));
+  run_topology(0, *std::move(topology));
+  if (!advance_until(clock_.steady() + kPatience, [this] { return caught_up(); })) {
+    return violated("replay", "not caught up: " + activities());
+  }
+  close();
+  for (const auto& [topic, again] : scenario_.replayed) {
+    for (Partition partition = 0; partition < plan_.partitions; ++partition) {
+      if (const std::string what =
+              difference(broker_->read(topic, partition), broker_->read(again, partition));
+          !what.empty())
+        return violated("replay", fmt::format("topic={} partition={}: {}", topic, partition, what));
+    }
+  }
 }
 
 SimulationResult SimulationRun::go() {
@@ -732,16 +801,7 @@ SimulationResult SimulationRun::go() {
     violated("progress", "fallen behind without a reason: " + activities());
   }
 
-  for (const auto& host : hosts_) {
-    if (host->instance != nullptr) host->instance->stop();
-    host->away_for = host->back_at = std::chrono::hours{24};
-  }
-  const auto all_over = [this] {
-    return std::all_of(hosts_.begin(), hosts_.end(),
-                       [](const auto& host) { return host->instance == nullptr; });
-  };
-  if (!advance_until(clock_.steady() + kPatience, all_over))
-    violated("closing", "not closed: " + activities());
+  close();
   watch_positions();
   for (const TransactionDescription& transaction : broker_->transactions()) {
     if (transaction.open) violated("closing", "left open: " + transaction.transactional_id);
@@ -749,6 +809,7 @@ SimulationResult SimulationRun::go() {
   if (disk_.in_use()) violated("closing", "stores are still open");
   judge_commits();
   judge_conservation();
+  if (result_.ok() && scenario_.replay && plan_.guarantee == Guarantee::kExactlyOnce) replay();
   if (result_.ok() && scenario_.check) {
     if (const absl::Status status = scenario_.check(*broker_, plan_); !status.ok()) {
       violated("scenario-check", message_of(status));

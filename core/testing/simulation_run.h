@@ -84,6 +84,7 @@ class SimulationRun final : private SimulationObserver {
 
   void begin();
   void start(int index);
+  void run_topology(int index, Topology topology);
   void crash(int index);
   [[nodiscard]] std::string directory_of(int index) const;
   void feed(int first, int count, Duration from, Duration within);
@@ -110,6 +111,8 @@ class SimulationRun final : private SimulationObserver {
   void watch_positions();
   void judge_commits();
   void judge_conservation();
+  void close();
+  void replay();
   template <class Done>
   bool advance_until(Duration deadline, Done done);
   void note(std::uint64_t what) { events_ = (events_ ^ what) * 0x100000001b3U + (events_ >> 47); }
@@ -125,6 +128,7 @@ class SimulationRun final : private SimulationObserver {
   const std::shared_ptr<EmbeddedBroker> broker_;   // shared with the clients
   SimulatedDisk disk_;
   std::vector<std::unique_ptr<Host>> hosts_;  // use all of the above
+  std::string application_;                   // that runs now
   std::vector<TopicPartition> consumed_;
   std::map<TopicPartition, Offset> positions_;  // as last seen
   // Who committed which positions, in which generation, by position.

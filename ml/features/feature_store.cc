@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/error_policy.h>
+#include <weir/core/planted.h>
 #include <weir/core/serde.h>
 #include <weir/core/status.h>
 #include <weir/state/byte_store.h>
@@ -374,6 +375,9 @@ struct FeatureStore::Impl {
   }
 
   void write(const Entry& entry, const KeyState::TileId& id) {
+    if (WEIR_PLANTED("tile-not-written") && &id != entry.state.changed_tiles().data() &&
+        &id == &entry.state.changed_tiles().back())
+      return;
     const FeaturePlan::Level& level = plan->levels()[id.first];
     set_prefix(entry.key, row_key);
     row_key.push_back(static_cast<char>(level.axis));

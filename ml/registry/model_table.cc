@@ -43,9 +43,11 @@ ModelTable::ModelTable(StreamBuilder& builder, ModelTableOptions options, Locati
       library_(std::make_shared<ModelLibrary>(std::move(options.formats), options.limits, options.loading,
                                               options.kept)) {
   using Text = std::optional<std::string>;
-  builder.add_global_store<Text, Text, std::string, std::string>(
-      options.registry, {.store = registry_store_, .name = registry_store_, .persistent = options.persistent},
-      [store = registry_store_] { return std::make_unique<RegistryKeeper>(store); }, where);
+  add_global(*builder.graph(), "global-store", options.registry,
+             {.store = registry_store_, .name = registry_store_, .persistent = options.persistent},
+             global_store_spec<std::string, std::string>(registry_store_, options.persistent),
+             node_factory<TypedSource<Text, Text>>(),
+             node_factory<RegistryKeeper>(registry_store_, options.registry), where);
   builder.global_table<std::string, std::string>(
       options.artifacts,
       {.store = artifacts_store_, .name = artifacts_store_, .persistent = options.persistent}, where);

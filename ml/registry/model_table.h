@@ -36,7 +36,8 @@ namespace weir::ml {
 enum class Activation {
   // For records of its effective_from or later: the model is a function of record and registry. A record that needs a model
   // which is announced and not loaded waits for it, with its task. Give a new model an effective_from that lies ahead of the
-  // records being processed: what is published for records that were scored already does not score them again.
+  // records being processed, by no less than ModelUse::freshness: what is published for records that were scored already does
+  // not score them again.
   kAsOf,
   // As soon as the task has it, for all records from then on. From where on is committed with the task's results, so that
   // whoever continues the task continues with the same model or a later one.
@@ -57,6 +58,12 @@ struct ModelUse {
   // How long records wait, by the steady clock. The application is not ready sooner for it, and not stuck for ever.
   Duration load_timeout{60'000};
   Unloaded on_timeout = Unloaded::kFail;
+  // As of a time: how old what the instance knows of the registry may be, by the steady clock. While it is older, because the
+  // registry cannot be read, records wait: a model may have been announced that they need. So whatever was published that
+  // long before a record came is seen by every instance when it scores it. Waiting ends as that for a model does, with
+  // load_timeout and on_timeout. The brokers are asked for the registry's end four times a second; less than about 500 ms
+  // makes records wait for answers. 0: nothing is waited for, and who lags behind scores with what it knows.
+  Duration freshness{2'000};
   // A topic for what becomes of models: key "<task>/<model>", value a JSON object with application, task, node, model, version,
   // id, state (in use, refused, awaited), what, topic, partition, offset (of the first record it scored). Written within the
   // task's commit. Empty: none.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/json.h>
+#include <weir/core/planted.h>
 #include <weir/operators/murmur3.h>
 #include <weir/operators/store_access.h>
 
@@ -243,8 +244,31 @@ bool RegistryChoice::waited_enough() {
   return true;
 }
 
+bool RegistryChoice::is_fresh() {
+  if (use_.activation != Activation::kAsOf || use_.freshness.count() <= 0 ||
+      WEIR_PLANTED("registry-not-awaited"))
+    return true;
+  const Duration now = context_.clock().steady();
+  if (now > fresh_until_) {
+    const std::optional<Duration> as_of = known_as_of(registry_);
+    if (!as_of) return true;
+    fresh_until_ = *as_of + use_.freshness;
+  }
+  if (now <= fresh_until_) {
+    stale_since_.reset();
+    gave_up_freshness_ = false;
+    return true;
+  }
+  if (!stale_since_) stale_since_ = now;
+  gave_up_freshness_ = now - *stale_since_ >= use_.load_timeout;
+  return gave_up_freshness_;
+}
+
 bool RegistryChoice::admits(Timestamp time) {
+  if (WEIR_PLANTED("as-of-by-clock")) time = context_.clock().wall();
+  const bool fresh = is_fresh();  // comes first: what is looked at then is no older
   look();
+  if (!fresh) return false;
   // The task was committed further ahead in the registry than this instance has read it.
   if (position_ != nullptr && seen_ < *position_) return waited_enough();
   if (!complete(lineup(time))) {
@@ -260,8 +284,18 @@ bool RegistryChoice::admits(Timestamp time) {
 }
 
 const ModelChoice::Chosen& RegistryChoice::choose(BytesView key, Timestamp time) {
+  if (WEIR_PLANTED("as-of-by-clock")) time = context_.clock().wall();
   Lineup found = lineup(time);
   const bool fall_back = use_.on_timeout == Unloaded::kPrevious;
+  chosen_ = {};
+  if (gave_up_freshness_ && !fall_back) {
+    problem_ = fmt::format(
+        "the registry of the model '{}' could not be read for {} ms: whether there is another model for the "
+        "time {} is not known",
+        model_, use_.load_timeout.count(), time);
+    chosen_.problem = problem_;
+    return chosen_;
+  }
   // A canary or a shadow that did not come in time is none, unless records are not to be scored by others.
   if (found.shadow != nullptr && found.shadow->served == nullptr) found.shadow = nullptr;
   Candidate* candidate = found.champion;
@@ -269,7 +303,6 @@ const ModelChoice::Chosen& RegistryChoice::choose(BytesView key, Timestamp time)
     candidate = found.challenger;
   if ((candidate == nullptr || candidate->served == nullptr) && fall_back)
     candidate = last_of(ModelRole::kChampion, time, /*loaded=*/true);
-  chosen_ = {};
   if (candidate == nullptr || candidate->served == nullptr) {
     problem_ = candidate == nullptr
                    ? fmt::format("no model '{}' is in use for the time {}: the registry ends at {}", model_,

@@ -61,6 +61,8 @@ class RegistryChoice final : public ModelChoice {
   [[nodiscard]] bool complete(const Lineup& lineup) const;
   void advance_barrier();
   [[nodiscard]] bool waited_enough();
+  // Whether what is known of the registry is fresh enough to choose by.
+  [[nodiscard]] bool is_fresh();
   void tell(Candidate& candidate, const char* state, const std::string& what);
   void tell(const std::string& key, const std::string& version, const char* state, const std::string& what);
 
@@ -86,6 +88,9 @@ class RegistryChoice final : public ModelChoice {
   std::optional<Duration> waiting_since_;
   Offset gave_up_at_ =
       -1;  // the registry's end when waiting was given up: until it moves nothing is waited for again
+  Duration fresh_until_{-1};             // of what has been looked at
+  std::optional<Duration> stale_since_;  // if it is older
+  bool gave_up_freshness_ = false;       // since it has been older for so long
   std::optional<OutputTopic> status_;
   Chosen chosen_;
   std::string problem_;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/status.h>
+#include <weir/operators/store_access.h>
 #include <weir/state/key_value_store.h>
 
 namespace weir::ml {
@@ -58,13 +59,14 @@ bool is_in_use(const std::vector<RegistryEntry>& entries, std::string_view key) 
   });
 }
 
-void RegistryKeeper::open(Context& context) {
-  context_ = &context;
-  store_ = &context.store<KeyValueStore<std::string, std::string>>(store_name_);
+void RegistryKeeper::open() {
+  store_ = &typed_store<KeyValueStore<std::string, std::string>>(context(), *this, store_name_);
+  // Of the clock of an earlier process.
+  store_->erase(kRegistryAsOf, 0);
 }
 
-void RegistryKeeper::process(const Record<std::optional<std::string>, std::optional<std::string>>& record) {
-  const Origin& origin = context_->origin();
+void RegistryKeeper::accept(const Record<std::optional<std::string>, std::optional<std::string>>& record) {
+  const Origin& origin = record.origin;
   const std::string key = record.key.value_or("");
   const std::string what =
       origin.partition != 0
@@ -72,6 +74,12 @@ void RegistryKeeper::process(const Record<std::optional<std::string>, std::optio
           : keep(key, record.value, origin.offset, record.timestamp);
   if (!what.empty()) store_->put("x/" + key, row_of(origin.offset, what), record.timestamp);
   if (origin.partition == 0) store_->put(kRegistryEnd, row_of(origin.offset + 1, ""), record.timestamp);
+}
+
+void RegistryKeeper::has_all_as_of(Duration asked) {
+  Bytes row;
+  put_big_endian(std::int64_t{asked.count()}, row);
+  store_->put(kRegistryAsOf, row, 0);
 }
 
 std::string RegistryKeeper::keep(std::string_view key, const std::optional<std::string>& value, Offset offset,
@@ -111,6 +119,12 @@ std::vector<RegistryRefusal> refusals_of(RegistryView& view, const std::string& 
 Offset end_of(RegistryView& view) {
   const auto* row = view.find(kRegistryEnd);
   return row == nullptr ? 0 : offset_in(row->value);
+}
+
+std::optional<Duration> known_as_of(RegistryView& view) {
+  const auto* row = view.find(kRegistryAsOf);
+  if (row == nullptr || row->value.size() != sizeof(std::int64_t)) return std::nullopt;
+  return Duration{get_big_endian<std::int64_t>(row->value.data())};
 }
 
 }  // namespace weir::ml

@@ -4,17 +4,20 @@
 //   "e/<name>/<id>"     | offset of the record (8 bytes, big-endian), then its JSON
 //   "x/<name>/<id>"     | offset, then why the record is none
 //   "end"               | the offset after the last record that was read
+//   "as-of"             | as of which time of the steady clock nothing is missing (8 bytes, milliseconds)
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <weir/core/end_watcher.h>
+#include <weir/core/node.h>
 #include <weir/core/topic_partition.h>
 #include <weir/ml/registry/manifest.h>
-#include <weir/operators/processor.h>
 #include <weir/state/global_store.h>
 
 namespace weir::ml {
@@ -22,14 +25,18 @@ namespace weir::ml {
 using RegistryView = GlobalStore<std::string, std::string>;
 
 inline constexpr char kRegistryEnd[] = "end";
+inline constexpr char kRegistryAsOf[] = "as-of";
 
 // Keeps the store. A record that is no manifest is noted, not thrown: one writer's mistake stops nobody.
-class RegistryKeeper final
-    : public Processor<std::optional<std::string>, std::optional<std::string>, std::string, std::string> {
+class RegistryKeeper final : public LeafNode<std::optional<std::string>, std::optional<std::string>>,
+                             public EndWatcher {
  public:
-  explicit RegistryKeeper(std::string store) : store_name_(std::move(store)) {}
-  void open(Context& context) override;
-  void process(const Record<std::optional<std::string>, std::optional<std::string>>& record) override;
+  RegistryKeeper(std::string store, std::string topic)
+      : store_name_(std::move(store)), topic_(std::move(topic)) {}
+  void open() override;
+  void accept(const Record<std::optional<std::string>, std::optional<std::string>>& record) override;
+  [[nodiscard]] const std::string& watched_topic() const override { return topic_; }
+  void has_all_as_of(Duration asked) override;
 
  private:
   // Returns why the record does not count, or nothing.
@@ -37,7 +44,7 @@ class RegistryKeeper final
                                  Timestamp timestamp);
 
   const std::string store_name_;
-  Context* context_ = nullptr;
+  const std::string topic_;
   KeyValueStore<std::string, std::string>* store_ = nullptr;
 };
 
@@ -58,6 +65,9 @@ struct RegistryRefusal {
 [[nodiscard]] std::vector<RegistryRefusal> refusals_of(RegistryView& view, const std::string& model);
 // Returns the offset after the last record that was read; 0 if there was none.
 [[nodiscard]] Offset end_of(RegistryView& view);
+// Returns as of which time of the application's steady clock nothing is missing that the topic held; nothing if nobody asks a
+// broker. What is read from the view after this call is no older.
+[[nodiscard]] std::optional<Duration> known_as_of(RegistryView& view);
 
 // Whether no later entry of these takes an entry's place: a tombstone for it is refused.
 [[nodiscard]] bool is_in_use(const std::vector<RegistryEntry>& entries, std::string_view key);

@@ -16,6 +16,7 @@
 #include <weir/weir.h>
 
 #include "model_scenarios.h"
+#include "replay_scenarios.h"
 
 namespace weir {
 namespace {
@@ -742,7 +743,8 @@ bool read_rows(StateStore& store,
                const std::function<void(BytesView key, BytesView value, Timestamp timestamp)>& visit) {
   const std::string& kind = store.spec().kind;
   auto* const rows = dynamic_cast<ByteQueryable*>(&store);
-  if (rows == nullptr || (kind != "key-value" && kind != "window" && kind != "session")) return false;
+  if (rows == nullptr || (kind != "key-value" && kind != "window" && kind != "session" && kind != "features"))
+    return false;
   return rows
       ->for_each(std::nullopt, std::nullopt,
                  [&](BytesView key, BytesView value, Timestamp timestamp) {
@@ -779,7 +781,8 @@ std::vector<SimulatedScenario> scenarios() {
       refused(),
       copy("copy-growing", /*growing=*/true),
       models_as_of(),
-      models_at_a_barrier()};
+      models_at_a_barrier(),
+      replayed_features()};
   for (SimulatedScenario& scenario : all) scenario.read = read_rows;
   return all;
 }

@@ -129,6 +129,32 @@ TEST(Simulation, ComparesWhatIsInTheStoresWithTheirChangelogs) {
   EXPECT_EQ(simulation.run(plan).invariant, "state-is-fold");
 }
 
+TEST(Simulation, ComparesWithWhatAnotherApplicationMakesOfTheSameInput) {
+  const auto copied = [](const std::string& to, const std::string& end) {
+    return [to, end] {
+      StreamBuilder builder;
+      builder.stream<std::string, std::string>("lines")
+          .map_values([end](const std::string& line) { return line + end; })
+          .to(to);
+      return builder.build();
+    };
+  };
+  const auto replayed_with = [&](const std::string& end) {
+    const Simulation simulation({.name = "copy",
+                                 .topology = copied("out", "!"),
+                                 .inputs = {{"lines", make_line}},
+                                 .outputs = {{"out"}},
+                                 .replay = copied("again", end),
+                                 .replayed = {{"out", "again"}}});
+    SimulationPlan plan;
+    plan.scenario = "copy";
+    plan.partitions = 3;
+    return simulation.run(plan).invariant;
+  };
+  EXPECT_EQ(replayed_with("!"), "");
+  EXPECT_EQ(replayed_with("?"), "replay");
+}
+
 TEST(Simulation, UpgradesToTheNextVersion) {
   bool asked = false;
   const Simulation simulation({.name = "word-count",
