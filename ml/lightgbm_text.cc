@@ -29,15 +29,16 @@ struct LightgbmObjective {
   std::string_view name;
   DoubleLink link;
   std::string_view output;
+  bool takes_root = false;  // may have been trained on roots of labels
 };
 
 constexpr std::array kLightgbmObjectives = {
-    LightgbmObjective{"regression", DoubleLink::kIdentity, "prediction"},
-    LightgbmObjective{"regression_l1", DoubleLink::kIdentity, "prediction"},
+    LightgbmObjective{"regression", DoubleLink::kIdentity, "prediction", true},
+    LightgbmObjective{"regression_l1", DoubleLink::kIdentity, "prediction", true},
     LightgbmObjective{"huber", DoubleLink::kIdentity, "prediction"},
-    LightgbmObjective{"fair", DoubleLink::kIdentity, "prediction"},
-    LightgbmObjective{"quantile", DoubleLink::kIdentity, "prediction"},
-    LightgbmObjective{"mape", DoubleLink::kIdentity, "prediction"},
+    LightgbmObjective{"fair", DoubleLink::kIdentity, "prediction", true},
+    LightgbmObjective{"quantile", DoubleLink::kIdentity, "prediction", true},
+    LightgbmObjective{"mape", DoubleLink::kIdentity, "prediction", true},
     LightgbmObjective{"poisson", DoubleLink::kExp, "prediction"},
     LightgbmObjective{"gamma", DoubleLink::kExp, "prediction"},
     LightgbmObjective{"tweedie", DoubleLink::kExp, "prediction"},
@@ -88,7 +89,7 @@ absl::StatusOr<Meaning> meaning_of(const LightgbmDocument& document, Output outp
   if (known == kLightgbmObjectives.end()) return unknown();
   Meaning meaning{{known->link}, known->output};
   for (std::size_t i = 1; i < words.size(); ++i) {
-    if (words[i] == "sqrt" && known->name == "regression") {
+    if (words[i] == "sqrt" && known->takes_root) {
       meaning.transform.link = DoubleLink::kSignedSquare;
     } else if (words[i].starts_with("sigmoid:") && known->link == DoubleLink::kSigmoid) {
       const std::string_view number = words[i].substr(words[i].find(':') + 1);

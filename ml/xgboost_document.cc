@@ -102,6 +102,8 @@ constexpr std::array kFields = {
     Field{Place::kTree, "default_left", Shape::kWholes},
     Field{Place::kTree, "split_type", Shape::kWholes},
     Field{Place::kTree, "split_conditions", Shape::kNumbers},
+    Field{Place::kTree, "base_weights", Shape::kNumbers},
+    Field{Place::kTree, "leaf_weights", Shape::kNumbers},
     Field{Place::kTree, "categories_nodes", Shape::kWholes},
     Field{Place::kTree, "categories_segments", Shape::kWholes},
     Field{Place::kTree, "categories_sizes", Shape::kWholes},
@@ -266,6 +268,10 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
           numbers_ = &document_.tree_weights.emplace();
         } else if (field->key == "weights") {
           numbers_ = &document_.linear_weights.emplace();
+        } else if (field->key == "base_weights") {
+          numbers_ = &tree().base_weights;
+        } else if (field->key == "leaf_weights") {
+          numbers_ = &tree().leaf_weights;
         } else {
           numbers_ = &tree().split_conditions;
         }

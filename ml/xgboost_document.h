@@ -28,6 +28,8 @@ struct XgboostTree {
   std::vector<std::int32_t> default_left;
   std::optional<std::vector<std::int32_t>> split_type;
   std::vector<float> split_conditions;
+  std::vector<float> base_weights;  // where leaves are vectors: those of all nodes
+  std::vector<float> leaf_weights;  // the same since version 3.2: those of leaves, numbered by right_children
   // Nodes that split by category, and where in `categories` the set of each begins and how many it has.
   std::vector<std::int32_t> categories_nodes;
   std::vector<std::int32_t> categories_segments;

@@ -201,13 +201,6 @@ absl::StatusOr<Tree> tree_of(const XgboostTree& source, std::size_t number, std:
     return invalid(fmt::format("tree {} {}", number, what));
   };
 
-  const absl::StatusOr<std::size_t> leaf_size =
-      parse_count_or(source.leaf_vector_size, "size_leaf_vector", 1);
-  if (!leaf_size.ok()) return refuse(std::string(leaf_size.status().message()));
-  if (*leaf_size > 1) {
-    return absl::UnimplementedError(
-        fmt::format("tree {}: vector leaves are not supported: size_leaf_vector={}", number, *leaf_size));
-  }
   if (source.id && *source.id != static_cast<std::int64_t>(number)) {
     return refuse(fmt::format("has another place by its id: {}", *source.id));
   }
@@ -247,6 +240,42 @@ absl::StatusOr<Tree> tree_of(const XgboostTree& source, std::size_t number, std:
   return tree;
 }
 
+// Appends a tree whose leaves are vectors as a tree for each output, all of them alike but for their leaves: the trainer,
+// too, adds to the outputs tree after tree. `nodes_left` are the nodes that may still be added.
+absl::Status add_vector_tree(const XgboostTree& source, std::size_t number, Tree tree, std::size_t size,
+                             std::size_t& nodes_left, std::vector<Tree>& trees) {
+  const bool by_leaf = !source.leaf_weights.empty();
+  const std::vector<float>& weights = by_leaf ? source.leaf_weights : source.base_weights;
+  if (!by_leaf && weights.size() != tree.nodes.size() * size) {
+    return invalid(fmt::format("tree {} has {} weights for {} nodes of {}", number, weights.size(),
+                               tree.nodes.size(), size));
+  }
+  if (tree.nodes.size() > nodes_left / size) {
+    return absl::ResourceExhaustedError(
+        fmt::format("tree {}: vector leaves of {} are too many", number, size));
+  }
+  nodes_left -= tree.nodes.size() * size;
+  std::vector<std::size_t> places(tree.nodes.size());  // where the vector of each leaf begins
+  for (std::size_t i = 0; i < tree.nodes.size(); ++i) {
+    if (tree.nodes[i].left != TreeNode::kNoChild) continue;
+    const auto place = static_cast<std::size_t>(by_leaf ? std::max(source.right_children[i], 0) : 0);
+    places[i] = (by_leaf ? place : i) * size;
+    if (places[i] + size > weights.size()) {
+      return invalid(fmt::format("tree {} node {} is leaf {}, and there are fewer", number, i, place));
+    }
+    tree.nodes[i].right = TreeNode::kNoChild;
+  }
+  for (std::size_t output = 0; output < size; ++output) {
+    tree.output = output;
+    for (std::size_t i = 0; i < tree.nodes.size(); ++i) {
+      if (tree.nodes[i].left != TreeNode::kNoChild) continue;
+      tree.nodes[i].value = static_cast<double>(weights[places[i] + output]);
+    }
+    trees.push_back(tree);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std::size_t outputs,
                                            const LoadLimits& limits) {
   const absl::StatusOr<std::size_t> count = parse_count(document.tree_count, "num_trees");
@@ -266,6 +295,7 @@ absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std:
   weights.resize(*count, 1.0f);
 
   std::size_t words_left = limits.nodes;
+  std::size_t nodes_left = limits.nodes;
   std::vector<Tree> trees;
   trees.reserve(*count);
   for (std::size_t i = 0; i < *count; ++i) {
@@ -277,7 +307,23 @@ absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std:
         tree_of((*document.trees)[i], i, static_cast<std::size_t>(output), weights[i], words_left);
     if (!tree.ok()) return tree.status();
     words_left -= tree->category_words.size();
-    trees.push_back(*std::move(tree));
+    const absl::StatusOr<std::size_t> leaf_size =
+        parse_count_or((*document.trees)[i].leaf_vector_size, "size_leaf_vector", 1);
+    if (!leaf_size.ok()) return leaf_size.status();
+    if (*leaf_size <= 1) {
+      trees.push_back(*std::move(tree));
+      continue;
+    }
+    if (*leaf_size != outputs || document.booster != "gbtree") {
+      return absl::UnimplementedError(
+          fmt::format("tree {}: leaves of {} numbers for {} outputs of a {} are not supported", i, *leaf_size,
+                      outputs, *document.booster));
+    }
+    if (absl::Status status =
+            add_vector_tree((*document.trees)[i], i, *std::move(tree), *leaf_size, nodes_left, trees);
+        !status.ok()) {
+      return status;
+    }
   }
   return trees;
 }

@@ -228,6 +228,10 @@ XGBOOST_LATER_CASES = {
     "quantile": ("real", {"objective": "reg:quantileerror", "quantile_alpha": 0.3, "tree_method": "hist"}),
     "quantiles": ("real", {"objective": "reg:quantileerror", "quantile_alpha": "[0.1, 0.5, 0.9]",
                            "tree_method": "hist"}),
+    "vectors": ("real", {"objective": "reg:quantileerror", "quantile_alpha": "[0.1, 0.5, 0.9]", "tree_method": "hist",
+                         "multi_strategy": "multi_output_tree"}),
+    "vectors_of_classes": ("class", {"objective": "multi:softprob", "num_class": 4, "tree_method": "hist",
+                                     "multi_strategy": "multi_output_tree"}),
 }
 
 
@@ -312,9 +316,11 @@ LIGHTGBM_CASES = {
     "regression": ("real", {"objective": "regression"}),
     "regression_sqrt": ("positive", {"objective": "regression", "reg_sqrt": "true"}),
     "regression_l1": ("real", {"objective": "regression_l1"}),
+    "regression_l1_sqrt": ("positive", {"objective": "regression_l1", "reg_sqrt": "true"}),
     "huber": ("real", {"objective": "huber"}),
     "fair": ("real", {"objective": "fair"}),
     "quantile": ("real", {"objective": "quantile", "alpha": 0.3}),
+    "quantile_sqrt": ("positive", {"objective": "quantile", "alpha": 0.3, "reg_sqrt": "true"}),
     "mape": ("positive", {"objective": "mape"}),
     "poisson": ("count", {"objective": "poisson"}),
     "gamma": ("positive", {"objective": "gamma"}),

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -228,11 +229,50 @@ TEST(XgboostJson, NamesOtherFormatsOfTheTrainer) {
       "looks like the old binary format: save the model under a name that ends in .json or .ubj");
 }
 
+// Two targets; leaves 1, 3 and 4 of tree 0 have vectors, as has the leaf of tree 1.
+json vector_model() {
+  json model = small_model();
+  parameters(model)["num_target"] = "2";
+  tree(model, 0)["tree_param"]["size_leaf_vector"] = "2";
+  tree(model, 0)["base_weights"] = {0, 0, 1, -1, 0, 0, 2, -2, 4, -4};
+  tree(model, 1)["tree_param"]["size_leaf_vector"] = "2";
+  tree(model, 1)["base_weights"] = {8, 16};
+  return model;
+}
+
+TEST(XgboostJson, AddsLeavesThatAreVectors) {
+  json model = vector_model();
+  const std::vector<float> expected = {10.5f, 14.5f};
+  EXPECT_EQ(scores(*load(model.dump()), {1.0f, -3.0f}), expected);
+  EXPECT_EQ(scores(*load(model.dump()), {0.0f, 0.0f}), (std::vector<float>{9.5f, 15.5f}));
+  // Later versions number the leaves where other nodes have their right child.
+  for (json* each : {&tree(model, 0), &tree(model, 1)}) each->erase("base_weights");
+  tree(model, 0)["right_children"] = {2, 2, 4, 0, 1};
+  tree(model, 0)["leaf_weights"] = {2, -2, 4, -4, 1, -1};
+  tree(model, 1)["right_children"] = {0};
+  tree(model, 1)["leaf_weights"] = {8, 16};
+  EXPECT_EQ(scores(*load(model.dump()), {1.0f, -3.0f}), expected);
+}
+
+TEST(XgboostJson, RefusesVectorsThatAreNotThere) {
+  json few = vector_model();
+  tree(few, 0)["base_weights"].erase(9);
+  EXPECT_THAT(load_xgboost_json(few.dump()).status().message(),
+              ::testing::HasSubstr("tree 0 has 9 weights for 5 nodes of 2"));
+  json beyond = vector_model();
+  tree(beyond, 1)["right_children"] = {1};
+  tree(beyond, 1)["leaf_weights"] = {8, 16};
+  EXPECT_THAT(load_xgboost_json(beyond.dump()).status().message(),
+              ::testing::HasSubstr("tree 1 node 0 is leaf 1, and there are fewer"));
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      load_xgboost_json(vector_model().dump(), {.limits = {.nodes = 11}}).status()));
+}
+
 TEST(XgboostJson, RefusesKindsItCannotScore) {
   expect_refused([](json& model) { booster(model)["name"] = "gbforest"; }, kUnimplemented,
                  "booster gbforest is not supported");
   expect_refused([](json& model) { tree(model, 1)["tree_param"]["size_leaf_vector"] = "3"; }, kUnimplemented,
-                 "tree 1: vector leaves are not supported: size_leaf_vector=3");
+                 "tree 1: leaves of 3 numbers for 1 outputs of a gbtree are not supported");
   expect_refused([](json& model) { learner(model)["objective"]["name"] = "reg:expectileerror"; },
                  kUnimplemented, "objective reg:expectileerror is not supported",
                  {.output = Output::kMargin});
