@@ -17,6 +17,7 @@ namespace weir::ml {
 namespace {
 
 constexpr std::chrono::milliseconds kPublisherPause{2};
+constexpr std::chrono::milliseconds kAskAgainPause{100};
 constexpr std::size_t kRecordsPerFetch = 100;
 constexpr std::size_t kGoldenRows = 8;
 constexpr std::size_t kWidestGolden = 10'000;  // columns; a manifest has to fit into a record
@@ -32,6 +33,7 @@ class Publisher::Clients {
     auto clients = std::make_unique<Clients>();
     clients->clock_ = options.clock != nullptr ? options.clock : &system_clock();
     clients->patience_ = options.patience;
+    clients->writes_ = writes;
     auto admin = transport.make_admin();
     if (!admin.ok()) return admin.status();
     clients->admin_ = *std::move(admin);
@@ -57,7 +59,7 @@ class Publisher::Clients {
   absl::Status read(const std::string& topic, std::vector<RawRecord>& records) {
     const TopicPartition where{topic, 0};
     const auto ranges =
-        wait("reading the ends of " + topic, [&] { return consumer_->offset_ranges({where}); });
+        ask("reading the ends of " + topic, [&] { return consumer_->offset_ranges({where}); });
     if (!ranges.ok()) return ranges.status();
     const OffsetRange range = ranges->front();
     Offset& next = next_[topic];
@@ -121,7 +123,7 @@ class Publisher::Clients {
  private:
   absl::Status make_topics(const PublisherOptions& options) {
     const std::map<std::string, std::string> compacted{{"cleanup.policy", "compact"}};
-    auto found = wait("describing the topics", [&] {
+    auto found = ask("describing the topics", [&] {
       return admin_->describe_topics({options.registry, options.artifacts});
     });
     if (!found.ok()) return found.status();
@@ -181,7 +183,23 @@ class Publisher::Clients {
     return answer;
   }
 
+  // The same for what changes nothing: asked again while the answer is that it may go well later, as it is of a topic that was
+  // just made.
+  template <class Start>
+  auto ask(const std::string& what, Start start) -> decltype(start().take()) {
+    const Duration deadline = clock_->steady() + patience_;
+    while (true) {
+      auto answer = wait(what, start);
+      // Who only reads has made no topic.
+      const bool passing = !answer.ok() && class_of(answer.status()) == ErrorClass::kRetriable &&
+                           (writes_ || answer.status().code() != absl::StatusCode::kNotFound);
+      if (!passing || clock_->steady() > deadline) return answer;
+      std::this_thread::sleep_for(kAskAgainPause);
+    }
+  }
+
   const Clock* clock_ = nullptr;
+  bool writes_ = false;
   Duration patience_{0};
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Consumer> consumer_;

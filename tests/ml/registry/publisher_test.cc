@@ -13,6 +13,8 @@
 
 #include <weir/core/embedded/broker.h>
 #include <weir/core/embedded/embedded_transport.h>
+#include <weir/core/embedded/faults.h>
+#include <weir/core/status.h>
 
 #include "ml/registry/scale_model.h"
 
@@ -69,6 +71,26 @@ TEST_F(PublisherTest, PublishesListsAndRollsBack) {
   ASSERT_TRUE(reader.ok()) << reader.status();
   EXPECT_EQ(shown((*reader)->list()), shown((*publisher)->list()));
   EXPECT_FALSE((*reader)->publish(manifest("9", 0), "9").ok());
+}
+
+// As brokers answer that have not heard yet of a topic that was just made.
+class UnheardOf final : public Faults {
+ public:
+  Fate fate_of(const FaultSite& site) override {
+    if (site.operation != embedded::Operation::kListOffsets || refused_++ > 2) return {};
+    return Fate::refused(retriable_error("there is no such partition"));
+  }
+
+ private:
+  int refused_ = 0;
+};
+
+TEST_F(PublisherTest, AsksAgainForTopicsThatWereJustMade) {
+  broker_->set_faults(std::make_shared<UnheardOf>());
+  auto publisher = open();
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  const auto first = (*publisher)->publish(manifest("1", 0), "2");
+  EXPECT_TRUE(first.ok()) << first.status();
 }
 
 TEST_F(PublisherTest, RefusesWhatWouldNotBeAdmitted) {
