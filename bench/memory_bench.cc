@@ -115,7 +115,7 @@ double size_of(const fs::path& directory) {
 }
 
 void fill(weir::Transport& transport, const std::string& topic, std::uint64_t rows) {
-  const auto writer = check(fraud::TopicWriter::make(transport));
+  const auto writer = check(examples::TopicWriter::make(transport));
   std::mt19937_64 chance(1);
   std::string row(kRowBytes, ' ');
   for (std::uint64_t i = 0; i < rows; ++i) {
@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
   const std::string name = "memory-" + std::to_string(::getpid());
   const fs::path directory = fs::temp_directory_path() / name;
   const auto transport = check(weir::connect(bootstrap));
-  check(fraud::make_topics(*transport, {{.name = name, .partitions = kPartitions}}));
+  check(examples::make_topics(*transport, {{.name = name, .partitions = kPartitions}}));
 
   const auto start = [&](const std::string& who) {
     return std::make_unique<Process>(std::vector<std::string>{fs::read_symlink("/proc/self/exe"), "keep-rows",
@@ -158,7 +158,7 @@ int main(int argc, char** argv) {
   std::this_thread::sleep_for(10s);
   report("with half of the partitions:", *stays, directory / "stays");
   fill(*transport, name, rows);
-  const auto progress = check(fraud::GroupProgress::of(*transport, name + "-app", name));
+  const auto progress = check(examples::GroupProgress::of(*transport, name + "-app", name));
   const auto wait = [&] {
     while (check(progress->remaining()) > 0) std::this_thread::sleep_for(500ms);
   };

@@ -222,9 +222,9 @@ int main(int argc, char** argv) {
   const Setting setting = setting_of(argument(0, "embedded:"), name, argument(2, kExactlyOnce),
                                      std::filesystem::temp_directory_path() / name);
   const int rounds = std::stoi(argument(1, "3"));
-  check(fraud::make_topics(*setting.transport, {{.name = name + "-in", .partitions = kPartitions},
+  check(examples::make_topics(*setting.transport, {{.name = name + "-in", .partitions = kPartitions},
                                                 {.name = name + "-out", .partitions = kPartitions}}));
-  const auto writer = check(fraud::TopicWriter::make(*setting.transport));
+  const auto writer = check(examples::TopicWriter::make(*setting.transport));
 
   Watch watch;
   std::jthread feeder([&](const std::stop_token& stop) {

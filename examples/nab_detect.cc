@@ -26,7 +26,7 @@
 #include <weir/ml/anomaly/anomaly.h>
 #include <weir/weir.h>
 
-#include "fraud_scoring/broker_io.h"
+#include "support/broker_io.h"
 
 namespace {
 
@@ -123,10 +123,10 @@ absl::StatusOr<weir::Topology> make_topology() {
 absl::Status write_rows(weir::Transport& transport, const std::vector<Row>& rows) {
   // The times lie in the past: nothing may be deleted by age.
   const std::map<std::string, std::string> keep = {{"retention.ms", "-1"}};
-  absl::Status status = fraud::make_topics(transport, {{.name = kReadings, .partitions = 1, .config = keep},
+  absl::Status status = examples::make_topics(transport, {{.name = kReadings, .partitions = 1, .config = keep},
                                                        {.name = kScores, .partitions = 1, .config = keep}});
   if (!status.ok()) return status;
-  auto writer = fraud::TopicWriter::make(transport);
+  auto writer = examples::TopicWriter::make(transport);
   if (!writer.ok()) return writer.status();
   for (const Row& row : rows) {
     if (status = (*writer)->write(kReadings, "series", row.text, row.time); !status.ok()) return status;
@@ -148,7 +148,7 @@ absl::Status run(const std::string& path) {
                                                       .log = weir::log_to_stderr(weir::LogLevel::kError)});
   if (!app.ok()) return app.status();
   if (absl::Status started = (*app)->start(); !started.ok()) return started;
-  auto progress = fraud::GroupProgress::of(**transport, kApplication, kReadings);
+  auto progress = examples::GroupProgress::of(**transport, kApplication, kReadings);
   if (!progress.ok()) return progress.status();
   while ((*app)->state() != weir::AppState::kError) {
     const auto remaining = (*progress)->remaining();
@@ -163,7 +163,7 @@ absl::Status run(const std::string& path) {
 
   std::string out = "timestamp,value,anomaly_score\n";
   std::size_t scored = 0;
-  const absl::Status read = fraud::read_topic(**transport, kScores, [&](const weir::RawRecord& record) {
+  const absl::Status read = examples::read_topic(**transport, kScores, [&](const weir::RawRecord& record) {
     out.append(*record.value);
     out.push_back('\n');
     ++scored;

@@ -19,6 +19,13 @@ inline constexpr std::array<std::string_view, 16> kFeatureNames = {
 
 using Features = std::array<float, kFeatureNames.size()>;
 
+// Returns the place of a feature in a row.
+consteval std::size_t column_of(std::string_view name) {
+  std::size_t column = 0;
+  while (kFeatureNames.at(column) != name) ++column;
+  return column;
+}
+
 // Returns the row of a purchase at `time`, given what was known of its card before. What is not known is NaN: the time since
 // a first purchase, anything about a card without profile.
 [[nodiscard]] Features features_of(const Transaction& purchase, weir::Timestamp time,

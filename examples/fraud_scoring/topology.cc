@@ -1,11 +1,11 @@
 #include "topology.h"
 
-#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
+#include <weir/ml/registry/model_table.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
 
@@ -36,6 +36,10 @@ Transaction validated(const Transaction& transaction) {
   return transaction;
 }
 
+std::optional<double> known(float value) {
+  return std::isnan(value) ? std::nullopt : std::optional<double>(value);
+}
+
 // Turns a transaction into the model's row, and remembers it for the next one of the card.
 class FeatureMaker final : public weir::ValueProcessor<std::string, KnownTransaction, FeaturedTransaction> {
  public:
@@ -62,16 +66,12 @@ class FeatureMaker final : public weir::ValueProcessor<std::string, KnownTransac
 
 }  // namespace
 
-absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model, double threshold) {
-  const auto inputs = model->inputs();
-  if (!std::equal(inputs.begin(), inputs.end(), kFeatureNames.begin(), kFeatureNames.end())) {
-    return absl::InvalidArgumentError(
-        fmt::format("the model '{}' was not trained on these features", model->name()));
-  }
-
+absl::StatusOr<weir::Topology> make_topology(double threshold) {
   weir::StreamBuilder builder;
   const auto profiles = builder.table<std::string, CardProfile>(kProfiles, {.store = "profiles"});
   builder.key_value_store<std::string, CardHistory>(kHistoryStore);
+  const weir::ml::ModelTable models(builder,
+                                    {.registry = kRegistry, .artifacts = kArtifacts, .persistent = false});
 
   const auto scores =
       builder.stream<std::string, Transaction>(kTransactions, {.on_error = weir::ErrorPolicy::kDeadLetter})
@@ -83,11 +83,15 @@ absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Mod
           .process_values({.name = "features", .stores = {kHistoryStore}},
                           [] { return std::make_unique<FeatureMaker>(); })
           .apply(weir::ml::score(
-              {.model = std::move(model), .name = "score"},
+              {.models = models.use(kModel), .name = "score"},
               [](const FeaturedTransaction& transaction) { return transaction.features; },
               [](const FeaturedTransaction& featured, std::span<const float> outputs) {
-                return Score{featured.transaction.id, outputs[0], featured.transaction.amount,
-                             featured.transaction.merchant};
+                return Score{.transaction = featured.transaction.id,
+                             .probability = outputs[0],
+                             .amount = featured.transaction.amount,
+                             .amount_to_usual = known(featured.features[column_of("amount_to_usual")]),
+                             .card_present = featured.transaction.card_present,
+                             .merchant = featured.transaction.merchant};
               }));
   scores.to(kScores);
   scores

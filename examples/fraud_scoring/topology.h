@@ -1,12 +1,9 @@
 // The program itself: from transactions to scores and alerts.
 #pragma once
 
-#include <memory>
-
 #include <absl/status/statusor.h>
 
 #include <weir/core/topology.h>
-#include <weir/ml/model.h>
 
 namespace fraud {
 
@@ -17,9 +14,13 @@ inline constexpr char kAlerts[] = "alerts";
 inline constexpr char kDeadLetters[] = "dead-letters";
 inline constexpr char kLabels[] = "labels";
 
-// Scores every transaction with the model, whose inputs are kFeatureNames, and alerts from `threshold` up. Records that are
-// no valid transaction go to the application's dead-letter topic. Fails if the model has other inputs.
-[[nodiscard]] absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model,
-                                                           double threshold);
+// The registry of models, see <weir/ml/registry/manifest.h>, and the name of the one that is followed.
+inline constexpr char kRegistry[] = "models";
+inline constexpr char kArtifacts[] = "model-artifacts";
+inline constexpr char kModel[] = "card-fraud";
+
+// Scores every transaction with the model that the registry has for its time, whose inputs are kFeatureNames, and alerts from
+// `threshold` up. Records that are no valid transaction go to the application's dead-letter topic.
+[[nodiscard]] absl::StatusOr<weir::Topology> make_topology(double threshold);
 
 }  // namespace fraud

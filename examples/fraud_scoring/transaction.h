@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,10 +33,13 @@ struct Score {
   std::string transaction;
   double probability = 0;
   double amount = 0;
+  std::optional<double> amount_to_usual;  // nothing without a profile
+  bool card_present = false;
   std::string merchant;
 };
 
-// What turned out later; topic "labels", keyed by transaction: the pattern of a fraud, "" for an honest purchase.
+// What turned out later; topic "labels", keyed by transaction: the pattern of a fraud, "" for an honest purchase. Its time is
+// when that was known.
 struct Label {
   std::string pattern;
 };
@@ -74,7 +78,8 @@ template <>
 struct weir::Serde<fraud::Score> : weir::JsonSerde<fraud::Score> {
   static constexpr auto kFields = fields(
       field("transaction", &fraud::Score::transaction), field("probability", &fraud::Score::probability),
-      field("amount", &fraud::Score::amount), field("merchant", &fraud::Score::merchant));
+      field("amount", &fraud::Score::amount), field("amount_to_usual", &fraud::Score::amount_to_usual),
+      field("card_present", &fraud::Score::card_present), field("merchant", &fraud::Score::merchant));
 };
 
 template <>

@@ -79,7 +79,7 @@ class ChaosTest : public ProcessesTest {
   std::string faults() {
     std::map<std::string, std::int64_t> last;
     std::string faults;
-    const absl::Status read = fraud::read_topic(*transport_, name("counts"), [&](const RawRecord& record) {
+    const absl::Status read = examples::read_topic(*transport_, name("counts"), [&](const RawRecord& record) {
       std::int64_t count = 0;
       EXPECT_TRUE(record.value && Serde<std::int64_t>::decode(*record.value, count).ok());
       std::int64_t& before = last[std::string(*record.key)];

@@ -41,7 +41,7 @@ class ProcessesTest : public testing::Test {
     auto transport = connect(bootstrap());
     ASSERT_TRUE(transport.ok()) << transport.status();
     transport_ = *transport;
-    const auto probe = fraud::partitions_of(*transport_, "no-such-topic");
+    const auto probe = examples::partitions_of(*transport_, "no-such-topic");
     if (!probe.ok()) {
       ASSERT_EQ(std::getenv("CI"), nullptr) << "no Kafka at " << bootstrap() << ": " << probe.status();
       GTEST_SKIP() << "skipped: no Kafka at " << bootstrap() << " (./dev kafka up starts one)";
@@ -66,12 +66,12 @@ class ProcessesTest : public testing::Test {
 
   void make_topic(const std::string& topic, Partition partitions) {
     ASSERT_TRUE(
-        fraud::make_topics(*transport_,
+        examples::make_topics(*transport_,
                            {{.name = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}})
             .ok());
     // The broker answers before everybody may ask for it.
     ASSERT_TRUE(
-        eventually([&] { return fraud::partitions_of(*transport_, topic).value_or(0) == partitions; }));
+        eventually([&] { return examples::partitions_of(*transport_, topic).value_or(0) == partitions; }));
   }
 
   [[nodiscard]] static bool eventually(const std::function<bool()>& holds, seconds at_most = seconds(90)) {
@@ -101,7 +101,7 @@ class ProcessesTest : public testing::Test {
 
   // Writes lines of random words, and remembers what the counts should be.
   void write_lines(int lines) {
-    auto writer = fraud::TopicWriter::make(*transport_);
+    auto writer = examples::TopicWriter::make(*transport_);
     ASSERT_TRUE(writer.ok()) << writer.status();
     for (int i = 0; i < lines; ++i) {
       std::string line;
@@ -118,7 +118,7 @@ class ProcessesTest : public testing::Test {
   // The last count of each word that is committed to the output.
   [[nodiscard]] std::map<std::string, std::int64_t> counts() {
     std::map<std::string, std::int64_t> last;
-    const absl::Status read = fraud::read_topic(*transport_, name("counts"), [&](const RawRecord& record) {
+    const absl::Status read = examples::read_topic(*transport_, name("counts"), [&](const RawRecord& record) {
       std::int64_t count = 0;
       EXPECT_TRUE(record.value && Serde<std::int64_t>::decode(*record.value, count).ok());
       last[std::string(*record.key)] = count;

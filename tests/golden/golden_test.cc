@@ -10,7 +10,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <weir/ml/xgboost_json.h>
 #include <weir/weir.h>
 
 #include "topology.h"
@@ -94,11 +93,7 @@ TEST(Golden, BranchesAndMerge) {
   expect_golden("branches_and_merge", builder.build());
 }
 
-TEST(Golden, FraudScoring) {
-  auto model = ml::load_xgboost_json_file(WEIR_FRAUD_MODEL);
-  ASSERT_TRUE(model.ok()) << model.status();
-  expect_golden("fraud_scoring", fraud::make_topology(*std::move(model), 0.5));
-}
+TEST(Golden, FraudScoring) { expect_golden("fraud_scoring", fraud::make_topology(0.5)); }
 
 }  // namespace
 }  // namespace weir

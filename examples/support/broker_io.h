@@ -12,7 +12,7 @@
 
 #include <weir/core/transport.h>
 
-namespace fraud {
+namespace examples {
 
 // Makes the topics that do not exist yet.
 [[nodiscard]] absl::Status make_topics(weir::Transport& transport, const std::vector<weir::NewTopic>& topics);
@@ -28,14 +28,21 @@ namespace fraud {
 // Returns how many records a topic holds.
 [[nodiscard]] absl::StatusOr<std::uint64_t> records_in(weir::Transport& transport, const std::string& topic);
 
-// Tells how far a group has come on a topic.
+// Tells how far a group has come on topics.
 class GroupProgress {
  public:
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<GroupProgress>> of(
+      weir::Transport& transport, const std::string& group, const std::vector<std::string>& topics);
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<GroupProgress>> of(weir::Transport& transport,
                                                                          const std::string& group,
-                                                                         const std::string& topic);
+                                                                         const std::string& topic) {
+    return of(transport, group, std::vector<std::string>{topic});
+  }
+  // Of an application that runs: on its sources, and on the topics between its parts.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<GroupProgress>> of_application(
+      weir::Transport& transport, const std::string& application_id, std::vector<std::string> sources);
 
-  // Returns how many records are not committed yet.
+  // Returns how many records are not committed yet. 0 is the end, if nobody else writes to the sources.
   [[nodiscard]] absl::StatusOr<std::uint64_t> remaining();
 
  private:
@@ -64,4 +71,4 @@ class TopicWriter {
   std::map<std::string, weir::TopicId> topics_;
 };
 
-}  // namespace fraud
+}  // namespace examples

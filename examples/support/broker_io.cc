@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-namespace fraud {
+namespace examples {
 namespace {
 
 constexpr std::chrono::seconds kPatience{30};
@@ -120,16 +120,33 @@ absl::StatusOr<std::uint64_t> records_in(weir::Transport& transport, const std::
 
 absl::StatusOr<std::unique_ptr<GroupProgress>> GroupProgress::of(weir::Transport& transport,
                                                                  const std::string& group,
-                                                                 const std::string& topic) {
-  auto partitions = all_partitions(transport, topic);
-  if (!partitions.ok()) return partitions.status();
+                                                                 const std::vector<std::string>& topics) {
+  std::vector<weir::TopicPartition> partitions;
+  for (const std::string& topic : topics) {
+    auto some = all_partitions(transport, topic);
+    if (!some.ok()) return some.status();
+    partitions.insert(partitions.end(), some->begin(), some->end());
+  }
   // Of the group by name only: it does not subscribe, so it is no member.
   auto consumer = transport.make_consumer({.client_id = "progress", .group = group});
   if (!consumer.ok()) return consumer.status();
-  return std::unique_ptr<GroupProgress>(new GroupProgress(*std::move(consumer), *std::move(partitions)));
+  return std::unique_ptr<GroupProgress>(new GroupProgress(*std::move(consumer), std::move(partitions)));
+}
+
+absl::StatusOr<std::unique_ptr<GroupProgress>> GroupProgress::of_application(
+    weir::Transport& transport, const std::string& application_id, std::vector<std::string> sources) {
+  const auto admin = transport.make_admin();
+  if (!admin.ok()) return admin.status();
+  const auto topics = await(**admin, [&] { return (*admin)->list_topics(); });
+  if (!topics.ok()) return topics.status();
+  for (const std::string& topic : *topics) {
+    if (topic.starts_with(application_id + "-") && topic.ends_with("-repartition")) sources.push_back(topic);
+  }
+  return of(transport, application_id, sources);
 }
 
 absl::StatusOr<std::uint64_t> GroupProgress::remaining() {
+  // In this order: what was written meanwhile is then seen as not committed.
   const auto committed = await(*consumer_, [&] { return consumer_->committed(partitions_); });
   if (!committed.ok()) return committed.status();
   const auto ranges = await(*consumer_, [&] { return consumer_->offset_ranges(partitions_); });
@@ -175,4 +192,4 @@ absl::Status TopicWriter::finish() {
   return producer_->failure();
 }
 
-}  // namespace fraud
+}  // namespace examples

@@ -1,0 +1,248 @@
+// The worlds of the examples: the same for the same seed on every machine, and true to what they say of themselves.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <weir/ml/features/feature_computer.h>
+#include <weir/ml/features/feature_view.h>
+#include <weir/ml/seeded_random.h>
+
+#include "cards.h"
+#include "portable_math.h"
+#include "random.h"
+
+namespace generators {
+namespace {
+
+constexpr weir::Timestamp kHour = 3'600'000;
+constexpr weir::Timestamp kDay = 24 * kHour;
+
+// Adds up what a world says, bit by bit.
+class Digest {
+ public:
+  void add(double value) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    sum_ = weir::ml::mixed(sum_ ^ bits);
+  }
+  void add(std::int64_t value) { sum_ = weir::ml::mixed(sum_ ^ static_cast<std::uint64_t>(value)); }
+  [[nodiscard]] std::uint64_t sum() const { return sum_; }
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+TEST(PortableMath, AgreesWithTheStandardLibrary) {
+  for (int i = 1; i < 20'000; ++i) {
+    const double x = i * 0.0137;
+    EXPECT_NEAR(log_of(x), std::log(x), 2e-15 * std::max(1.0, std::abs(std::log(x)))) << x;
+    EXPECT_NEAR(exp_of(x - 137) / std::exp(x - 137), 1, 2e-15) << x;
+    EXPECT_NEAR(cosine_of_turns(x), std::cos(x * 2 * std::numbers::pi), 1e-12) << x;
+    EXPECT_NEAR(sine_of_turns(-x), -std::sin(x * 2 * std::numbers::pi), 1e-12) << x;
+  }
+  EXPECT_EQ(log_of(1), 0);
+  EXPECT_EQ(exp_of(0), 1);
+  EXPECT_NEAR(sine_of_turns(0.25), 1, 1e-15);
+}
+
+TEST(Random, HasTheMomentsOfItsLaws) {
+  Random random(1);
+  std::vector<double> normal;
+  std::vector<double> squares;
+  std::vector<double> exponential;
+  std::vector<double> poisson;
+  for (int i = 0; i < 50'000; ++i) {
+    normal.push_back(random.normal(3, 2));
+    squares.push_back((normal.back() - 3) * (normal.back() - 3));
+    exponential.push_back(random.exponential(5));
+    poisson.push_back(random.poisson(2.5));
+  }
+  EXPECT_NEAR(mean_of(normal), 3, 0.05);
+  EXPECT_NEAR(mean_of(squares), 4, 0.1);
+  EXPECT_NEAR(mean_of(exponential), 5, 0.1);
+  EXPECT_NEAR(mean_of(poisson), 2.5, 0.04);
+}
+
+TEST(Random, PicksByShares) {
+  Random random(2);
+  Shares shares;
+  for (const double share : {1.0, 0.0, 3.0}) shares.add(share);
+  std::array<int, 3> picked{};
+  for (int i = 0; i < 40'000; ++i) ++picked[shares.pick(random)];
+  EXPECT_EQ(picked[1], 0);
+  EXPECT_NEAR(picked[2] / 40'000.0, 0.75, 0.01);
+}
+
+std::uint64_t digest_of_cards(std::uint64_t seed) {
+  CardWorld world({.seed = seed, .drift_at = 1'767'225'600'000 + 2 * kDay});
+  Digest digest;
+  for (int i = 0; i < 20'000; ++i) {
+    const Purchase purchase = world.next();
+    for (const std::int64_t value :
+         {std::int64_t{purchase.card}, std::int64_t{purchase.terminal}, purchase.time,
+          purchase.labelled_at.value_or(-1), std::int64_t{purchase.card_present}})
+      digest.add(value);
+    digest.add(purchase.amount);
+  }
+  return digest.sum();
+}
+
+TEST(Cards, AreTheSameOnEveryMachine) {
+  EXPECT_EQ(digest_of_cards(1), 13243512288715030742U);
+  EXPECT_NE(digest_of_cards(2), digest_of_cards(1));
+}
+
+TEST(Cards, BuyInOrderOfTimeAroundTheirHomes) {
+  CardWorld world({.seed = 3});
+  int around = 0;
+  int honest = 0;
+  weir::Timestamp last = 0;
+  for (std::uint64_t i = 0; i < 50'000; ++i) {
+    const Purchase purchase = world.next();
+    ASSERT_EQ(purchase.number, i);
+    ASSERT_GE(purchase.time, last);
+    last = purchase.time;
+    ASSERT_GT(purchase.amount, 0);
+    ASSERT_DOUBLE_EQ(std::round(purchase.amount * 100), purchase.amount * 100);
+    if (purchase.fraud != CardFraud::kNone) continue;
+    ++honest;
+    const auto& near = world.cards()[static_cast<std::size_t>(purchase.card)].terminals;
+    around += std::find(near.begin(), near.end(), purchase.terminal) != near.end() ? 1 : 0;
+  }
+  EXPECT_GT(around, honest * 8 / 10);
+  EXPECT_LT(around, honest);  // people travel
+  for (const Card& card : world.cards()) {
+    for (const int terminal : card.terminals) {
+      const Place& place = world.terminals()[static_cast<std::size_t>(terminal)];
+      ASSERT_LE(std::hypot(place.x - card.home.x, place.y - card.home.y), CardWorld::kRadius + 1e-12);
+      ASSERT_EQ(place.country(), card.home.country());
+    }
+  }
+}
+
+TEST(Cards, AreUsedByDayMoreThanByNight) {
+  CardWorld world({.seed = 4});
+  std::array<int, 24> hours{};
+  for (int i = 0; i < 60'000; ++i) ++hours[static_cast<std::size_t>(world.next().time / kHour % 24)];
+  EXPECT_GT(hours[14], 4 * hours[2]);
+}
+
+TEST(Cards, HaveEveryModeOfFraudAndLabelsThatComeLate) {
+  CardWorld world({.seed = 1});
+  std::map<CardFraud, int> modes;
+  int never = 0;
+  std::vector<double> delays;
+  for (int i = 0; i < 200'000; ++i) {
+    const Purchase purchase = world.next();
+    ++modes[purchase.fraud];
+    if (!purchase.labelled_at) {
+      ++never;
+      continue;
+    }
+    delays.push_back(static_cast<double>(*purchase.labelled_at - purchase.time) / kHour);
+  }
+  for (const CardFraud mode :
+       {CardFraud::kBigTicket, CardFraud::kBadTerminal, CardFraud::kStolenNumber, CardFraud::kTestThenSpend})
+    EXPECT_GT(modes[mode], 20) << name_of(mode);
+  const int frauds = 200'000 - modes[CardFraud::kNone];
+  EXPECT_GT(frauds, 200'000 * 0.005);
+  EXPECT_LT(frauds, 200'000 * 0.015);
+  EXPECT_NEAR(never / 200'000.0, 0.05, 0.005);
+  EXPECT_GE(*std::min_element(delays.begin(), delays.end()), 2);
+  EXPECT_LE(*std::max_element(delays.begin(), delays.end()), 28 * 24);
+  EXPECT_NEAR(mean_of(delays), 74, 2);
+}
+
+struct AverageBurst {
+  double home = 0;
+  double times_usual = 0;
+};
+
+AverageBurst burst_of(const CardOptions& options) {
+  CardWorld world(options);
+  AverageBurst sum;
+  int bursts = 0;
+  for (int i = 0; i < 60'000; ++i) {
+    const Purchase purchase = world.next();
+    if (purchase.fraud != CardFraud::kStolenNumber) continue;
+    const Card& card = world.cards()[static_cast<std::size_t>(purchase.card)];
+    const Place& terminal = world.terminals()[static_cast<std::size_t>(purchase.terminal)];
+    sum.home += terminal.country() == card.home.country() ? 1 : 0;
+    sum.times_usual += purchase.amount / card.usual_amount;
+    ++bursts;
+  }
+  return {sum.home / bursts, sum.times_usual / bursts};
+}
+
+TEST(Cards, ChangeTheirWaysAtTheDriftDate) {
+  const AverageBurst before = burst_of({.seed = 5});
+  EXPECT_EQ(before.home, 0);
+  EXPECT_NEAR(before.times_usual, 3.5, 0.3);
+  const AverageBurst after = burst_of({.seed = 5, .drift_at = 0});
+  EXPECT_EQ(after.home, 1);
+  EXPECT_NEAR(after.times_usual, 3, 0.3);
+}
+
+// How probable it is that one of `high` is above one of `low`; ties count half.
+double area(std::vector<double> low, const std::vector<double>& high) {
+  std::sort(low.begin(), low.end());
+  double sum = 0;
+  for (const double value : high) {
+    const auto [below, until] = std::equal_range(low.begin(), low.end(), value);
+    sum += static_cast<double>((below - low.begin()) + (until - low.begin())) / 2;
+  }
+  return sum / (static_cast<double>(low.size()) * static_cast<double>(high.size()));
+}
+
+// What a terminal is known for must leave out the last week, whose frauds nobody knows yet. The view says the same as a count by
+// hand, and tells the second charges of a compromised terminal from what is honest.
+TEST(Cards, TerminalsThatAreCompromisedShowAWeekLater) {
+  using namespace weir::ml::agg;
+  const auto view =
+      weir::ml::features<Purchase>("terminal", 1)
+          .key([](const Purchase& purchase) { return std::to_string(purchase.terminal); })
+          .agg(count_if("fraud",
+                        [](const Purchase& purchase) { return purchase.fraud == CardFraud::kBadTerminal; }),
+               {weir::ml::delayed(weir::ml::days(14), weir::ml::days(7))})
+          .hops({weir::Duration{kDay}});
+  auto computer = weir::ml::FeatureComputer<Purchase>::of(view);
+  CardWorld world({.seed = 6, .cards = 500, .compromised_share = 3e-4});
+  std::map<int, std::vector<weir::Timestamp>> frauds;  // by terminal
+  std::vector<double> honest;
+  std::vector<double> second_charges;
+  for (int i = 0; i < 100'000; ++i) {
+    const Purchase purchase = world.next();
+    const auto row = computer->row(std::to_string(purchase.terminal), purchase, purchase.time);
+    auto& known = frauds[purchase.terminal];
+    // A sawtooth that is delayed: both ends of the window lie on whole days.
+    const weir::Timestamp until = (purchase.time - 7 * kDay) / kDay * kDay;
+    const weir::Timestamp from = until - 14 * kDay;
+    const auto by_hand = std::count_if(known.begin(), known.end(),
+                                       [&](weir::Timestamp time) { return time >= from && time < until; });
+    ASSERT_EQ(row.values()[0], static_cast<float>(by_hand)) << "purchase " << i;
+    if (purchase.fraud == CardFraud::kBadTerminal) {
+      known.push_back(purchase.time);
+      second_charges.push_back(static_cast<double>(by_hand));
+    } else if (purchase.fraud == CardFraud::kNone) {
+      honest.push_back(static_cast<double>(by_hand));
+    }
+  }
+  ASSERT_GT(second_charges.size(), 100u);
+  EXPECT_GT(area(honest, second_charges), 0.65);
+}
+
+}  // namespace
+}  // namespace generators
