@@ -1,12 +1,9 @@
 #include "commands.h"
 
-#include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include <fmt/format.h>
 
-#include <weir/core/status.h>
 #include <weir/ml/feedback/training_export.h>
 
 namespace weir::cli {
@@ -20,41 +17,16 @@ struct ExportArguments {
   std::string output;
 };
 
-int report(const absl::StatusOr<ml::TrainingExport>& done) {
-  if (!done.ok()) {
-    std::cerr << message_of(done.status()) << '\n';
-    return kFailed;
-  }
-  std::cerr << fmt::format("{} rows of {} records\n", done->written, done->read);
-  return 0;
-}
-
-// A file has its name once it is whole.
 int run_export(ExportArguments& arguments) {
   if (arguments.all) arguments.options.corrections = ml::Corrections::kAll;
   std::shared_ptr<Transport> transport;
   if (const int failed = connect_to(arguments.bootstrap, arguments.properties, transport); failed != 0)
     return failed;
-  if (arguments.output.empty())
-    return report(ml::export_training_csv(*transport, arguments.options, std::cout));
-  const std::string partial = arguments.output + ".partial";
-  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-  if (!file) {
-    std::cerr << partial << ": cannot be written\n";
-    return kFailed;
-  }
-  const auto done = ml::export_training_csv(*transport, arguments.options, file);
-  file.close();
-  if (!done.ok() || file.fail()) {
-    std::remove(partial.c_str());
-    if (done.ok()) std::cerr << partial << ": writing failed\n";
-    return done.ok() ? kFailed : report(done);
-  }
-  if (std::rename(partial.c_str(), arguments.output.c_str()) != 0) {
-    std::cerr << arguments.output << ": cannot be written\n";
-    return kFailed;
-  }
-  return report(done);
+  return write_whole_file(arguments.output, [&](std::ostream& out) {
+    const auto done = ml::export_training_csv(*transport, arguments.options, out);
+    if (done.ok()) std::cerr << fmt::format("{} rows of {} records\n", done->written, done->read);
+    return done.status();
+  });
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // The command `weir`: what is done to an application, and to its models, from outside. See docs/topics-and-reset.md,
-// docs/serving.md and docs/feedback.md.
+// docs/serving.md, docs/features.md and docs/feedback.md.
+#include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <map>
 
@@ -32,6 +34,24 @@ int connect_to(const std::string& bootstrap, const std::vector<std::string>& pro
   return 0;
 }
 
+int write_whole_file(const std::string& name, const std::function<absl::Status(std::ostream&)>& write) {
+  const auto told = [](const absl::Status& status) {
+    if (!status.ok()) std::cerr << message_of(status) << '\n';
+    return status.ok() ? 0 : kFailed;
+  };
+  if (name.empty()) return told(write(std::cout));
+  const std::string partial = name + ".partial";
+  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
+  if (!file) return told(absl::UnavailableError(partial + ": cannot be written"));
+  absl::Status status = write(file);
+  file.close();
+  if (status.ok() && file.fail()) status = absl::DataLossError(partial + ": writing failed");
+  if (status.ok() && std::rename(partial.c_str(), name.c_str()) != 0)
+    status = absl::UnavailableError(name + ": cannot be written");
+  if (!status.ok()) std::remove(partial.c_str());
+  return told(status);
+}
+
 }  // namespace weir::cli
 
 int main(int argc, char** argv) {
@@ -41,6 +61,7 @@ int main(int argc, char** argv) {
   weir::cli::add_reset(program, chosen);
   weir::cli::add_model(program, chosen);
   weir::cli::add_export_training(program, chosen);
+  weir::cli::add_features(program, chosen);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

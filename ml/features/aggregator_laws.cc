@@ -99,6 +99,15 @@ class LawRound {
     if (!aggregation_.decode(reader, read[0]) || !reader.done())
       return "what encode wrote decode does not read";
     if (bytes_of(read[0]) != bytes) return "what encode wrote decodes to another state";
+    if (std::string fault = differ(whole[0], read[0], 0); !fault.empty())
+      return "what encode wrote decodes to a state with other answers: " + fault;
+    // What is not in the answers yet must be there too.
+    StateBlocks doubled(layout_, 1);
+    aggregation_.merge(doubled[0], whole[0]);
+    aggregation_.merge(doubled[0], whole[0]);
+    aggregation_.merge(read[0], read_again(bytes)[0]);
+    if (std::string fault = differ(doubled[0], read[0], 0); !fault.empty())
+      return "states that were decoded merge to other answers: " + fault;
     for (int i = 0; i < 4; ++i) {
       Bytes broken = bytes.substr(0, random_() % (bytes.size() + 1));
       if (!broken.empty() && i % 2 == 0) broken[random_() % broken.size()] = static_cast<char>(random_());
@@ -110,7 +119,18 @@ class LawRound {
     return "";
   }
 
+  StateBlocks read_again(const Bytes& bytes) const {
+    StateBlocks read(layout_, 1);
+    StateReader reader(bytes);
+    static_cast<void>(aggregation_.decode(reader, read[0]));
+    return read;
+  }
+
   std::string differ(const std::byte* one, const std::byte* other) {
+    return differ(one, other, check_.tolerance);
+  }
+
+  std::string differ(const std::byte* one, const std::byte* other, double tolerance) {
     std::vector<Query> queries = check_.queries;
     for (std::size_t i = 0; i < queries.size(); ++i) queries[i].column = static_cast<std::uint32_t>(i);
     std::vector<double> left(queries.size());
@@ -120,7 +140,7 @@ class LawRound {
     for (std::size_t i = 0; i < queries.size(); ++i) {
       if (std::isnan(left[i]) && std::isnan(right[i])) continue;
       const double size = std::max({std::abs(left[i]), std::abs(right[i]), 1e-300});
-      if (std::abs(left[i] - right[i]) <= check_.tolerance * size) continue;
+      if (left[i] == right[i] || std::abs(left[i] - right[i]) <= tolerance * size) continue;
       return fmt::format("{} and {} to question {} with parameter {}", left[i], right[i], queries[i].what,
                          queries[i].parameter);
     }

@@ -8,8 +8,10 @@
 //   - merging with the state of no records, from either side, changes nothing, bit for bit
 //   - any bracketing gives the same answers, up to the tolerance
 //   - adding one by one and adding by tiles give the same answers, up to the tolerance
-//   - what encode writes decode reads to the same state, bit for bit
+//   - what encode writes decode reads to the same state, bit for bit, with the same answers, then and when it is merged
 //   - decode survives bytes that are cut off or changed
+//
+// There is no inverse to test: windows slide without taking anything out of a state (key_state.h).
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,13 @@
 #include <weir/ml/features/categories.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <map>
 #include <set>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -16,6 +18,12 @@ namespace weir::ml {
 namespace {
 
 constexpr std::size_t kNodeBytes = 64;  // of a tree's node, about
+
+double number_of(std::string_view text) {
+  double number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && rest == text.data() + text.size() ? number : kNoValue;
+}
 
 struct DistinctSet {
   std::set<std::string, std::less<>> values;
@@ -95,6 +103,10 @@ struct LastDistinctAggregator {
   double value(const State& state, const Query& query, const Evaluation& evaluation) const {
     const auto what = static_cast<LastDistinctOf>(query.what);
     if (what == LastDistinctOf::kCount) return static_cast<double>(state.size());
+    if (what == LastDistinctOf::kNumber) {
+      const auto rank = static_cast<std::size_t>(query.parameter);
+      return rank < state.size() ? number_of(state[rank].category) : kNoValue;
+    }
     if (evaluation.value->null) return kNoValue;
     for (std::size_t rank = 0; rank < state.size(); ++rank) {
       if (state[rank].category != evaluation.value->text) continue;
@@ -184,6 +196,8 @@ struct ValueCountsAggregator {
         return share(mode(state));
       case ValueCountsOf::kOther:
         return static_cast<double>(state.other);
+      case ValueCountsOf::kModeNumber:
+        return mode_number(state);
     }
     return kNoValue;
   }
@@ -239,6 +253,11 @@ struct ValueCountsAggregator {
     std::int64_t most = 0;
     for (const auto& [category, count] : state.counts) most = std::max(most, count);
     return static_cast<double>(most);
+  }
+  static double mode_number(const State& state) {
+    const auto fewer = [](const auto& a, const auto& b) { return a.second < b.second; };
+    const auto most = std::max_element(state.counts.begin(), state.counts.end(), fewer);
+    return most == state.counts.end() ? kNoValue : number_of(most->first);
   }
   static double entropy(const State& state) {
     if (state.total == 0) return kNoValue;

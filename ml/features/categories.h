@@ -28,6 +28,7 @@ enum class LastDistinctOf : int {
   kCount,
   kRankOfOwn,  // of the record's own category, the newest 0; no value if it is not there
   kAgeOfOwn,   // seconds since the record's own category came last
+  kNumber,  // the category of the rank in Query::parameter, from 0: the number that its text is, no value for other texts
 };
 [[nodiscard]] AggregationPtr last_distinct_values(std::size_t limit);
 
@@ -40,7 +41,8 @@ enum class ValueCountsOf : int {
   kDistinct,   // how many, at most the limit
   kModeCount,  // of the most frequent
   kModeShare,
-  kOther,  // beyond the limit
+  kOther,       // beyond the limit
+  kModeNumber,  // the most frequent, of equals the one with the smallest bytes: the number that its text is
 };
 // `listed` are the categories that questions can name.
 [[nodiscard]] AggregationPtr value_counts(std::size_t limit, std::vector<std::string> listed = {});

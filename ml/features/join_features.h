@@ -53,6 +53,9 @@ struct JoinFeaturesOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 
+// In place of a selector: the stream has the entity's keys already, and goes through no topic.
+struct SameKey {};
+
 // Takes the record's own time.
 struct AsOfRecord {};
 
@@ -130,7 +133,18 @@ class JoinFeaturesOperator {
   template <class K, class V>
     requires MapperOver<Select, K, V> && std::same_as<NonNull<ResultOver<Select, K, V>>, Entity>
   auto operator()(const KStream<K, V>& stream) const {
-    using Key = ResultOver<Select, K, V>;
+    return joined(stream.select_key({.name = options_.name.text() + "-key", .on_error = options_.on_error},
+                                    select_, where_));
+  }
+  template <class K, class V>
+    requires std::same_as<Select, SameKey> && std::same_as<NonNull<K>, Entity>
+  auto operator()(const KStream<K, V>& stream) const {
+    return joined(stream);
+  }
+
+ private:
+  template <class Key, class V>
+  KStream<Key, JoinedBy<Joiner, Key, V, Right>> joined(const KStream<Key, V>& selected) const {
     using JoinNode = JoinFeaturesNode<Key, V, Right, Joiner, AsOf>;
     const JoinTableOptions options{.store = options_.store,
                                    .name = options_.name.text(),
@@ -138,8 +152,6 @@ class JoinFeaturesOperator {
                                    .persistent = options_.persistent,
                                    .logged = options_.logged,
                                    .on_error = options_.on_error};
-    const KStream<Key, V> selected =
-        stream.select_key({.name = options.name + "-key", .on_error = options_.on_error}, select_, where_);
     const std::string name = name_for_join(selected, features_, "join_features", options, where_);
     demand_rows(access_, selected, "join_features", where_);
     check_join(selected, "join_features", options, access_.history, where_);
@@ -149,7 +161,6 @@ class JoinFeaturesOperator {
                  node_factory<JoinNode>(access_, otherwise_, join_, as_of_), where_));
   }
 
- private:
   const JoinFeaturesOptions options_;
   const GraphPoint features_;
   const TableAccess<Entity, Right> access_;

@@ -208,22 +208,31 @@ template <class F>
 [[nodiscard]] auto kurtosis(std::string name, F read) {
   return aggregate(std::move(name), std::move(read), shape(), {ask("kurtosis", ShapeOf::kKurtosis)});
 }
-// A mean for each element of vectors of that width.
+// An answer for each element of vectors of that width: "<element>_<suffix>". The four below are it with a name.
 template <class F>
-[[nodiscard]] auto element_means(std::string name, F read, std::size_t width) {
+[[nodiscard]] auto elements(std::string name, F read, std::size_t width, const std::string& suffix,
+                            SummaryOf what) {
   Questions questions;
   for (std::size_t i = 0; i < width; ++i)
-    questions.push_back(ask(std::to_string(i) + "_mean", SummaryOf::kMean, static_cast<double>(i)));
+    questions.push_back(ask(std::to_string(i) + "_" + suffix, what, static_cast<double>(i)));
   return aggregate(ColumnKind::kVector, std::move(name), std::move(read), vector_summary(width),
                    std::move(questions));
 }
 template <class F>
+[[nodiscard]] auto element_means(std::string name, F read, std::size_t width) {
+  return elements(std::move(name), std::move(read), width, "mean", SummaryOf::kMean);
+}
+template <class F>
 [[nodiscard]] auto element_sums(std::string name, F read, std::size_t width) {
-  Questions questions;
-  for (std::size_t i = 0; i < width; ++i)
-    questions.push_back(ask(std::to_string(i) + "_sum", SummaryOf::kSum, static_cast<double>(i)));
-  return aggregate(ColumnKind::kVector, std::move(name), std::move(read), vector_summary(width),
-                   std::move(questions));
+  return elements(std::move(name), std::move(read), width, "sum", SummaryOf::kSum);
+}
+template <class F>
+[[nodiscard]] auto element_minima(std::string name, F read, std::size_t width) {
+  return elements(std::move(name), std::move(read), width, "min", SummaryOf::kMin);
+}
+template <class F>
+[[nodiscard]] auto element_maxima(std::string name, F read, std::size_t width) {
+  return elements(std::move(name), std::move(read), width, "max", SummaryOf::kMax);
 }
 // A sum for each of the categories, and one for all others.
 template <class F, class G>
@@ -324,6 +333,12 @@ template <class F>
   return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), distinct_values(limit),
                    {ask("distinct", DistinctOf::kCount)});
 }
+// 1 if there were more than the limit.
+template <class F>
+[[nodiscard]] auto distinct_overflowed(std::string name, F read, std::size_t limit = 1000) {
+  return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), distinct_values(limit),
+                   {ask("distinct_overflowed", DistinctOf::kOverflowed)});
+}
 // 1 if the record's own category is not among those of the window, as far as the limit goes.
 template <class F>
 [[nodiscard]] auto is_new(std::string name, F read, std::size_t limit = 1000) {
@@ -335,6 +350,17 @@ template <class F>
 [[nodiscard]] auto since_same(std::string name, F read, std::size_t limit = 20) {
   return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), last_distinct_values(limit),
                    {ask("since_same", LastDistinctOf::kAgeOfOwn)});
+}
+// The `count` different values that came last, the newest first; of a column of numbers.
+template <class F>
+[[nodiscard]] auto last_distinct_k(std::string name, F read, std::size_t count) {
+  Questions questions;
+  for (std::size_t i = 0; i < count; ++i) {
+    questions.push_back(
+        ask("last_distinct" + std::to_string(i + 1), LastDistinctOf::kNumber, static_cast<double>(i)));
+  }
+  return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), last_distinct_values(count),
+                   std::move(questions));
 }
 // How many of each of the categories; `limit` as in categories.h.
 template <class F>
@@ -369,6 +395,17 @@ template <class F>
 template <class F>
 [[nodiscard]] auto mode_share(std::string name, F read, std::size_t limit = 1000) {
   return category_counts(std::move(name), std::move(read), "mode_share", ValueCountsOf::kModeShare, limit);
+}
+
+// The most frequent value; of a column of numbers.
+template <class F>
+[[nodiscard]] auto mode(std::string name, F read, std::size_t limit = 1000) {
+  return category_counts(std::move(name), std::move(read), "mode", ValueCountsOf::kModeNumber, limit);
+}
+// How many records had categories beyond the limit, which those above do not tell apart.
+template <class F>
+[[nodiscard]] auto overflow_count(std::string name, F read, std::size_t limit = 1000) {
+  return category_counts(std::move(name), std::move(read), "overflow_count", ValueCountsOf::kOther, limit);
 }
 
 // ------------------------------------------------------------------------------------- approximately, see sketched.h
@@ -416,6 +453,13 @@ template <class F>
   return aggregate(
       ColumnKind::kCategory, std::move(name), std::move(read), heavy_hitters(counters),
       {ask("top" + std::to_string(most) + "_share", ApproximateOf::kTopShare, static_cast<double>(most))});
+}
+
+// By how much that share, and any other of the same counters, may be too high.
+template <class F>
+[[nodiscard]] auto top_share_error(std::string name, F read, std::size_t counters = 64) {
+  return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), heavy_hitters(counters),
+                   {ask("top_share_error", ApproximateOf::kShareError)});
 }
 
 // -------------------------------------------------------------------------------------------------------------- time

@@ -74,6 +74,8 @@ struct HitterSketch : SketchedBase<SpaceSaving> {
       const auto found = state.find(evaluation.value->text);
       return found ? static_cast<double>(found->count) / total : 0;
     }
+    if (static_cast<ApproximateOf>(query.what) == ApproximateOf::kShareError)
+      return static_cast<double>(state.max_error()) / total;
     double count = 0;
     for (const auto& item : state.top(static_cast<std::size_t>(query.parameter))) {
       count += static_cast<double>(item.count);

@@ -15,6 +15,7 @@ enum class ApproximateOf : int {
   kShareUpToOwn,  // of numbers: the share that is not above the record's own value
   kTopShare,      // of categories: the share of the Query::parameter most frequent
   kShareOfOwn,    // of categories: that of the record's own
+  kShareError,    // of categories: by how much a share may be too high
 };
 
 [[nodiscard]] AggregationPtr approximate_distinct(int precision);        // HyperLogLog

@@ -21,9 +21,11 @@ std::string_view name_of(OrphanReason reason) {
     case OrphanReason::kBeforePrediction:
       return "before the prediction";
     case OrphanReason::kTooLate:
+      return "too late";
+    case OrphanReason::kTooEarly:
       break;
   }
-  return "too late";
+  return "too early";
 }
 
 }  // namespace weir::ml

@@ -32,6 +32,7 @@ enum class OrphanReason : std::uint8_t {
   kNoPrediction,      // none came, or it is forgotten
   kBeforePrediction,  // the label is older than the prediction, so it cannot be about its outcome
   kTooLate,           // it came for a prediction whose horizon had ended when the label was made
+  kTooEarly,  // it was made so soon after the prediction that it is not to be learnt from, see point_in_time.h
 };
 [[nodiscard]] std::string_view name_of(OrphanReason reason);
 

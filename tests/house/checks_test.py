@@ -91,6 +91,28 @@ class MappingTests(unittest.TestCase):
         self.assertEqual(self.about("| `f` | `f` | |"), [place + ":5"])
 
 
+class DocExamples(unittest.TestCase):
+    PAGE = "# A page\n\nThe examples are compiled and run as `tests/a_test.cc`.\n\n```cpp\n{}```\n"
+    TEST = '#include <weir/b.h>\nvoid run() {\n  use(1, 2);\n  use("http://x");\n}\n'
+
+    def about(self, code, page=PAGE):
+        return findings("doc_examples", {"docs/a.md": page.format(code), "tests/a_test.cc": self.TEST})
+
+    def test_accepts_what_a_test_has(self):
+        self.assertEqual(self.about("use(1,\n    2);  // twice\n"), [])
+        self.assertEqual(self.about('#include <weir/b.h>\n\nuse("http://x");\n'), [])
+        self.assertEqual(findings("doc_examples", {"docs/a.md": "```cpp\nno(test);\n```\n"}), [])
+
+    def test_names_the_line_of_an_example_that_is_another(self):
+        self.assertEqual(self.about("use(1, 3);\n"), ["docs/a.md:5"])
+        self.assertEqual(self.about("#include <weir/c.h>\nuse(1, 2);\n"), ["docs/a.md:5"])
+        self.assertEqual(self.about('use("http://y");\n'), ["docs/a.md:5"])
+
+    def test_names_the_line_of_a_test_that_does_not_exist(self):
+        page = self.PAGE.replace("a_test", "b_test")
+        self.assertEqual(self.about("use(1, 2);\n", page), ["docs/a.md:3", "docs/a.md:5"])
+
+
 class RoomReadmes(unittest.TestCase):
     ROOMS = ["core", "state", "operators", "ml", "examples", "tests", "bench", "docs"]
     PAGE = "# A room\n\nIt owns this.\n\nIts types:\n\n- one\n- two\n\nStart at one.\n"

@@ -132,6 +132,42 @@ struct Rounds : SumOfSquares {
   }
 };
 
+// Loses digits, and what it wrote and read it writes again.
+struct WritesFloats : SumOfSquares {
+  void encode(const State& state, Bytes& out) const { put_double(static_cast<float>(state), out); }
+};
+// What it does not write is in no answer, but in those to come.
+struct MeanAndCount {
+  double sum = 0;
+  double count = 0;
+};
+struct WritesTheMeanAlone {
+  using State = MeanAndCount;
+  std::string identity() const { return "mean"; }
+  State init() const { return {}; }
+  void add(State& state, const Input& input) const { merge(state, {input.value->number, 1}); }
+  void merge(State& state, const State& later) const {
+    state.sum += later.sum;
+    state.count += later.count;
+  }
+  double value(const State& state, const Query&, const Evaluation&) const {
+    return state.count == 0 ? kNoValue : state.sum / state.count;
+  }
+  void encode(const State& state, Bytes& out) const {
+    put_double(state.count == 0 ? 0 : state.sum / state.count, out);
+  }
+  bool decode(StateReader& bytes, State& state) const {
+    state = {bytes.take_double(), 1};
+    return bytes.ok();
+  }
+};
+// The later state counts double.
+struct LeansToTheRight : SumOfSquares {
+  void merge(State& state, const State& later) const {
+    if (later != 0) state = state == 0 ? later : state + 2 * later;
+  }
+};
+
 TEST(AggregatorLaws, AreCheckedForAggregatorsOfUsers) {
   EXPECT_TRUE(check_aggregator(SumOfSquares(), {}).ok());
   const auto fault = [](const auto& aggregator) { return message_of(check_aggregator(aggregator, {})); };
@@ -140,6 +176,10 @@ TEST(AggregatorLaws, AreCheckedForAggregatorsOfUsers) {
   EXPECT_NE(fault(BeginsAtOne()).find("is not that other"), std::string::npos) << fault(BeginsAtOne());
   EXPECT_NE(fault(Averages()).find("the answers differ"), std::string::npos) << fault(Averages());
   EXPECT_NE(fault(Rounds()).find("decodes to another state"), std::string::npos) << fault(Rounds());
+  EXPECT_NE(fault(WritesFloats()).find("with other answers"), std::string::npos) << fault(WritesFloats());
+  EXPECT_NE(fault(LeansToTheRight()).find("the answers differ"), std::string::npos)
+      << fault(LeansToTheRight());
+  EXPECT_FALSE(check_aggregator(WritesTheMeanAlone(), {}).ok());
 }
 
 }  // namespace

@@ -196,47 +196,5 @@ TEST(ExportTrainingCommand, SaysWhatIsWrong) {
 }
 #endif
 
-struct Decision {
-  std::vector<float> features = {};
-};
-struct Chargeback {
-  bool is_fraud = false;
-};
-
-}  // namespace training_export_test
-
-template <>
-struct Serde<training_export_test::Decision> : JsonSerde<training_export_test::Decision> {
-  static constexpr auto kFields = fields(field("features", &training_export_test::Decision::features));
-};
-template <>
-struct Serde<training_export_test::Chargeback> : JsonSerde<training_export_test::Chargeback> {
-  static constexpr auto kFields = fields(field("is_fraud", &training_export_test::Chargeback::is_fraud));
-};
-
-namespace training_export_test {
-
-// The documentation's example, from decisions to the file.
-TEST_F(TrainingExportTest, TheExampleOfTheDocumentation) {
-  using namespace std::chrono_literals;
-  TextDriver driver([](StreamBuilder& builder) {
-    const auto joined = builder.stream<std::string, Decision>("decisions")
-                            .apply(ml::feedback({.store = "fraud-feedback", .horizon = 720h, .grace = 1h},
-                                                builder.stream<std::string, Chargeback>("chargebacks")));
-    joined.examples
-        .map_values([](const std::string& id, const ml::Example<Decision, Chargeback>& example) {
-          return ml::training_row(id, example, example.prediction.features,
-                                  example.label.is_fraud ? 1.0 : 0.0);
-        })
-        .to("fraud-training");
-  });
-  ASSERT_TRUE((driver.driver().pipe<std::string, Decision>("decisions", "tx-1", {{12.5F, 40}}, 1'000).ok()));
-  ASSERT_TRUE((driver.driver().pipe<std::string, Chargeback>("chargebacks", "tx-1", {true}, 5'000).ok()));
-  for (const auto& record : driver.driver().read<std::string, TrainingRow>("fraud-training"))
-    append(0, record.value);
-  EXPECT_EQ(exported({.columns = {"amount", "age"}}),
-            std::string(kNames) + ",amount,age\ntx-1,labelled,,1000,5000,1,1,12.5,40\n");
-}
-
 }  // namespace training_export_test
 }  // namespace weir
