@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <weir/ml/features/feature_view.h>
+#include <weir/ml/lineage/traced.h>
 #include <weir/ml/registry/model_table.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
@@ -75,21 +76,37 @@ std::string with_its_model(const std::string&, const std::string& value, const R
                      info.headers.last(ml::kModelBranchHeader)->value.value_or(""));
 }
 
-absl::StatusOr<Topology> program(const std::string& log, const std::string& out) {
+// What a window was made of is told by its headers; some are beyond the limit.
+std::string no_numbers() { return ""; }
+void add_number(const std::string& value, std::string& sum) { sum = std::to_string(sum.size()) + value; }
+std::string key_of_window(const Windowed<std::string>& key, const ml::Traced<std::string>&) {
+  return key.key;  // so that a partition is written by one task
+}
+
+// Writes to "log", "out" and "sums", with `end` behind their names.
+absl::StatusOr<Topology> program(const std::string& end) {
   StreamBuilder builder;
   const ml::ModelTable models(builder, {.registry = "models",
                                         .artifacts = "artifacts",
                                         .persistent = false,
                                         .formats = ml::scale_formats(),
                                         .loading = ml::Loading::kInline});
-  builder.stream<std::string, std::string>("in")
-      .apply(view_logged_to(log))
-      .apply(ml::score({.models = models.use("m", {.load_timeout = 1h, .freshness = kAhead}),
-                        .name = "score",
-                        .max_batch = 7},
-                       folded, scored))
-      .map_values(with_its_model)
-      .to(out);
+  const auto scores =
+      builder.stream<std::string, std::string>("in")
+          .apply(view_logged_to("log" + end))
+          .apply(ml::score({.models = models.use("m", {.load_timeout = 1h, .freshness = kAhead}),
+                            .name = "score",
+                            .max_batch = 7},
+                           folded, scored))
+          .map_values(with_its_model);
+  scores.to("out" + end);
+  scores.apply(ml::traced({.bytes_max = 600}))
+      .group_by_key()
+      .windowed_by(tumbling({.size = 500ms, .grace = 1s}))
+      .aggregate({.store = "sums"}, ml::with_lineage(no_numbers, 600), ml::with_lineage(add_number, 600))
+      .to_stream(key_of_window)
+      .apply(ml::lineage())
+      .to("sums" + end);
   return builder.build();
 }
 
@@ -149,14 +166,14 @@ absl::Status publish_first_model(EmbeddedBroker& broker) {
 
 SimulatedScenario replayed_features() {
   return {.name = "features-replayed",
-          .topology = [] { return program("log", "out"); },
+          .topology = [] { return program(""); },
           .inputs = {{"in", number, 24}, {"models", published, 1, /*partitions=*/1}},
-          // Entries of the log tell offsets, which a foreign transaction moves.
-          .outputs = {{"out"}, {"log", OutputRule::kNotCompared}},
+          // What tells offsets is not compared: a foreign transaction moves them.
+          .outputs = {{"out"}, {"log", OutputRule::kNotCompared}, {"sums"}},
           .limits = {.at_least_once = false},
           .prepare = publish_first_model,
-          .replay = [] { return program("log-again", "out-again"); },
-          .replayed = {{"log", "log-again"}, {"out", "out-again"}}};
+          .replay = [] { return program("-again"); },
+          .replayed = {{"log", "log-again"}, {"out", "out-again"}, {"sums", "sums-again"}}};
 }
 
 }  // namespace weir

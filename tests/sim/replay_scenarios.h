@@ -5,8 +5,9 @@
 
 namespace weir {
 
-// Features, their log, and scores by models that come and go while the application runs: scores are those of a run without
-// faults, and a replay by a new application gives both topics again, byte for byte.
+// Features, their log, scores by models that come and go while the application runs, and sums of them that know which scores
+// they are made of: scores and sums are those of a run without faults, and a replay by a new application gives all three topics
+// again, byte for byte.
 [[nodiscard]] SimulatedScenario replayed_features();
 
 }  // namespace weir
