@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include <weir/ml/user_call.h>
 #include <weir/operators/distinct.h>
 #include <weir/operators/stream.h>
 
@@ -48,8 +49,7 @@ class DedupeOperator {
   KStream<K, V> operator()(const KStream<K, V>& stream) const {
     const auto id_of = [select = select_, fails = options_.when_no_id == WhenNoId::kFail](
                            const K& key, const V& value, const RecordInfo& info) {
-      ResultOver<Select, K, V> id =
-          call_with(select, Record<K, V>{key, value, info.timestamp, info.headers, info.origin});
+      ResultOver<Select, K, V> id = call_user(select, key, value, info);
       if (fails && is_null(id)) throw std::invalid_argument("the record has no id");
       return id;
     };

@@ -31,6 +31,7 @@
 #include <weir/ml/feedback/change_detectors.h>
 #include <weir/ml/feedback/drift_reference.h>
 #include <weir/ml/sketches/sketch_serde.h>
+#include <weir/ml/user_call.h>
 #include <weir/operators/map.h>
 #include <weir/operators/repartition.h>
 #include <weir/operators/store_access.h>
@@ -158,7 +159,7 @@ class DriftOperator {
         {.name = base + "-rows"},
         [row = row_, references = options_.references.size()](const K& key, const V& value,
                                                               const RecordInfo& info) {
-          DriftRow made = call_with(row, Record<K, V>{key, value, info.timestamp, info.headers, info.origin});
+          DriftRow made = call_user(row, key, value, info);
           check_row(made, references);
           std::string segment = made.segment;
           return std::pair(std::move(segment), std::move(made));
@@ -224,8 +225,7 @@ class ChangeOperator {
     const auto numbers = stream.map(
         {.name = base + "-numbers"},
         [watched = watched_](const K& key, const V& value, const RecordInfo& info) {
-          Watched made =
-              call_with(watched, Record<K, V>{key, value, info.timestamp, info.headers, info.origin});
+          Watched made = call_user(watched, key, value, info);
           return std::pair(std::move(made.segment), made.value);
         },
         where_);

@@ -26,6 +26,7 @@
 #include <weir/core/json_serde.h>
 #include <weir/ml/feedback/metrics.h>
 #include <weir/ml/sketches/sketch_serde.h>
+#include <weir/ml/user_call.h>
 #include <weir/operators/group_by.h>
 #include <weir/operators/map.h>
 #include <weir/operators/map_values.h>
@@ -145,8 +146,7 @@ class EvaluateOperator {
     const auto outcomes = stream.map(
         {.name = base + "-outcomes"},
         [outcome = outcome_](const K& key, const V& value, const RecordInfo& info) {
-          Outcome told =
-              call_with(outcome, Record<K, V>{key, value, info.timestamp, info.headers, info.origin});
+          Outcome told = call_user(outcome, key, value, info);
           std::string segment = told.segment;
           return std::pair(std::move(segment), std::move(told));
         },
