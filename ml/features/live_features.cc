@@ -85,17 +85,29 @@ void LiveFeatures::Seat::answer(const LookUp& look_up) {
     questions.swap(questions_);
     asked_.store(false, std::memory_order_relaxed);
   }
+  // Looking up may end the task; nobody is left waiting then.
+  struct PassRest {
+    ~PassRest() {
+      const std::lock_guard lock(mutex);
+      for (; next != questions.size(); ++next) questions[next]->pass();
+    }
+    std::mutex& mutex;
+    const std::vector<std::shared_ptr<Question>>& questions;
+    std::size_t next = 0;
+  } rest{table_.mutex_, questions};
   FeatureAnswer answer;
   answer.task = task_;
-  for (const auto& question : questions) {
-    const std::optional<Timestamp> newest = look_up(question->key, question->time, answer.values);
+  while (rest.next != questions.size()) {
+    Question& question = *questions[rest.next];
+    const std::optional<Timestamp> newest = look_up(question.key, question.time, answer.values);
     const std::lock_guard lock(table_.mutex_);
-    if (newest && !question->answered) {
+    ++rest.next;
+    if (newest && !question.answered) {
       answer.newest = *newest;
-      question->answered = true;
-      question->promise.set_value(answer);
+      question.answered = true;
+      question.promise.set_value(answer);
     }
-    question->pass();
+    question.pass();
   }
 }
 

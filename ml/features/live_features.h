@@ -107,6 +107,7 @@ class LiveFeatures::Seat {
 
   // Costs a load.
   [[nodiscard]] bool asked() const { return asked_.load(std::memory_order_relaxed); }
+  // Throws what looking up throws; what was not answered then passes for not known.
   void answer(const LookUp& look_up);
   void tell(const FeatureCounters& counters);
 

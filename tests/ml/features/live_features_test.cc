@@ -83,6 +83,19 @@ TEST(LiveFeatures, RefuseMoreQuestionsThanMayWait) {
   EXPECT_TRUE(answers.back().get().ok());
 }
 
+TEST(LiveFeatures, LeaveNobodyWaitingWhenATaskFails) {
+  const auto live = std::make_shared<LiveFeatures>();
+  const auto seat = live->take_seat("0_0");
+  auto first = live->ask("a", 5);
+  auto second = live->ask("b", 5);
+  const auto fail = [](BytesView, Timestamp, std::vector<double>&) -> std::optional<Timestamp> {
+    throw ProcessingFailure{absl::DataLossError("a tile does not decode")};
+  };
+  EXPECT_THROW(seat->answer(fail), ProcessingFailure);
+  EXPECT_EQ(first.get().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(second.get().status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(LiveFeatures, AreAnsweredByTheTaskThatHasTheKeyWhileTheApplicationRuns) {
   constexpr int kKeys = 40;
   const auto broker = std::make_shared<EmbeddedBroker>();
