@@ -5,10 +5,11 @@
 namespace weir {
 
 bool RecordRetries::failed(const TopicPartition& where, Offset offset) {
-  Attempts& attempts = failed_[where];
-  if (attempts.offset != offset) attempts = {offset, 0, {}};
+  std::map<Offset, Attempts>& known = failed_[where];
+  known.erase(known.begin(), known.lower_bound(offset));
+  Attempts& attempts = known[offset];
   if (++attempts.failures > options_.attempts) {
-    failed_.erase(where);
+    forget(where, offset);
     return false;
   }
   attempts.next =
@@ -16,9 +17,18 @@ bool RecordRetries::failed(const TopicPartition& where, Offset offset) {
   return true;
 }
 
-const RecordRetries::Attempts* RecordRetries::find(const TopicPartition& where, Offset offset) const {
+void RecordRetries::forget(const TopicPartition& where, Offset offset) {
   const auto found = failed_.find(where);
-  return found == failed_.end() || found->second.offset != offset ? nullptr : &found->second;
+  if (found == failed_.end()) return;
+  found->second.erase(offset);
+  if (found->second.empty()) failed_.erase(found);
+}
+
+const RecordRetries::Attempts* RecordRetries::find(const TopicPartition& where, Offset offset) const {
+  const auto partition = failed_.find(where);
+  if (partition == failed_.end()) return nullptr;
+  const auto found = partition->second.find(offset);
+  return found == partition->second.end() ? nullptr : &found->second;
 }
 
 bool RecordRetries::known(const TopicPartition& where, Offset offset) const {
@@ -30,16 +40,16 @@ bool RecordRetries::waits(const TopicPartition& where, Offset offset) const {
   return attempts != nullptr && clock_.steady() < attempts->next;
 }
 
-void RecordRetries::settle(const TopicPartition& where, Offset offset) {
-  if (known(where, offset)) failed_.erase(where);
-}
+void RecordRetries::settle(const TopicPartition& where, Offset offset) { forget(where, offset); }
 
 std::optional<Duration> RecordRetries::until_next() const {
   const Duration now = clock_.steady();
   std::optional<Duration> least;
-  for (const auto& [where, attempts] : failed_) {
-    if (attempts.next <= now) continue;
-    least = std::min(least.value_or(attempts.next - now), attempts.next - now);
+  for (const auto& [where, known] : failed_) {
+    for (const auto& [offset, attempts] : known) {
+      if (attempts.next <= now) continue;
+      least = std::min(least.value_or(attempts.next - now), attempts.next - now);
+    }
   }
   return least;
 }

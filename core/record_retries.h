@@ -41,16 +41,18 @@ class RecordRetries {
 
  private:
   struct Attempts {
-    Offset offset = 0;
     int failures = 0;
     Duration next{0};  // steady
   };
 
+  void forget(const TopicPartition& where, Offset offset);
   [[nodiscard]] const Attempts* find(const TopicPartition& where, Offset offset) const;
 
   const RetryOptions options_;
   const Clock& clock_;
-  std::map<TopicPartition, Attempts> failed_;  // at most one per partition: the others are behind it
+  // Of a partition by offset. More than one only where records were under way together, see in_flight.h; one that fails
+  // replaces those before it.
+  std::map<TopicPartition, std::map<Offset, Attempts>> failed_;
 };
 
 }  // namespace weir

@@ -137,6 +137,7 @@ Task::Task(TaskId id, const Topology& topology, const std::vector<NodeIndex>& no
       store_(std::move(store)),
       changelog_(std::make_unique<Changelog>(environment.application_id, id.partition)),
       origin_(&kNoOrigin) {
+  if (environment_.wake_up == nullptr) environment_.wake_up = std::make_shared<WakeUp>();
   if (environment_.producer != nullptr) changelog_->use(*environment_.producer);
   load_meta();
 }
@@ -158,7 +159,9 @@ absl::Status Task::guarded(F&& call) {
   current_ = nullptr;
   origin_ = &kNoOrigin;
   accepting_ = false;
-  resumed_ = kNobody;
+  resumed_ = HoldDesk::kNobody;
+  taken_up_ = FlightDesk::kNobody;
+  departures_ = 0;
   return status;
 }
 
@@ -197,16 +200,21 @@ void Task::make_nodes() {
   gates_.clear();
   watchers_.clear();
   held_.clear();
+  flight_nodes_.clear();
+  flights_.clear();
   std::map<NodeIndex, Node*> made;
+  std::vector<std::pair<NodeIndex, RecordHolder*>> holders;
   for (const NodeIndex index : node_indexes_) {
     const NodeSpec& spec = topology_.nodes[index];
     nodes_.push_back(spec.make());
     Node& node = *nodes_.back();
     node.settle(spec.name, spec.on_error, *this);
     made[index] = &node;
-    if (auto* holder = dynamic_cast<RecordHolder*>(&node); holder != nullptr) {
-      holder->attach(*this, may_hold(topology_, node_indexes_, index));
-      holders_.push_back(holder);
+    if (auto* holder = dynamic_cast<RecordHolder*>(&node); holder != nullptr)
+      holders.emplace_back(index, holder);
+    if (auto* flying = dynamic_cast<FlightNode*>(&node); flying != nullptr) {
+      flying->attach(*this);
+      flight_nodes_.push_back(flying);
     }
     if (auto* gate = dynamic_cast<RecordGate*>(&node); gate != nullptr) gates_.push_back(gate);
     if (auto* watcher = dynamic_cast<EndWatcher*>(&node); watcher != nullptr)
@@ -222,6 +230,10 @@ void Task::make_nodes() {
       for (const TopicName& topic : spec.topics)
         source_nodes_[topic.on_broker(environment_.application_id)] = source;
     }
+  }
+  for (const auto& [index, holder] : holders) {
+    holder->attach(*this, flight_nodes_.empty() && may_hold(topology_, node_indexes_, index));
+    holders_.push_back(holder);
   }
   for (const NodeIndex index : node_indexes_) {
     for (const NodeIndex child : topology_.nodes[index].children) {
@@ -344,6 +356,11 @@ Task::Source* Task::choose() {
 }
 
 absl::StatusOr<bool> Task::process_next() {
+  if (!flight_nodes_.empty()) {
+    const auto landed = land();
+    if (!landed.ok() || *landed) return landed;
+    if (!has_room()) return false;
+  }
   Source* source = nullptr;
   WEIR_RETURN_IF_ERROR(guarded([&] { source = choose(); }));
   if (source == nullptr && !gates_.empty()) {
@@ -373,7 +390,11 @@ absl::StatusOr<bool> Task::process_next() {
   origin_ = &source->origin;
   accepting_ = true;
   holding_ = false;
-  const absl::Status accepted = guarded([&] { source->node->accept(raw, time, headers_, source->origin); });
+  std::size_t departures = 0;
+  const absl::Status accepted = guarded([&] {
+    source->node->accept(raw, time, headers_, source->origin);
+    departures = departures_;
+  });
   if (!accepted.ok()) {
     // The record left no trace: it can be tried where it stands, from its timestamp on.
     const bool untouched = store_ == nullptr && sends_ == sends_before;
@@ -393,16 +414,87 @@ absl::StatusOr<bool> Task::process_next() {
                     [](const RecordHolder* holder) { return holder->full(); })) {
       WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
     }
+  } else if (departures > 0) {
+    flights_.emplace(next_flight_++, Flight{source->buffer.take(), source->origin, stream_time_, departures});
   } else {
-    if (environment_.retries != nullptr && !environment_.retries->empty()) {
-      environment_.retries->settle(source->buffer.where(), raw.offset);
-    }
+    settle(source->buffer.where(), raw.offset);
     source->buffer.pop();
   }
   if (!timers_.empty()) {
     WEIR_RETURN_IF_ERROR(guarded([&] { fire_timers(TimerClock::kStreamTime, stream_time_); }));
   }
   return true;
+}
+
+void Task::settle(const TopicPartition& where, Offset offset) {
+  if (environment_.retries != nullptr && !environment_.retries->empty())
+    environment_.retries->settle(where, offset);
+}
+
+std::uint64_t Task::depart() {
+  ++sends_;  // a trace of the record
+  if (current_ == nullptr) return FlightDesk::kNobody;
+  if (taken_up_ != FlightDesk::kNobody) {
+    ++flights_.at(taken_up_).legs;
+    return taken_up_;
+  }
+  ++departures_;
+  return next_flight_;
+}
+
+void Task::take_up(std::uint64_t number) {
+  taken_up_ = number;
+  accepting_ = number != FlightDesk::kNobody;
+  current_ = nullptr;
+  origin_ = &kNoOrigin;
+  stream_time_ = landing_at_;
+  if (!accepting_) return;
+  const Flight& flight = flights_.at(number);
+  current_ = &flight.raw;
+  origin_ = &flight.origin;
+  stream_time_ = flight.stream_time;
+}
+
+void Task::arrive(std::uint64_t number) {
+  take_up(FlightDesk::kNobody);
+  const auto flight = flights_.find(number);
+  if (flight == flights_.end() || --flight->second.legs > 0) return;
+  const Origin& origin = flight->second.origin;
+  settle({std::string(origin.topic), origin.partition}, origin.offset);
+  flights_.erase(flight);
+}
+
+absl::StatusOr<bool> Task::land() {
+  landing_at_ = stream_time_;
+  bool landed = false;
+  const absl::Status status = guarded([&] {
+    for (FlightNode* node : flight_nodes_) landed |= node->land();
+  });
+  stream_time_ = landing_at_;
+  if (!status.ok()) return status;
+  dirty_ |= landed;
+  return landed;
+}
+
+bool Task::under_way() const {
+  return std::any_of(flight_nodes_.begin(), flight_nodes_.end(),
+                     [](const FlightNode* node) { return node->under_way(); });
+}
+
+bool Task::has_room() const {
+  return std::all_of(flight_nodes_.begin(), flight_nodes_.end(),
+                     [](const FlightNode* node) { return node->has_room(); });
+}
+
+absl::StatusOr<bool> Task::come_home() {
+  if (flight_nodes_.empty()) return true;
+  while (true) {
+    WEIR_RETURN_IF_ERROR(land().status());
+    if (under_way()) return false;
+    bool emitted = false;
+    WEIR_RETURN_IF_ERROR(guarded([&] { emitted = store_ != nullptr && store_->emit_pending(); }));
+    if (!emitted && !under_way()) return true;
+  }
 }
 
 bool Task::admitted(Timestamp time) {
@@ -416,11 +508,18 @@ std::optional<Duration> Task::until_release() const {
   for (const RecordHolder* holder : holders_) {
     if (holder->holds()) least = std::min(holder->due_in(), least.value_or(Duration::max()));
   }
+  for (const FlightNode* node : flight_nodes_) {
+    if (node->under_way() || !node->has_room())
+      least = std::min(node->due_in(), least.value_or(Duration::max()));
+  }
   return least;
 }
 
 absl::StatusOr<bool> Task::release_due() {
-  if (const auto due = until_release(); !due || due->count() > 0) return false;
+  if (std::none_of(holders_.begin(), holders_.end(), [](const RecordHolder* holder) {
+        return holder->holds() && holder->due_in().count() <= 0;
+      }))
+    return false;
   WEIR_RETURN_IF_ERROR(guarded([&] { release_held(); }));
   return true;
 }
@@ -441,28 +540,24 @@ void Task::release_held() {
     if (holder->holds()) holder->release();
   }
   accepting_ = false;
-  resume(kNobody);
-  if (environment_.retries != nullptr && !environment_.retries->empty()) {
-    for (const HeldRecord& held : held_) {
-      environment_.retries->settle({std::string(held.origin.topic), held.origin.partition},
-                                   held.origin.offset);
-    }
-  }
+  resume(HoldDesk::kNobody);
+  for (const HeldRecord& held : held_)
+    settle({std::string(held.origin.topic), held.origin.partition}, held.origin.offset);
   first_held_ += held_.size();
   held_.clear();
 }
 
 std::uint64_t Task::hold() {
   ++sends_;  // a trace of the record
-  if (current_ == nullptr) return kNobody;
-  if (resumed_ != kNobody) return resumed_;
+  if (current_ == nullptr) return HoldDesk::kNobody;
+  if (resumed_ != HoldDesk::kNobody) return resumed_;
   holding_ = true;
   return first_held_ + held_.size();
 }
 
 void Task::resume(std::uint64_t number) {
   resumed_ = number;
-  if (number == kNobody) {
+  if (number == HoldDesk::kNobody) {
     current_ = nullptr;
     origin_ = &kNoOrigin;
     return;
@@ -576,6 +671,10 @@ std::vector<PartitionOffset> Task::positions() const {
     }
     // What is held has not been processed to the end.
     if (!held_.empty() && held_source_ == &source) position = std::min(position, held_.front().origin.offset);
+    for (const auto& [number, flight] : flights_) {
+      if (flight.origin.partition == source.origin.partition && flight.origin.topic == source.origin.topic)
+        position = std::min(position, flight.origin.offset);
+    }
     result.push_back({source.buffer.where(), position, ""});
     if (WEIR_PLANTED("position-of-first-source")) break;
   }
@@ -628,6 +727,7 @@ absl::Status Task::apply() {
 void Task::rewind() {
   close();
   held_.clear();
+  flights_.clear();
   sources_.clear();
   if (store_ != nullptr) store_->drop();
   load_meta();

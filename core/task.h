@@ -6,6 +6,8 @@
 //   process_next*  →  prepare_commit  →  (the worker waits for acknowledgements, or for the transaction)  →  apply
 //                                     ↘  rewind, when the transaction is lost
 //
+// Before a commit of a task with records under way (see in_flight.h) they have to come home: come_home() until it says so.
+//
 // Thread safety: none; a task belongs to one worker.
 #pragma once
 
@@ -22,6 +24,7 @@
 
 #include <weir/core/clock.h>
 #include <weir/core/end_watcher.h>
+#include <weir/core/in_flight.h>
 #include <weir/core/lent_store.h>
 #include <weir/core/log.h>
 #include <weir/core/partition_buffer.h>
@@ -60,6 +63,8 @@ struct TaskEnvironment {
   // How long a task with several inputs waits for a partition that has nothing, once the broker says it has nothing. Negative:
   // not even until the broker has said so. See KIP-695.
   Duration max_task_idle{0};
+  // Rung when an answer has come for a record under way. Null: nobody sleeps who could be woken.
+  std::shared_ptr<WakeUp> wake_up = {};
 };
 
 struct TaskCounters {
@@ -71,7 +76,7 @@ struct TaskCounters {
   [[nodiscard]] std::uint64_t dropped_total() const;
 };
 
-class Task final : private TaskContext, private HoldDesk {
+class Task final : private TaskContext, private HoldDesk, private FlightDesk {
  public:
   // Where a source partition is read and from where.
   struct Input {
@@ -113,14 +118,19 @@ class Task final : private TaskContext, private HoldDesk {
   // whether it was all of them.
   [[nodiscard]] absl::StatusOr<bool> tell_ends(const std::map<TopicPartition, Offset>& ends, Duration asked);
 
-  // How long until a node that holds records back passes them on, if nothing else comes; nothing if no node does.
+  // How long until a node that holds records back, or has some under way, has something to do if nothing else comes; nothing
+  // if there is no such node.
   [[nodiscard]] std::optional<Duration> until_release() const;
+
+  // Passes on what has come of the records under way, and what waits for a commit. Returns whether nothing is under way, so
+  // that a commit may begin. No record is processed in between, or it may never be so.
+  [[nodiscard]] absl::StatusOr<bool> come_home();
 
   // Whether anything happened since the last apply that a commit would keep.
   [[nodiscard]] bool dirty() const { return dirty_; }
   [[nodiscard]] bool commit_requested() const { return commit_requested_; }
 
-  // Emits what waited for the commit, encodes the stores, sends the changelog.
+  // Emits what waited for the commit, encodes the stores, sends the changelog. Nothing may be under way.
   [[nodiscard]] absl::Status prepare_commit();
 
   // Next offsets of all inputs, those that a commit makes good.
@@ -178,6 +188,13 @@ class Task final : private TaskContext, private HoldDesk {
     Origin origin;
     Timestamp stream_time;
   };
+  // A record under way, and how often.
+  struct Flight {
+    RawRecord raw;
+    Origin origin;
+    Timestamp stream_time;
+    std::size_t legs;
+  };
   struct Timer {
     Duration interval;
     TimerClock clock;
@@ -210,6 +227,19 @@ class Task final : private TaskContext, private HoldDesk {
   // HoldDesk
   [[nodiscard]] std::uint64_t hold() override;
   void resume(std::uint64_t number) override;
+
+  // FlightDesk
+  [[nodiscard]] std::uint64_t depart() override;
+  void take_up(std::uint64_t number) override;
+  void arrive(std::uint64_t number) override;
+  [[nodiscard]] std::shared_ptr<WakeUp> wake_up() const override { return environment_.wake_up; }
+
+  // Has nodes pass on what has come of the records under way. Returns whether anything had.
+  [[nodiscard]] absl::StatusOr<bool> land();
+  [[nodiscard]] bool under_way() const;
+  [[nodiscard]] bool has_room() const;
+  // The record was processed to its end.
+  void settle(const TopicPartition& where, Offset offset);
 
   // Has all nodes pass on what they hold. Throws as they do.
   void release_held();
@@ -266,7 +296,12 @@ class Task final : private TaskContext, private HoldDesk {
   std::vector<RecordHolder*> holders_;  // those of nodes_ that are one, parents first
   std::vector<RecordGate*> gates_;
   std::vector<std::pair<EndWatcher*, Duration>> watchers_;  // with the time as of which they were told last
-  std::vector<HeldRecord> held_;                            // all of held_source_
+  std::vector<FlightNode*> flight_nodes_;                   // those of nodes_ that are one, parents first
+  std::map<std::uint64_t, Flight> flights_;
+  std::uint64_t next_flight_ = 0;
+  // The stream's time while records that come home are passed on at theirs.
+  Timestamp landing_at_ = kNoTimestamp;
+  std::vector<HeldRecord> held_;  // all of held_source_
   const Source* held_source_ = nullptr;
   std::uint64_t first_held_ = 0;  // the number of the first of held_
 
@@ -278,10 +313,12 @@ class Task final : private TaskContext, private HoldDesk {
   bool commit_requested_ = false;
   mutable bool told_of_times_ = false;  // that not all of them fit beside the positions
   bool open_ = false;
-  bool accepting_ = false;           // a record is on its way through the nodes
-  bool holding_ = false;             // and something of it is held
-  std::uint64_t resumed_ = kNobody;  // the held record that is on its way
-  std::uint64_t sends_ = 0;          // records handed to the producer
+  bool accepting_ = false;                     // a record is on its way through the nodes
+  bool holding_ = false;                       // and something of it is held
+  std::uint64_t resumed_ = HoldDesk::kNobody;  // the held record that is on its way
+  std::size_t departures_ = 0;                 // of the record that is on its way
+  std::uint64_t taken_up_ = FlightDesk::kNobody;
+  std::uint64_t sends_ = 0;  // records handed to the producer
   std::uint64_t unapplied_records_ = 0;
   std::uint64_t unapplied_bytes_ = 0;
   TaskCounters counters_;

@@ -77,6 +77,7 @@ Worker::Worker(const Topology& topology, const PartitionPlan& plan, Transport& t
   environment_.partitions = &plan_.partitions;
   environment_.globals = options_.globals;
   environment_.max_task_idle = options_.max_task_idle;
+  environment_.wake_up = wake_up_;
 }
 
 Worker::~Worker() { drop_everything(); }
@@ -105,6 +106,7 @@ Duration Worker::run_once() {
     stage_ = Stage::kOver;
     state_ = WorkerState::kFailed;
   }
+  if (awaits_flights_ && idle.count() == 0) idle = until_next_deadline();
   const Duration now = clock_.steady();
   if (idle.count() > 0 || now - last_publish_ >= kPublishInterval) {
     last_publish_ = now;
@@ -184,11 +186,12 @@ void Worker::advance(Duration& idle) {
     if (idle.count() == 0) start_commit();
     return;
   }
-  const bool progressed = process();
+  const bool takes_records = !awaits_flights_;
+  const bool progressed = takes_records && process();
   if (!failure_.ok() || aborting_.started()) return;
-  if (commit_due()) {
-    start_commit();
-  } else if (!progressed) {
+  if (commit_due()) return start_commit();
+  awaits_flights_ = false;
+  if (takes_records && !progressed) {
     idle = openings_.empty() ? until_next_deadline() : kCommitPoll;
   }
 }
@@ -208,6 +211,7 @@ void Worker::connect() {
   auto consumer = transport_.make_consumer(group);
   if (!consumer.ok()) return fail(consumer.status());
   consumer_ = *std::move(consumer);
+  wake_up_->hang([awake = consumer_.get()] { awake->wake(); });
 
   keeper_ = options_.keeper;
   if (topology_.engine != nullptr && keeper_ == nullptr) {
@@ -581,7 +585,28 @@ bool Worker::owes_commit() const {
          std::any_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task.second->dirty(); });
 }
 
+bool Worker::all_home() {
+  awaits_flights_ = false;
+  bool home = true;
+  for (const auto& [token, task] : tasks_) {
+    const auto came = task->come_home();
+    if (!came.ok()) {
+      processing_failed(token, came.status());
+      return false;
+    }
+    home = home && *came;
+  }
+  awaits_flights_ = !home;
+  if (awaits_flights_) activity_ = "waiting for answers before a commit";
+  return home;
+}
+
 void Worker::start_commit() {
+  if (options_.guarantee == Guarantee::kExactlyOnce && !in_transaction_) {
+    if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) return commit_failed(begun);
+    in_transaction_ = true;
+  }
+  if (!all_home()) return;
   const Duration now = clock_.steady();
   const bool forced = commit_forced_ || now - last_forced_commit_ >= options_.positions_interval;
   std::vector<Task*> tasks;
@@ -596,10 +621,6 @@ void Worker::start_commit() {
   commit_forced_ = false;
   last_commit_ = now;
   pacer_.begun(now);
-  if (options_.guarantee == Guarantee::kExactlyOnce && !in_transaction_) {
-    if (const absl::Status begun = producer_->begin_transaction(); !begun.ok()) return commit_failed(begun);
-    in_transaction_ = true;
-  }
   committed_records_ = past_.processed;
   for (const auto& [token, task] : tasks_) committed_records_ += task->counters().processed;
   const absl::Status started = commit_->start(std::move(tasks), *producer_);
@@ -773,13 +794,15 @@ void Worker::drop_everything() {
   tasks_.clear();
   own_keeper_.reset();
   producer_.reset();
+  wake_up_->hang(nullptr);
   consumer_.reset();
 }
 
 // -------------------------------------------------------------------------------------------------- telling
 
 Duration Worker::until_next_deadline() const {
-  Duration left = pacer_.interval() - (clock_.steady() - last_commit_);
+  // A commit that waits for answers is due already.
+  Duration left = awaits_flights_ ? kLongestIdle : pacer_.interval() - (clock_.steady() - last_commit_);
   for (const auto& [token, task] : tasks_) left = std::min(left, task->until_release().value_or(left));
   return std::clamp(std::min(left, retries_.until_next().value_or(left)), Duration{1}, kLongestIdle);
 }

@@ -23,6 +23,7 @@
 #include <weir/core/commit_cycle.h>
 #include <weir/core/commit_failures.h>
 #include <weir/core/commit_pacer.h>
+#include <weir/core/in_flight.h>
 #include <weir/core/progress_watch.h>
 #include <weir/core/record_retries.h>
 #include <weir/core/repartition_purge.h>
@@ -140,7 +141,10 @@ class Worker {
   [[nodiscard]] bool commit_due() const;
   // Whether something must be committed before tasks may go.
   [[nodiscard]] bool owes_commit() const;
+  // Begins a commit, as soon as nothing is under way any more: until then it is to be called again, and no record processed.
   void start_commit();
+  // Whether nothing is under way in any task.
+  bool all_home();
   void advance_commit();
   void commit_failed(const absl::Status& status);
   [[nodiscard]] std::vector<std::string> written_topics() const;
@@ -170,6 +174,7 @@ class Worker {
   WorkerOptions options_;
 
   std::unique_ptr<Consumer> consumer_;
+  const std::shared_ptr<WakeUp> wake_up_ = std::make_shared<WakeUp>();  // rings the consumer
   std::unique_ptr<StoreKeeper> own_keeper_;  // null if the instance has one; outlives openings and tasks
   StoreKeeper* keeper_ = nullptr;            // null if the topology has no stores
   std::unique_ptr<Producer> producer_;
@@ -196,7 +201,8 @@ class Worker {
   Pending<> aborting_;
   Pending<> closing_;
   bool in_transaction_ = false;
-  bool commit_forced_ = false;  // positions are to be committed although nothing was processed
+  bool awaits_flights_ = false;  // a commit waits for records under way
+  bool commit_forced_ = false;   // positions are to be committed although nothing was processed
   // Tasks have been opened whose positions the group may not know: nothing could be taken back to them.
   bool positions_unknown_ = false;
   Duration last_commit_{0};

@@ -33,15 +33,21 @@ class FixedSource final : public ModelSource {
 
 }  // namespace
 
-ServedModel::ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
-                         const std::string& feature_view)
-    : model(std::move(served)) {
-  stamps.add(kModelNameHeader, model->name());
-  stamps.add(kModelVersionHeader, model->version());
-  if (!model->digest().empty()) stamps.add(kModelDigestHeader, model->digest().substr(0, kDigestDigits));
+Headers model_stamps(const std::string& name, const std::string& version, const std::string& digest,
+                     const std::string& branch, const std::string& feature_view) {
+  Headers stamps;
+  stamps.add(kModelNameHeader, name);
+  stamps.add(kModelVersionHeader, version);
+  if (!digest.empty()) stamps.add(kModelDigestHeader, digest.substr(0, kDigestDigits));
   if (!feature_view.empty()) stamps.add(kFeatureViewHeader, feature_view);
   if (!branch.empty()) stamps.add(kModelBranchHeader, branch);
+  return stamps;
 }
+
+ServedModel::ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
+                         const std::string& feature_view)
+    : model(std::move(served)),
+      stamps(model_stamps(model->name(), model->version(), model->digest(), branch, feature_view)) {}
 
 void append_prediction_id(const Origin& origin, std::uint32_t nth, std::string& out) {
   if (origin.topic.empty()) return;

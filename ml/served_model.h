@@ -26,6 +26,11 @@ inline constexpr char kModelBranchHeader[] = "weir.model.branch";
 inline constexpr char kFeatureViewHeader[] = "weir.features";
 inline constexpr char kPredictionHeader[] = "weir.prediction";
 
+// The headers that say which model scored a record: without those that are empty, but for name and version.
+[[nodiscard]] Headers model_stamps(const std::string& name, const std::string& version,
+                                   const std::string& digest, const std::string& branch,
+                                   const std::string& feature_view);
+
 // Immutable. Shared by the tasks that score with it.
 struct ServedModel {
   // `branch` and `feature_view` may be empty: then there is no header for them.
@@ -33,7 +38,7 @@ struct ServedModel {
               const std::string& feature_view);
 
   std::shared_ptr<const Model> model;
-  // Name, version, first twelve digits of the digest, feature view, branch: without those that are empty.
+  // See model_stamps.
   Headers stamps;
 };
 

@@ -257,7 +257,7 @@ absl::Status TopologyDriver::advance_wall_clock(Duration by) {
     return absl::InvalidArgumentError(fmt::format("the clock goes forward: {} ms", by.count()));
   clock_.advance(by);
   absl::Status status = task_->fire_wall_timers();
-  if (status.ok()) status = commit();
+  if (status.ok()) status = commit().status();
   if (status.ok()) status = work_until_quiet();
   return end_step(status);
 }
@@ -289,13 +289,18 @@ absl::Status TopologyDriver::work_until_quiet() {
     if (!more.ok()) return more.status();
     // Records without a time are passed over without being processed; that is worth a commit too.
     if (!*more && !task_->dirty()) return absl::OkStatus();
-    WEIR_RETURN_IF_ERROR(commit());
+    const auto committed = commit();
+    if (!committed.ok()) return committed.status();
+    // What is under way needs another moment of the clock.
+    if (!*more && !*committed) return absl::OkStatus();
   }
   return fatal_error(fmt::format("the topology does not come to rest: {} records processed in one step",
                                  options_.records_per_step_max));
 }
 
-absl::Status TopologyDriver::commit() {
+absl::StatusOr<bool> TopologyDriver::commit() {
+  const auto home = task_->come_home();
+  if (!home.ok() || !*home) return home;
   WEIR_RETURN_IF_ERROR(task_->prepare_commit());
   WEIR_RETURN_IF_ERROR(producer_.failure());
   WEIR_RETURN_IF_ERROR(task_->apply());
@@ -303,7 +308,8 @@ absl::Status TopologyDriver::commit() {
     std::deque<OwnedRecord>& unprocessed = topics_.at(position.where.topic).unprocessed;
     while (!unprocessed.empty() && unprocessed.front().offset < position.offset) unprocessed.pop_front();
   }
-  return deliver();
+  WEIR_RETURN_IF_ERROR(deliver());
+  return true;
 }
 
 absl::Status TopologyDriver::deliver() {

@@ -22,6 +22,9 @@
 //     append what was written to the output of its topic and, if the topology reads that topic too, to its
 //     unprocessed records.
 //
+// Records that are under way at a service (see in_flight.h) are left there while others are processed; what was written meanwhile
+// is output, and committed, when all of them are back. The clock has to be moved for those that need time.
+//
 // A record of a topic that feeds global stores updates them at once, whoever wrote it, and does nothing else.
 //
 // Topics are lists in the driver itself rather than in an embedded broker: it starts in well under a
@@ -240,7 +243,8 @@ class TopologyDriver {
   [[nodiscard]] absl::Status may_step();
   [[nodiscard]] absl::Status end_step(const absl::Status& status);
   [[nodiscard]] absl::Status work_until_quiet();
-  [[nodiscard]] absl::Status commit();
+  // Returns whether it has: not while records are under way.
+  [[nodiscard]] absl::StatusOr<bool> commit();
   [[nodiscard]] absl::Status deliver();
   [[nodiscard]] absl::Status feed(Topic& topic, const TopicPartition& where, OwnedRecord record);
   [[nodiscard]] bool may_read(const absl::Status& decoded, const char* what, const std::string& topic,

@@ -48,7 +48,7 @@ TEST(RecordRetries, CountAttemptsAndPauseBetweenThem) {
   EXPECT_TRUE(retries.empty());
 }
 
-TEST(RecordRetries, ForgetTheRecordThatWentThroughAndOneThatAnotherReplaces) {
+TEST(RecordRetries, ForgetTheRecordThatWentThroughAndThoseBeforeOneThatFails) {
   ManualClock clock;
   RecordRetries retries({.attempts = 1}, clock);
   const TopicPartition where{"in", 0};
@@ -56,8 +56,11 @@ TEST(RecordRetries, ForgetTheRecordThatWentThroughAndOneThatAnotherReplaces) {
   retries.settle(where, 6);
   EXPECT_TRUE(retries.known(where, 7));
   EXPECT_TRUE(retries.failed(where, 5)) << "an attempt of its own";
+  EXPECT_TRUE(retries.known(where, 7)) << "both were under way";
+  EXPECT_TRUE(retries.failed(where, 8));
+  EXPECT_FALSE(retries.known(where, 5));
   EXPECT_FALSE(retries.known(where, 7));
-  retries.settle(where, 5);
+  retries.settle(where, 8);
   EXPECT_TRUE(retries.empty());
 }
 

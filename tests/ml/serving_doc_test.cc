@@ -8,6 +8,8 @@
 
 #include <weir/core/json_serde.h>
 #include <weir/core/testing/topology_driver.h>
+#include <weir/ml/async/score_async.h>
+#include <weir/ml/async/scripted_scorer.h>
 #include <weir/ml/cascade.h>
 #include <weir/ml/ensemble.h>
 #include <weir/ml/registry/model_table.h>
@@ -71,6 +73,44 @@ std::string decided(const std::shared_ptr<const weir::ml::Model>& model) {
   EXPECT_TRUE(((*driver)->pipe<std::string, Payment>("payments", "k", {"p1", 6, 2}, 0)).ok());
   const auto decisions = (*driver)->read<std::string, std::string>("decisions");
   return decisions.empty() ? "" : decisions.front().value;
+}
+
+TEST(ServingDoc, AsksElsewhere) {
+  using std::chrono_literals::operator""ms;
+  using std::chrono_literals::operator""s;
+  const auto risk_service =
+      std::make_shared<weir::ml::ScriptedScorer>([](const weir::ml::ScoreRequest& request) {
+        if (request.attempt == 1) return weir::ml::ScriptedScorer::error(5ms, absl::UnavailableError("busy"));
+        return weir::ml::ScriptedScorer::scores(20ms, {request.row[0] * 2});
+      });
+  weir::StreamBuilder builder;
+  const auto payments = builder.stream<std::string, Payment>("payments");
+  payments
+      .apply(weir::ml::score_async(
+          {.scorer = risk_service,
+           .capacity = 200,
+           .order = weir::ml::AsyncOrder::kKey,
+           .timeout = 2s,
+           .attempt_timeout = 300ms,
+           .breaker = {.failures = 10, .window = 20, .open_for = 5s},
+           .fallback = {0.5F}},
+          [](const Payment& payment) {
+            return std::array{payment.amount, payment.age};
+          },
+          [](const Payment& payment, std::span<const float> scores) {
+            return Decision{payment.id, scores[0]};
+          }))
+      .to("decisions");
+  const auto topology = builder.build();
+  ASSERT_TRUE(topology.ok()) << topology.status();
+  const auto driver = weir::TopologyDriver::create(*topology);
+  ASSERT_TRUE(driver.ok()) << driver.status();
+  ASSERT_TRUE(((*driver)->pipe<std::string, Payment>("payments", "ann", {"p1", 3, 4}, 10)).ok());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE((*driver)->advance_wall_clock(1ms).ok());
+  const auto decisions = (*driver)->read<std::string, Decision>("decisions");
+  ASSERT_EQ(decisions.size(), 1u);
+  EXPECT_EQ(decisions[0].value.fraud, 6);
+  EXPECT_EQ(risk_service->requests().size(), 2u);
 }
 
 TEST(ServingDoc, ScoresARow) {
