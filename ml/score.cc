@@ -55,6 +55,12 @@ void ScoreNodeBase::attach(HoldDesk& desk, bool may_hold) {
 void ScoreNodeBase::open_models(TaskContext& context, const Node& node) {
   clock_ = &context.clock();
   choice_ = models_of(options_)->open(context, node, options_.feature_view);
+  metrics_.emplace(options_.metrics, context, node);
+}
+
+void ScoreNodeBase::score_batch() {
+  batch_.score(options_.max_batch, *metrics_);
+  if (metrics_->measures()) scored_at_ = clock_->wall();
 }
 
 // A record begins. It may be one that failed here before and is tried again: nothing of that time counts.
@@ -83,8 +89,16 @@ std::string ScoreNodeBase::put(BytesView key, Timestamp time, std::span<const fl
   last_origin_ = origin;
   waiting.nth = last_nth_;
   const ModelChoice::Chosen& chosen = choice_->choose(key, time);
-  if (chosen.model == nullptr) return std::string(chosen.problem);
-  if (std::string fault = fault_in_width(*chosen.model->model, row.size()); !fault.empty()) return fault;
+  waiting.time = time;
+  metrics_->chosen(chosen.model);
+  if (chosen.model == nullptr) {
+    metrics_->failed("no model");
+    return std::string(chosen.problem);
+  }
+  if (std::string fault = fault_in_width(*chosen.model->model, row.size()); !fault.empty()) {
+    metrics_->failed("row");
+    return fault;
+  }
   waiting.main = batch_.add(chosen.model, row);
   // A shadow that takes other rows is none: the registry says so in the model's status.
   if (chosen.shadow != nullptr && chosen.shadow->model->inputs().size() == row.size())
@@ -92,7 +106,7 @@ std::string ScoreNodeBase::put(BytesView key, Timestamp time, std::span<const fl
   return "";
 }
 
-ScoreNodeBase::Outcome ScoreNodeBase::outcome(const Waiting& waiting, Duration now) const {
+ScoreNodeBase::Outcome ScoreNodeBase::outcome(const Waiting& waiting, Duration now) {
   Outcome outcome;
   outcome.scores = batch_.scores(waiting.main);
   const Duration waited = now - waiting.since;
@@ -100,15 +114,22 @@ ScoreNodeBase::Outcome ScoreNodeBase::outcome(const Waiting& waiting, Duration n
     if (options_.on_overrun == Overrun::kFallback) {
       outcome.scores = options_.fallback;
       outcome.fallback = true;
+      metrics_->fell_back();
       return outcome;
     }
     if (options_.on_overrun == Overrun::kError) {
+      metrics_->failed("overrun");
       outcome.fault = fmt::format("the score came after {} ms, the budget is {} ms", waited.count(),
                                   options_.budget.count());
       return outcome;
     }
   }
   outcome.fault = batch_.fault(waiting.main);
+  if (!outcome.fault.empty()) {
+    metrics_->failed("model");
+  } else if (metrics_->measures()) {
+    metrics_->passed_on(batch_.model(waiting.main), Duration{scored_at_ - waiting.time});
+  }
   return outcome;
 }
 

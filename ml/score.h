@@ -40,6 +40,7 @@
 
 #include <weir/core/record_holder.h>
 #include <weir/core/serde.h>
+#include <weir/ml/monitoring/score_metrics.h>
 #include <weir/ml/score_batch.h>
 #include <weir/ml/score_options.h>
 #include <weir/ml/shadow_score.h>
@@ -81,6 +82,7 @@ class ScoreNodeBase : public RecordHolder, public RecordGate {
     std::uint64_t number = 0;  // at the desk
     std::uint32_t nth = 0;     // among the rows of its input record
     Duration since{0};
+    Timestamp time = 0;
   };
 
   void open_models(TaskContext& context, const Node& node);
@@ -101,7 +103,9 @@ class ScoreNodeBase : public RecordHolder, public RecordGate {
     std::string fault = {};  // not empty: there is no score to be used
     bool fallback = false;
   };
-  [[nodiscard]] Outcome outcome(const Waiting& waiting, Duration now) const;
+  [[nodiscard]] Outcome outcome(const Waiting& waiting, Duration now);
+  // Scores what is in the batch.
+  void score_batch();
   // Writes the headers of a result.
   void stamp(const Headers& own, const Waiting& waiting, const Outcome& outcome, const Origin& origin,
              Headers& headers) const;
@@ -115,6 +119,8 @@ class ScoreNodeBase : public RecordHolder, public RecordGate {
 
  private:
   std::unique_ptr<ModelChoice> choice_;
+  std::optional<ScoreMetrics> metrics_;
+  Timestamp scored_at_ = 0;  // wall time, if anything is measured
   const Clock* clock_ = nullptr;
   bool may_hold_ = false;
   Duration first_since_{0};
@@ -154,14 +160,14 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
     if constexpr (kCanWait) {
       if (batches()) return wait(record, waiting);
     }
-    batch_.score(1);
+    score_batch();
     pass_on(record, waiting, Duration{0});
     batch_.clear();
   }
 
   void release() override {
     if constexpr (kCanWait) {
-      batch_.score(options_.max_batch);
+      score_batch();
       const std::size_t count = std::exchange(held_, 0);
       const Duration time = measures_time() ? now() : Duration{0};
       for (std::size_t i = 0; i < count; ++i) {

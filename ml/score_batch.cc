@@ -36,11 +36,11 @@ ScoreBatch::Place ScoreBatch::add(const std::shared_ptr<const ServedModel>& mode
   return {number, lane.count++};
 }
 
-void ScoreBatch::score(std::size_t most) {
-  for (std::uint32_t i = 0; i < used_; ++i) score(lanes_[i], most);
+void ScoreBatch::score(std::size_t most, ScoreMetrics& metrics) {
+  for (std::uint32_t i = 0; i < used_; ++i) score(lanes_[i], most, metrics);
 }
 
-void ScoreBatch::score(Lane& lane, std::size_t most) {
+void ScoreBatch::score(Lane& lane, std::size_t most, ScoreMetrics& metrics) {
   const Model& model = *lane.model->model;
   const std::size_t columns = model.inputs().size();
   const std::size_t outputs = model.outputs().size();
@@ -49,8 +49,11 @@ void ScoreBatch::score(Lane& lane, std::size_t most) {
   const std::span<float> scores(lane.scores);
   for (std::size_t first = 0; first < lane.count; first += most) {
     const std::size_t count = std::min(most, lane.count - first);
-    if (predicted(model, all.slice(first, count), scores.subspan(first * outputs, count * outputs)).empty())
-      continue;
+    const auto begun = metrics.begin(count);
+    const bool whole =
+        predicted(model, all.slice(first, count), scores.subspan(first * outputs, count * outputs)).empty();
+    metrics.end(*lane.model, count, begun);
+    if (whole) continue;
     for (std::size_t row = first; row < first + count; ++row) {
       std::string what = predicted(model, all.slice(row, 1), scores.subspan(row * outputs, outputs));
       if (!what.empty()) lane.thrown.emplace_back(static_cast<std::uint32_t>(row), std::move(what));

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/ml/monitoring/score_metrics.h>
 #include <weir/ml/served_model.h>
 
 namespace weir::ml {
@@ -31,7 +32,7 @@ class ScoreBatch {
 
   // Scores all rows, at most `most` at a time. A model that throws is asked again row by row, so that only the row that it
   // cannot score goes without.
-  void score(std::size_t most);
+  void score(std::size_t most, ScoreMetrics& metrics);
 
   [[nodiscard]] const ServedModel& model(Place place) const { return *lanes_[place.lane].model; }
   // After score(), until clear().
@@ -51,7 +52,7 @@ class ScoreBatch {
     std::vector<std::pair<std::uint32_t, std::string>> thrown;  // by row
   };
 
-  void score(Lane& lane, std::size_t most);
+  void score(Lane& lane, std::size_t most, ScoreMetrics& metrics);
 
   std::vector<Lane> lanes_;
   std::uint32_t used_ = 0;

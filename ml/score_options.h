@@ -13,6 +13,8 @@
 
 namespace weir::ml {
 
+class ModelMetrics;
+
 // What happens to a record that waited for its score longer than ScoreOptions::budget.
 enum class Overrun {
   kScore,     // it is scored all the same
@@ -41,6 +43,8 @@ struct ScoreOptions {
   Duration budget{0};
   Overrun on_overrun = Overrun::kScore;
   std::vector<float> fallback = {};  // finite; for kFallback
+  // What is measured goes there, see <weir/ml/monitoring/model_metrics.h>. Null: nothing is measured.
+  std::shared_ptr<ModelMetrics> metrics = {};
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 

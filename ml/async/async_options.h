@@ -13,6 +13,8 @@
 
 namespace weir::ml {
 
+class ModelMetrics;
+
 // In which order results leave the operator.
 enum class AsyncOrder {
   kPartition,  // as the records of each partition came
@@ -61,6 +63,8 @@ struct AsyncOptions {
   // Whether the headers are written, and the hash of the feature view for them; see ScoreOptions.
   bool stamp = true;
   std::string feature_view = {};
+  // What is measured goes there, see <weir/ml/monitoring/model_metrics.h>. Null: nothing is measured.
+  std::shared_ptr<ModelMetrics> metrics = {};
   ErrorPolicy on_error = ErrorPolicy::kInherit;
 };
 

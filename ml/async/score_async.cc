@@ -6,9 +6,16 @@
 
 namespace weir::ml {
 
-void AsyncNodeBase::open_inquiries(TaskContext& context) {
+void AsyncNodeBase::open_inquiries(TaskContext& context, const Node& node) {
   clock_ = &context.clock();
   inquiries_ = std::make_unique<Inquiries>(options_, desk_->wake_up());
+  if (options_.metrics != nullptr)
+    metrics_.emplace(*options_.metrics, context, node, options_.scorer->identity().name);
+}
+
+void AsyncNodeBase::advance() {
+  inquiries_->advance(now());
+  if (metrics_) metrics_->publish(*inquiries_);
 }
 
 Inquiries::Id AsyncNodeBase::ask(BytesView key, Timestamp time, std::span<const float> row,

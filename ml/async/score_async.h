@@ -35,6 +35,7 @@
 
 #include <weir/core/in_flight.h>
 #include <weir/core/serde.h>
+#include <weir/ml/async/async_metrics.h>
 #include <weir/ml/async/async_options.h>
 #include <weir/ml/async/inquiries.h>
 #include <weir/ml/score.h>
@@ -66,12 +67,12 @@ class AsyncNodeBase : public FlightNode {
     Offset offset = kNoOffset;
   };
 
-  void open_inquiries(TaskContext& context);
+  void open_inquiries(TaskContext& context, const Node& node);
   // Puts the question. `key` may be empty.
   [[nodiscard]] Inquiries::Id ask(BytesView key, Timestamp time, std::span<const float> row,
                                   const Origin& origin, Asked& asked);
   // Looks for answers, and asks what is to be asked.
-  void advance() { inquiries_->advance(now()); }
+  void advance();
   [[nodiscard]] std::optional<Inquiries::Settled> next_settled() { return inquiries_->take(); }
 
   // How a question came out.
@@ -93,7 +94,8 @@ class AsyncNodeBase : public FlightNode {
 
   const Clock* clock_ = nullptr;
   std::unique_ptr<Inquiries> inquiries_;
-  TopicPartition last_where_;  // of the question before, to number those of one record
+  std::optional<AsyncMetrics> metrics_;  // if anything is measured
+  TopicPartition last_where_;            // of the question before, to number those of one record
   Offset last_offset_ = kNoOffset;
   std::uint32_t last_nth_ = 0;
 };
@@ -104,7 +106,7 @@ class AsyncScoreNode final : public UnaryNode<K, V, K, ScoredBy<ScoreTaker, V>>,
   AsyncScoreNode(AsyncOptions options, RowMaker row, ScoreTaker take)
       : AsyncNodeBase(std::move(options)), row_(std::move(row)), take_(std::move(take)) {}
 
-  void open() override { open_inquiries(this->context()); }
+  void open() override { open_inquiries(this->context(), *this); }
 
   void accept(const Record<K, V>& record) override {
     const auto row = this->ask_user(row_, record);

@@ -6,8 +6,13 @@
 
 namespace weir::ml {
 
-ModelLibrary::ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept)
-    : formats_(std::move(formats)), limits_(limits), loading_(loading), kept_(kept) {}
+ModelLibrary::ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept,
+                           std::shared_ptr<ModelMetrics> metrics)
+    : formats_(std::move(formats)),
+      limits_(limits),
+      loading_(loading),
+      kept_(kept),
+      metrics_(std::move(metrics)) {}
 
 ModelLibrary::~ModelLibrary() {
   {
@@ -72,7 +77,14 @@ void ModelLibrary::run() {
 }
 
 void ModelLibrary::load(const Job& job) {
+  const auto begun = metrics_ == nullptr ? std::chrono::nanoseconds{0} : metrics_->now();
   auto model = admit_model(job.manifest, job.bytes, formats_, limits_);
+  if (metrics_ != nullptr) {
+    const ModelMetrics::Labels labels{{"model", job.manifest.name}, {"version", job.manifest.version}};
+    metrics_->gauge("weir_model_load_seconds", labels)
+        .set(std::chrono::duration<double>(metrics_->now() - begun).count());
+    metrics_->gauge("weir_model_admitted", labels).set(model.ok() ? 1 : 0);
+  }
   const std::lock_guard lock(mutex_);
   Book& book = books_[job.key];
   if (!model.ok()) {

@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include <weir/ml/monitoring/model_metrics.h>
 #include <weir/ml/registry/admission.h>
 
 namespace weir::ml {
@@ -32,7 +33,8 @@ enum class Loading {
 
 class ModelLibrary {
  public:
-  ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept);
+  ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept,
+               std::shared_ptr<ModelMetrics> metrics);
   // Waits for the model that is being loaded.
   ~ModelLibrary();
   ModelLibrary(const ModelLibrary&) = delete;
@@ -73,6 +75,7 @@ class ModelLibrary {
   const LoadLimits limits_;
   const Loading loading_;
   const std::size_t kept_;
+  const std::shared_ptr<ModelMetrics> metrics_;  // shared with the program; may be null
 
   std::mutex mutex_;  // of all that follow
   std::condition_variable work_;

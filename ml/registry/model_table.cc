@@ -41,7 +41,7 @@ ModelTable::ModelTable(StreamBuilder& builder, ModelTableOptions options, Locati
     : registry_store_(options.name + "-registry"),
       artifacts_store_(options.name + "-artifacts"),
       library_(std::make_shared<ModelLibrary>(std::move(options.formats), options.limits, options.loading,
-                                              options.kept)) {
+                                              options.kept, std::move(options.metrics))) {
   using Text = std::optional<std::string>;
   add_global(*builder.graph(), "global-store", options.registry,
              {.store = registry_store_, .name = registry_store_, .persistent = options.persistent},

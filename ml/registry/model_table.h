@@ -80,6 +80,8 @@ struct ModelTableOptions {
   ModelFormats formats = ModelFormats::standard();
   LoadLimits limits = {};
   Loading loading = Loading::kOwnThread;
+  // What is measured goes there, see <weir/ml/monitoring/model_metrics.h>. Null: nothing is measured.
+  std::shared_ptr<ModelMetrics> metrics = {};
   // Models that stay loaded although nobody uses them at the moment: those that were loaded last.
   std::size_t kept = 4;
 };
