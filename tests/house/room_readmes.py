@@ -6,7 +6,7 @@ import tree
 ROOMS = ["core", "state", "operators", "ml", "examples", "tests", "bench", "docs"]
 # Rooms of their own where they exist.
 FLOORS = ["core/kafka", "core/embedded", "core/testing", "core/server", "ml/anomaly", "ml/async", "ml/cleaning",
-          "ml/features", "ml/feedback", "ml/monitoring", "ml/online", "ml/registry", "ml/sketches"]
+          "ml/features", "ml/feedback", "ml/inference", "ml/monitoring", "ml/online", "ml/registry", "ml/sketches"]
 
 
 def check(root):

@@ -1,0 +1,37 @@
+// From a request's tensors to a model's rows, and from its scores to a response's.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include <weir/ml/inference/inference_message.h>
+#include <weir/ml/model.h>
+
+namespace weir::ml {
+
+// What a request may say of a value that is not there: NaN, or null in JSON.
+enum class MissingValues {
+  kRefused,  // the request is refused with tensor and place
+  kScored,   // as a row's missing value, which many models know
+};
+
+// Makes rows of the request's inputs, one value for each input of the model and row:
+//
+//   one tensor for each input, by name, each of shape [rows] or [rows, 1]; or
+//   one tensor with all of them, in the model's order, of shape [rows, inputs], or [inputs] for one row
+//
+// Errors are kInvalidArgument and name tensor and place. Infinities are refused, and what is one as a float.
+[[nodiscard]] absl::StatusOr<std::vector<float>> rows_of(const InferenceRequest& request, const Model& model,
+                                                         MissingValues missing,
+                                                         const InferenceLimits& limits);
+
+// Checks the names of the outputs that are wanted.
+[[nodiscard]] absl::Status check_outputs(const InferenceRequest& request, const Model& model);
+
+// Makes a tensor of shape [rows] for each output that is wanted, in the model's order or in the request's.
+[[nodiscard]] std::vector<InferenceTensor> outputs_of(const InferenceRequest& request, const Model& model,
+                                                      const std::vector<float>& scores);
+
+}  // namespace weir::ml

@@ -1,0 +1,197 @@
+#include <weir/ml/inference/inference_server.h>
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <weir/core/node.h>
+#include <weir/core/status.h>
+#include <weir/ml/score_batch.h>
+
+namespace weir::ml {
+namespace {
+
+std::string_view text_of(const Headers& headers, std::string_view name) {
+  const Header* header = headers.last(name);
+  return header == nullptr || !header->value ? std::string_view() : std::string_view(*header->value);
+}
+
+// Returns the header's number, nothing if there is no such header.
+absl::StatusOr<std::optional<std::int64_t>> number_of(const Headers& headers, std::string_view name) {
+  const std::string_view text = text_of(headers, name);
+  if (text.empty()) return std::nullopt;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0)
+    return absl::InvalidArgumentError(fmt::format("the header {} is no number: '{}'", name, text));
+  return number;
+}
+
+// Why the scores of the model are not to be used, or nothing.
+absl::Status scored(const Model& model, const std::vector<float>& rows, std::vector<float>& scores) {
+  scores.resize(rows.size() / model.inputs().size() * model.outputs().size());
+  try {
+    if (absl::Status status = model.predict(RowBatch(rows, model.inputs().size()), scores); !status.ok())
+      return status;
+  } catch (const std::exception& error) {
+    return absl::InternalError(fmt::format("model {}: {}", model.name(), error.what()));
+  }
+  const std::size_t width = model.outputs().size();
+  for (std::size_t row = 0; row * width < scores.size(); ++row) {
+    const std::string fault = fault_in(std::span<const float>(scores).subspan(row * width, width));
+    if (!fault.empty())
+      return absl::InternalError(fmt::format("model {}: row {}: {}", model.name(), row, fault));
+  }
+  return absl::OkStatus();
+}
+
+// Whether the request, and not the server, is to blame.
+bool is_malformed(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status);
+}
+
+}  // namespace
+
+std::string problem_with(const ServingOptions& options) {
+  if (options.models.empty()) return "options.models is empty";
+  for (const auto& [name, source] : options.models) {
+    if (source == nullptr) return fmt::format("options.models has nothing for '{}'", name);
+  }
+  if (!options.default_model.empty() && !options.models.contains(options.default_model))
+    return fmt::format("options.default_model '{}' is none of options.models", options.default_model);
+  if (options.reply_topics.empty()) return "options.reply_topics is empty";
+  if (options.limits.rows == 0 || options.limits.values == 0 || options.limits.bytes == 0)
+    return "options.limits allow nothing";
+  return "";
+}
+
+InferenceServer::InferenceServer(const ServingOptions& options, TaskContext& context, const Node& node)
+    : options_(options), node_(node.name()), task_(context.task_name()), clock_(context.clock()) {
+  for (const auto& [name, source] : options_.models) choices_.emplace(name, source->open(context, node, ""));
+}
+
+bool InferenceServer::admits(Timestamp time) {
+  bool all = true;
+  for (const auto& [name, choice] : choices_) all = choice->admits(time) && all;
+  return all;
+}
+
+void InferenceServer::at_rest() {
+  for (const auto& [name, choice] : choices_) choice->at_rest();
+}
+
+absl::Status InferenceServer::open(const Headers& headers, Envelope& envelope, bool& expired) const {
+  const std::string_view topic = text_of(headers, kReplyTopicHeader);
+  if (topic.empty()) {
+    envelope.topic = options_.reply_topics.front();
+  } else if (std::find(options_.reply_topics.begin(), options_.reply_topics.end(), topic) !=
+             options_.reply_topics.end()) {
+    envelope.topic = topic;
+  } else {
+    return absl::PermissionDeniedError(fmt::format("replies may not go to the topic '{}'", topic));
+  }
+  const std::string_view type = text_of(headers, kContentTypeHeader);
+  const auto format = type.empty() ? options_.default_format : format_of(type);
+  envelope.format = format.value_or(options_.default_format);
+  if (!format) return absl::InvalidArgumentError(fmt::format("the content type '{}' is unknown", type));
+  const auto partition = number_of(headers, kReplyPartitionHeader);
+  if (!partition.ok()) return partition.status();
+  if (*partition) envelope.partition = static_cast<Partition>(std::min<std::int64_t>(**partition, INT32_MAX));
+  const auto deadline = number_of(headers, kDeadlineHeader);
+  if (!deadline.ok()) return deadline.status();
+  expired = *deadline && clock_.wall() > **deadline;
+  if (expired) {
+    return absl::DeadlineExceededError(fmt::format("the deadline was {} ms ago", clock_.wall() - **deadline));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> InferenceServer::model_name(const InferenceRequest& request,
+                                                        const Headers& headers) const {
+  std::string name = request.model_name;
+  if (name.empty()) name = text_of(headers, kRequestedModelHeader);
+  if (name.empty()) name = options_.default_model;
+  if (name.empty() && choices_.size() == 1) name = choices_.begin()->first;
+  if (name.empty()) return absl::InvalidArgumentError("the request names no model");
+  if (!choices_.contains(name)) return absl::NotFoundError(fmt::format("there is no model '{}'", name));
+  return name;
+}
+
+absl::Status InferenceServer::answer(const Envelope& envelope, NullableBytes body, const Headers& headers,
+                                     BytesView key, Timestamp time, InferenceResponse& response,
+                                     Headers& stamps) {
+  if (!body) return absl::InvalidArgumentError("the request has no value");
+  const auto request = read_request(envelope.format, *body, options_.limits);
+  if (!request.ok()) return request.status();
+  response.id = request->id;
+  response.raw = request->raw;
+  const auto name = model_name(*request, headers);
+  if (!name.ok()) return name.status();
+  response.model_name = *name;
+
+  const ModelChoice::Chosen& chosen = choices_.at(*name)->choose(key, time);
+  if (chosen.model == nullptr) return absl::UnavailableError(std::string(chosen.problem));
+  const Model& model = *chosen.model->model;
+  if (!request->model_version.empty() && request->model_version != model.version()) {
+    return absl::NotFoundError(fmt::format("of the model '{}' version '{}' is in use, not '{}'", *name,
+                                           model.version(), request->model_version));
+  }
+  response.model_version = model.version();
+  stamps = chosen.model->stamps;
+  if (absl::Status status = check_outputs(*request, model); !status.ok()) return status;
+  const auto rows = rows_of(*request, model, options_.missing, options_.limits);
+  if (!rows.ok()) return rows.status();
+  std::vector<float> scores;
+  if (absl::Status status = scored(model, *rows, scores); !status.ok()) return status;
+  response.outputs = outputs_of(*request, model, scores);
+  return absl::OkStatus();
+}
+
+void InferenceServer::measure(const std::string& model, const absl::Status& status) const {
+  if (options_.metrics == nullptr) return;
+  options_.metrics
+      ->counter("weir_inference_requests_total", {{"node", node_},
+                                                  {"task", task_},
+                                                  {"model", model},
+                                                  {"status", absl::StatusCodeToString(status.code())}})
+      .add();
+}
+
+InferenceServer::Served InferenceServer::serve(NullableBytes body, const Headers& headers, BytesView key,
+                                               Timestamp time, const Origin& origin) {
+  Served served;
+  Envelope envelope;
+  InferenceResponse response;
+  Headers stamps;
+  absl::Status status = open(headers, envelope, served.expired);
+  if (status.ok()) status = answer(envelope, body, headers, key, time, response, stamps);
+  measure(response.model_name, status);
+  if (is_malformed(status)) served.malformed = message_of(status);
+  if (envelope.topic.empty()) return served;  // there is nowhere to say so
+
+  if (!status.ok()) {
+    response.error = message_of(status);
+    response.outputs.clear();
+  }
+  served.reply = InferenceReply{std::move(envelope.topic), envelope.partition, {}};
+  write_response(envelope.format, response, served.reply->body);
+  for (const Header& header : headers) {
+    if (header.name == kCorrelationHeader) served.headers.add(header.name, header.value);
+  }
+  served.headers.add(kContentTypeHeader, std::string(content_type_of(envelope.format)));
+  served.headers.add(kReplyStatusHeader, absl::StatusCodeToString(status.code()));
+  if (!status.ok()) {
+    served.headers.add(kReplyErrorHeader, message_of(status));
+    return served;
+  }
+  for (const Header& stamp : stamps) served.headers.add(stamp.name, stamp.value);
+  std::string id;
+  append_prediction_id(origin, 0, id);
+  if (!id.empty()) served.headers.add(kPredictionHeader, std::move(id));
+  return served;
+}
+
+}  // namespace weir::ml

@@ -1,0 +1,235 @@
+// Does every request get its reply, with scores or with the reason why not?
+#include <weir/ml/inference/serve_requests.h>
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <weir/ml/registry/model_table.h>
+#include <weir/weir.h>
+
+#include "ml/registry/scale_model.h"
+#include "support/records.h"
+
+namespace weir::ml {
+namespace {
+
+// Ten times its input; throws for -7, has no score for -8.
+class TenTimes final : public Model {
+ public:
+  TenTimes() : Model({"ten", "1"}, {{"x"}, {"y"}}) {}
+
+ private:
+  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      if (rows.row(i)[0] == -7) throw std::runtime_error("seven is not served");
+      scores[i] = rows.row(i)[0] == -8 ? std::nanf("") : rows.row(i)[0] * 10;
+    }
+  }
+};
+
+using Request = std::optional<std::string>;
+
+class ServeRequests : public testing::Test {
+ protected:
+  void SetUp() override { start({.metrics = metrics_}); }
+
+  void start(ServingOptions options) {
+    StreamBuilder builder;
+    const ModelTable table(builder, {.registry = "models",
+                                     .artifacts = "artifacts",
+                                     .persistent = false,
+                                     .formats = scale_formats(),
+                                     .loading = Loading::kInline});
+    options.models = {{"ten", fixed_model(std::make_shared<TenTimes>())},
+                      {"m", table.use("m", {.activation = Activation::kLatest})}};
+    if (options.default_model.empty()) options.default_model = "ten";
+    options.reply_topics = {"replies", "others"};
+    options.name = "serve";
+    serve_requests(builder.stream<std::string, Request>("requests"), options);
+    const auto topology = builder.build();
+    ASSERT_TRUE(topology.ok()) << topology.status();
+    auto driver = TopologyDriver::create(*topology, {.wall_clock = 1'000, .dead_letter_topic = "dead"});
+    ASSERT_TRUE(driver.ok()) << driver.status();
+    driver_ = *std::move(driver);
+    const ModelManifest manifest = scale_manifest("v3", "3", 0);
+    ASSERT_TRUE(
+        (driver_->pipe<std::string, std::string>("artifacts", chunk_key(manifest.digest, 0), "3", 0)).ok());
+    ASSERT_TRUE(
+        (driver_->pipe<std::string, Request>("models", registry_key("m", "1"), text_of(manifest), 0)).ok());
+  }
+
+  void send(const Request& body, Headers headers = {}) {
+    headers.add(kCorrelationHeader, "c" + std::to_string(sent_++));
+    const absl::Status status = driver_->pipe<std::string, Request>("requests", "k", body, 5, headers);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  // "<correlation> <status>: <body or error>"
+  std::string reply(const std::string& topic = "replies") {
+    std::string text;
+    for (const auto& output : driver_->read<std::string, std::string>(topic)) {
+      EXPECT_EQ(output.key, "k");
+      EXPECT_EQ(output.timestamp, 5);
+      const auto header = [&](const char* name) {
+        const Header* found = output.headers.last(name);
+        return found == nullptr ? "" : found->value.value_or("");
+      };
+      const std::string error = header(kReplyErrorHeader);
+      text += header(kCorrelationHeader) + " " + header(kReplyStatusHeader) + ": " +
+              (error.empty() ? output.value : error);
+      headers_ = output.headers;
+      body_ = output.value;
+    }
+    return text;
+  }
+  std::size_t letters() { return driver_->read_raw("dead").size(); }
+  std::string ask(const Request& body, const Headers& headers = {}) {
+    send(body, headers);
+    return reply();
+  }
+
+  static std::string row(const std::string& data, const std::string& more = "") {
+    return R"({"inputs":[{"name":"x","datatype":"FP32","shape":[)" +
+           std::to_string(1 + std::count(data.begin(), data.end(), ',')) + R"(],"data":[)" + data + "]}]" +
+           more + "}";
+  }
+
+  const std::shared_ptr<ModelMetrics> metrics_ = std::make_shared<ModelMetrics>();
+  std::unique_ptr<TopologyDriver> driver_;
+  int sent_ = 0;
+  Headers headers_;
+  std::string body_;
+};
+
+TEST_F(ServeRequests, ScoresTheRowsOfARequestAndSaysWhichModelItWas) {
+  EXPECT_EQ(
+      ask(row("1,2.5", R"(,"id":"r1")")),
+      R"(c0 OK: {"id":"r1","model_name":"ten","model_version":"1","outputs":[{"data":[10,25],"datatype":"FP32","name":"y","shape":[2]}]})");
+  EXPECT_EQ(headers_, (Headers{{kCorrelationHeader, "c0"},
+                               {kContentTypeHeader, "application/json"},
+                               {kReplyStatusHeader, "OK"},
+                               {kModelNameHeader, "ten"},
+                               {kModelVersionHeader, "1"},
+                               {kPredictionHeader, "requests-0-0"}}));
+  EXPECT_EQ(letters(), 0u);
+}
+
+TEST_F(ServeRequests, AModelOfTheRegistryScoresWhenItIsAskedFor) {
+  EXPECT_NE(ask(row("2", R"(,"model_name":"m")")).find(R"("data":[6])"), std::string::npos) << body_;
+  EXPECT_NE(ask(row("2"), {{kRequestedModelHeader, "m"}}).find(R"("data":[6])"), std::string::npos) << body_;
+  EXPECT_NE(ask(row("2", R"(,"model_name":"m","model_version":"v3")")).find("OK"), std::string::npos);
+  EXPECT_EQ(ask(row("2", R"(,"model_name":"m","model_version":"v4")")),
+            "c3 NOT_FOUND: of the model 'm' version 'v3' is in use, not 'v4'");
+  EXPECT_EQ(letters(), 1u);
+}
+
+TEST_F(ServeRequests, WhatMakesNoSenseGetsAnErrorReplyAndIsSentAside) {
+  EXPECT_EQ(ask("{").substr(0, 31), "c0 INVALID_ARGUMENT: not JSON: ");
+  EXPECT_NE(body_.find(R"({"error":"not JSON)"), std::string::npos);
+  EXPECT_EQ(ask(std::nullopt), "c1 INVALID_ARGUMENT: the request has no value");
+  EXPECT_EQ(ask(row("1", R"(,"model_name":"nine")")), "c2 NOT_FOUND: there is no model 'nine'");
+  EXPECT_EQ(ask(row("1", R"(,"id":"r","outputs":[{"name":"z"}])")),
+            "c3 INVALID_ARGUMENT: the model has no output 'z'; it has 'y'");
+  EXPECT_EQ(
+      body_,
+      R"({"error":"the model has no output 'z'; it has 'y'","id":"r","model_name":"ten","model_version":"1"})");
+  EXPECT_EQ(ask(row("null")), "c4 INVALID_ARGUMENT: tensor 'x': value 0 is missing (NaN)");
+  EXPECT_EQ(ask(row("1"), {{kContentTypeHeader, "text/plain"}}),
+            "c5 INVALID_ARGUMENT: the content type 'text/plain' is unknown");
+  EXPECT_EQ(ask(row("1"), {{kDeadlineHeader, "soon"}}),
+            "c6 INVALID_ARGUMENT: the header deadline-ms is no number: 'soon'");
+  const auto dead = driver_->read_raw("dead");
+  ASSERT_EQ(dead.size(), 7u);
+  EXPECT_EQ(dead[0].record.value, "{");
+  EXPECT_EQ(dead[2].record.headers.last(kCorrelationHeader)->value, "c2");
+  EXPECT_EQ(dead[2].record.headers.last("__streams.errors.message")->value, "there is no model 'nine'");
+}
+
+TEST_F(ServeRequests, AModelThatFailsIsTheServersFaultAndNotTheRequests) {
+  EXPECT_EQ(ask(row("1,-7")), "c0 INTERNAL: model ten: seven is not served");
+  EXPECT_EQ(ask(row("1,-8")), "c1 INTERNAL: model ten: row 1: output 0 is nan");
+  EXPECT_EQ(letters(), 0u);
+}
+
+TEST_F(ServeRequests, RepliesGoWhereTheyMayAndNowhereElse) {
+  send(row("1"), {{kReplyTopicHeader, "others"}, {kReplyPartitionHeader, "0"}});
+  EXPECT_NE(reply("others").find("c0 OK"), std::string::npos);
+  send(row("1"), {{kReplyTopicHeader, "payments"}});
+  send(row("1"), {{kReplyPartitionHeader, "9"}});
+  EXPECT_EQ(reply(), "");
+  EXPECT_EQ(driver_->read_raw("payments").size(), 0u);
+  const auto dead = driver_->read_raw("dead");
+  ASSERT_EQ(dead.size(), 2u);
+  EXPECT_EQ(dead[0].record.headers.last("__streams.errors.message")->value,
+            "replies may not go to the topic 'payments'");
+  EXPECT_EQ(dead[1].record.headers.last("__streams.errors.message")->value,
+            "the reply is to go to partition 9 of 'replies', which has 1");
+}
+
+TEST_F(ServeRequests, AfterTheDeadlineThereIsAnErrorAndNoWork) {
+  EXPECT_NE(ask(row("1"), {{kDeadlineHeader, "1000"}}).find("c0 OK"), std::string::npos);
+  EXPECT_EQ(ask(row("1"), {{kDeadlineHeader, "990"}}), "c1 DEADLINE_EXCEEDED: the deadline was 10 ms ago");
+  EXPECT_EQ(letters(), 0u);
+  EXPECT_EQ(driver_->counters().dropped[static_cast<std::size_t>(DropReason::kExpired)], 1u);
+}
+
+TEST_F(ServeRequests, OtherFormatsAreAnsweredInKind) {
+  const InferenceRequest request{"r1", "ten", "", {{"x", "INT32", {2, 1}, {1, 2}}}};
+  Bytes body;
+  write_request(InferenceFormat::kProtobuf, request, body);
+  send(body, {{kContentTypeHeader, "application/x-protobuf"}});
+  reply();
+  const auto response = read_response(InferenceFormat::kProtobuf, body_);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->id, "r1");
+  EXPECT_EQ(response->outputs.at(0).values, (std::vector<double>{10, 20}));
+
+  for (const auto format : {InferenceFormat::kFloat32Rows, InferenceFormat::kFloat64Rows}) {
+    Bytes rows;
+    write_request(format, {"", "", "", {{"", "FP64", {3}, {1, 2, 3}}}}, rows);
+    EXPECT_EQ(rows.size(), format == InferenceFormat::kFloat32Rows ? 12u : 24u);
+    send(rows, {{kContentTypeHeader, std::string(content_type_of(format))}});
+    reply();
+    EXPECT_EQ(read_response(format, body_)->outputs.at(0).values, (std::vector<double>{10, 20, 30}));
+    EXPECT_EQ(ask(rows.substr(1), {{kContentTypeHeader, std::string(content_type_of(format))}}).substr(3, 16),
+              "INVALID_ARGUMENT");
+    EXPECT_EQ(body_, "");
+  }
+}
+
+TEST_F(ServeRequests, MissingValuesAreScoredWhereTheyMayBe) {
+  start({.missing = MissingValues::kScored});
+  EXPECT_EQ(ask(row("null")), "c0 INTERNAL: model ten: row 0: output 0 is nan");
+}
+
+TEST_F(ServeRequests, AreCountedByModelAndOutcome) {
+  for (const char* data : {"1", "2", "-7", "null"}) ask(row(data));
+  ask(row("1", R"(,"model_name":"nine")"));
+  const auto count = [&](const std::string& model, const std::string& status) {
+    return metrics_
+        ->counter("weir_inference_requests_total",
+                  {{"node", "serve"}, {"task", "0_0"}, {"model", model}, {"status", status}})
+        .value();
+  };
+  EXPECT_EQ(count("ten", "OK"), 2u) << metrics_->text();
+  EXPECT_EQ(count("ten", "INTERNAL"), 1u);
+  EXPECT_EQ(count("ten", "INVALID_ARGUMENT"), 1u);
+  EXPECT_EQ(count("", "NOT_FOUND"), 1u) << "no series for whatever name a request has";
+}
+
+TEST(ServingOptions, ThatCannotWorkAreRefused) {
+  EXPECT_EQ(problem_with(ServingOptions{}), "options.models is empty");
+  ServingOptions options;
+  options.models["a"] = nullptr;
+  EXPECT_EQ(problem_with(options), "options.models has nothing for 'a'");
+  options.models["a"] = fixed_model(std::make_shared<TenTimes>());
+  EXPECT_EQ(problem_with(options), "options.reply_topics is empty");
+  options.reply_topics = {"replies"};
+  EXPECT_EQ(problem_with(options), "");
+  options.default_model = "b";
+  EXPECT_EQ(problem_with(options), "options.default_model 'b' is none of options.models");
+}
+
+}  // namespace
+}  // namespace weir::ml
