@@ -34,7 +34,7 @@ enum class Loading {
 class ModelLibrary {
  public:
   ModelLibrary(ModelFormats formats, const LoadLimits& limits, Loading loading, std::size_t kept,
-               std::shared_ptr<ModelMetrics> metrics);
+               std::shared_ptr<ModelMetrics> metrics = {});
   // Waits for the model that is being loaded.
   ~ModelLibrary();
   ModelLibrary(const ModelLibrary&) = delete;
