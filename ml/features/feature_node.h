@@ -3,6 +3,7 @@
 // Internal to the features; use feature_view.h.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -43,6 +44,7 @@ struct FeatureNodeOptions {
   ErrorPolicy on_error = ErrorPolicy::kInherit;
   std::function<Timestamp(const T&)> time = {};
   std::shared_ptr<LiveFeatures> live = {};  // shared with the program that asks
+  std::vector<std::size_t> overflows = {};  // the columns that tell of bounds
 };
 
 // Reads the columns of a record.
@@ -136,6 +138,8 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
     const bool late =
         store_->process(key, {time, record.origin.offset, columns_.values()}, *now_, row_.data());
     if (time > *now_) *now_ = time;
+    const auto exceeded = [this](std::size_t column) { return row_[column] > 0; };
+    if (std::any_of(options_.overflows.begin(), options_.overflows.end(), exceeded)) store_->count_overflow();
     if (late && plan_->spec().late == LatePolicy::kDrop) return this->context().drop(DropReason::kLate);
     result_.value = value;
     result_.row.assign(row_);

@@ -57,6 +57,8 @@ struct OperationSpec {
   int second = -1;
   int where = -1;
   NullRule nulls = NullRule::kSkip;
+  // Answers above 0 say that a bound was exceeded.
+  bool tells_overflow = false;
   std::vector<FeatureWindow> windows;
 };
 

@@ -107,6 +107,7 @@ constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kTailBytes = 1 + 2 * sizeof(std::int64_t);
 constexpr std::size_t kCacheBytes = std::size_t{64} << 20;  // where no budget is known
 constexpr std::size_t kRowsPerWalk = 4096;
+constexpr Timestamp kLatestAsked = Timestamp{1} << 60;
 const Bytes kHeaderKey(kLengthBytes, '\xff');
 
 int place_of(const std::string& text, const std::vector<std::string>& list) {
@@ -420,6 +421,7 @@ FeatureCounters& FeatureCounters::operator+=(const FeatureCounters& other) {
   records += other.records;
   late += other.late;
   not_finite += other.not_finite;
+  overflowed += other.overflowed;
   evicted_tiles += other.evicted_tiles;
   expired_keys += other.expired_keys;
   loaded_keys += other.loaded_keys;
@@ -465,6 +467,8 @@ bool FeatureStore::process(BytesView key, const Event& event, Timestamp now, dou
 }
 
 std::optional<Timestamp> FeatureStore::look(BytesView key, Timestamp time, double* row) {
+  // Anybody may ask for any time: windows are counted back from it.
+  time = std::clamp<Timestamp>(time, 0, kLatestAsked);
   impl_->require_view();
   Impl::Entry& entry = impl_->entry_of(key);
   entry.state.evaluate({time, std::numeric_limits<std::int64_t>::max(), impl_->no_values}, false,
@@ -524,6 +528,8 @@ void FeatureStore::erase_expired(Timestamp now) {
 }
 
 void FeatureStore::count_not_finite(std::uint64_t values) { impl_->counters.not_finite += values; }
+
+void FeatureStore::count_overflow() { ++impl_->counters.overflowed; }
 
 FeatureCounters FeatureStore::counters() const {
   FeatureCounters counters = impl_->counters;

@@ -46,6 +46,8 @@ struct FeatureCounters {
   std::uint64_t records = 0;
   std::uint64_t late = 0;
   std::uint64_t not_finite = 0;  // values
+  // Rows in which a feature tells that a bound was exceeded: distinct_overflowed, overflow_count.
+  std::uint64_t overflowed = 0;
   std::uint64_t evicted_tiles = 0;
   std::uint64_t expired_keys = 0;
   std::uint64_t loaded_keys = 0;   // read from the store
@@ -56,6 +58,15 @@ struct FeatureCounters {
   std::uint64_t bytes_in_memory = 0;
 
   FeatureCounters& operator+=(const FeatureCounters& other);
+
+  // Of those in memory; 0 without any.
+  [[nodiscard]] double tiles_per_key() const { return per_key(tiles_in_memory); }
+  [[nodiscard]] double bytes_per_key() const { return per_key(bytes_in_memory); }
+
+ private:
+  [[nodiscard]] double per_key(std::uint64_t things) const {
+    return keys_in_memory == 0 ? 0 : static_cast<double>(things) / static_cast<double>(keys_in_memory);
+  }
 };
 
 class FeatureStore final : public TypedStore<Bytes> {
@@ -70,7 +81,7 @@ class FeatureStore final : public TypedStore<Bytes> {
   // largest of all records before. Requires prepare.
   [[nodiscard]] bool process(BytesView key, const Event& event, Timestamp now, double* row);
 
-  // Writes the row that a record of that time would have, whose own values are null; adds nothing. Returns the time of the
+  // Writes the row that a record of that time, from 0, would have whose own values are null; adds nothing. Returns the time of the
   // key's newest record, or nothing if the key is not known (any more).
   std::optional<Timestamp> look(BytesView key, Timestamp time, double* row);
 
@@ -78,6 +89,7 @@ class FeatureStore final : public TypedStore<Bytes> {
   void erase_expired(Timestamp now);
 
   void count_not_finite(std::uint64_t values);
+  void count_overflow();
   [[nodiscard]] FeatureCounters counters() const;
 
   // -------------------------------------------------------------------------------------- what the task store calls

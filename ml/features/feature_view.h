@@ -40,6 +40,7 @@
 // Mistakes are reported by StreamBuilder::build, with the line of features().
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -245,11 +246,13 @@ class FeatureView {
       stream.problem(std::string(made.status().message()), where_);
       return FeatureStream<K, T, Scalar>(stream, nullptr, store);
     }
+    FeatureNodeOptions<T> options = node_;
+    options.overflows = overflow_columns();
     TopologyBuilder& topology = stream.graph()->topology();
     topology.add_store(feature_store_spec(store, *made, node_.store), state_engine(), where_);
     const std::string name = stream.name_for("features", node_.name);
     GraphPoint point = stream.extend_named(
-        name, node_.on_error, node_factory<FeatureNode<K, V, T, Scalar>>(*made, columns_, node_, store),
+        name, node_.on_error, node_factory<FeatureNode<K, V, T, Scalar>>(*made, columns_, options, store),
         where_, {store});
     if (spec_.late == LatePolicy::kDeadLetter) {
       point = point.extend_named(name + "-late", ErrorPolicy::kDeadLetter,
@@ -262,6 +265,19 @@ class FeatureView {
                         node_.on_error);
     }
     return FeatureStream<K, T, Scalar>(std::move(point), *made, store);
+  }
+
+  // Columns come in the order of operations, windows and questions.
+  [[nodiscard]] std::vector<std::size_t> overflow_columns() const {
+    std::vector<std::size_t> columns;
+    std::size_t next = 0;
+    for (const OperationSpec& operation : spec_.operations) {
+      for (std::size_t i = operation.questions.size() * std::max<std::size_t>(operation.windows.size(), 1);
+           i > 0; --i, ++next) {
+        if (operation.tells_overflow) columns.push_back(next);
+      }
+    }
+    return columns;
   }
 
   template <class F>

@@ -336,8 +336,10 @@ template <class F>
 // 1 if there were more than the limit.
 template <class F>
 [[nodiscard]] auto distinct_overflowed(std::string name, F read, std::size_t limit = 1000) {
-  return aggregate(ColumnKind::kCategory, std::move(name), std::move(read), distinct_values(limit),
-                   {ask("distinct_overflowed", DistinctOf::kOverflowed)});
+  auto operation = aggregate(ColumnKind::kCategory, std::move(name), std::move(read), distinct_values(limit),
+                             {ask("distinct_overflowed", DistinctOf::kOverflowed)});
+  operation.spec.tells_overflow = true;
+  return operation;
 }
 // 1 if the record's own category is not among those of the window, as far as the limit goes.
 template <class F>
@@ -405,7 +407,10 @@ template <class F>
 // How many records had categories beyond the limit, which those above do not tell apart.
 template <class F>
 [[nodiscard]] auto overflow_count(std::string name, F read, std::size_t limit = 1000) {
-  return category_counts(std::move(name), std::move(read), "overflow_count", ValueCountsOf::kOther, limit);
+  auto operation =
+      category_counts(std::move(name), std::move(read), "overflow_count", ValueCountsOf::kOther, limit);
+  operation.spec.tells_overflow = true;
+  return operation;
 }
 
 // ------------------------------------------------------------------------------------- approximately, see sketched.h

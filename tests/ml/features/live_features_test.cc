@@ -1,6 +1,8 @@
 // Can a running program ask for features, from other threads, and is it answered by whoever has the key?
 #include <weir/ml/features/live_features.h>
 
+#include <array>
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -54,6 +56,39 @@ TEST(LiveFeatures, AreAnsweredByADriverThatIsMovedOn) {
   run.pipe("a", 6, 1'000'002);
   EXPECT_EQ(before.get()->values, (std::vector<double>{1, 5}));
   EXPECT_EQ(run.rows(), "a: 0 -@1000000\na: 1 5@1000002\n");
+}
+
+TEST(LiveFeatures, CountRowsThatTellOfABound) {
+  const auto live = std::make_shared<LiveFeatures>(10ms);
+  CardRun run([&](StreamBuilder& builder) {
+    builder.stream<std::string, CardPayment>("payments")
+        .apply(features<CardPayment>("card", 1)
+                   .agg(count(), {1h, 24h})
+                   .agg(distinct_count("shop", &CardPayment::shop, 2), {1h})
+                   .agg(distinct_overflowed("shop", &CardPayment::shop, 2), {1h})
+                   .agg(overflow_count("shop", &CardPayment::shop, 3))
+                   .live(live))
+        .map_values(kRowOf)
+        .to("rows");
+  });
+  int time = 1'000'000;
+  for (const char* shop : {"a", "b", "c", "d", "e"}) run.pipe("k", 1, ++time, shop);
+  ASSERT_TRUE(run.driver->advance_wall_clock(10ms).ok());
+  // Before d there were three, before e four.
+  EXPECT_EQ(run.rows(),
+            "k: 0 0 0 0 0@1000001\nk: 1 1 1 0 0@1000002\nk: 2 2 2 0 0@1000003\n"
+            "k: 3 3 2 1 0@1000004\nk: 4 4 2 1 1@1000005\n");
+  const FeatureCounters counters = live->counters();
+  EXPECT_EQ(counters.overflowed, 2u);
+  EXPECT_EQ(counters.tiles_per_key(), static_cast<double>(counters.tiles_in_memory));
+  EXPECT_GT(counters.bytes_per_key(), 0);
+  // Any time may be asked for.
+  for (const Timestamp when :
+       {std::numeric_limits<Timestamp>::min(), std::numeric_limits<Timestamp>::max()}) {
+    auto answer = live->ask("k", when);
+    ASSERT_TRUE(run.driver->advance_wall_clock(10ms).ok());
+    EXPECT_TRUE(answer.get().ok());
+  }
 }
 
 TEST(LiveFeatures, AreNotFoundWhereNoTaskIs) {
