@@ -21,6 +21,20 @@ class Copy final : public Step {
   const std::size_t output_;
 };
 
+class Fill final : public Step {
+ public:
+  Fill(std::vector<double> numbers, std::size_t output) : numbers_(std::move(numbers)), output_(output) {}
+
+  bool run(const Frame& frame) const override {
+    std::ranges::copy(numbers_, frame.slots.subspan(output_).begin());
+    return true;
+  }
+
+ private:
+  const std::vector<double> numbers_;
+  const std::size_t output_;
+};
+
 class Lookup final : public Step {
  public:
   Lookup(std::vector<double> table, std::size_t width, bool from_end, std::size_t index, std::size_t count,
@@ -58,6 +72,10 @@ class Lookup final : public Step {
 
 std::unique_ptr<const Step> copy_step(std::vector<std::size_t> from, std::size_t output) {
   return std::make_unique<Copy>(std::move(from), output);
+}
+
+std::unique_ptr<const Step> fill_step(std::vector<double> numbers, std::size_t output) {
+  return std::make_unique<Fill>(std::move(numbers), output);
 }
 
 std::unique_ptr<const Step> lookup_step(std::vector<double> table, std::size_t width, bool from_end,

@@ -23,9 +23,11 @@ namespace onnx {
 namespace {
 
 constexpr int kMostNodes = 100'000;
+constexpr std::size_t kMostFolded = std::size_t{1}
+                                    << 26;    // numbers that operators of constants alone may make
 constexpr std::int64_t kOldestOperators = 7;  // before, Add and others had ways of their own to broadcast
 constexpr std::int64_t kNewestOperators = 25;
-constexpr std::int64_t kNewestLearnedOperators = 4;  // of ai.onnx.ml
+constexpr std::int64_t kNewestLearnedOperators = 5;  // of ai.onnx.ml
 
 // Numbers for the time of a call, from memory that the thread keeps. Calls do not nest.
 struct Memory {
@@ -144,8 +146,7 @@ class GraphPlan {
       const std::string domain = set.domain() == "ai.onnx" ? "" : set.domain();
       const bool learned = domain == "ai.onnx.ml";
       if (!domain.empty() && !learned) continue;  // refused where it is used
-      if (set.version() < (learned ? 1 : kOldestOperators) ||
-          set.version() > (learned ? kNewestLearnedOperators + 1 : kNewestOperators)) {
+      if (set.version() < 1 || set.version() > (learned ? kNewestLearnedOperators : kNewestOperators)) {
         return absl::UnimplementedError(fmt::format("version {} of the operators {} is not supported",
                                                     set.version(), learned ? domain : "ai.onnx"));
       }
@@ -170,13 +171,7 @@ class GraphPlan {
       return absl::Status(read.status().code(), fmt::format("constant '{}': {}", tensor.name(),
                                                             std::string(read.status().message())));
     }
-    Value value;
-    value.element = read->element;
-    value.shape = read->shape;
-    auto constant = std::make_shared<const Tensor>(*std::move(read));
-    value.texts = std::make_shared<const std::vector<std::string>>(constant->texts);
-    value.constant = std::move(constant);
-    return add_value(tensor.name(), std::move(value));
+    return add_value(tensor.name(), constant_value(*std::move(read)));
   }
 
   absl::Status add_input(const wire::Variable& input, const wire::Graph& graph) {
@@ -191,6 +186,9 @@ class GraphPlan {
     }
     Value value;
     value.element = *element;
+    value.batch = 0;
+    const wire::Dimension& rows = type.shape().dimensions(0);
+    if (rows.has_size() && rows.size() > 0) program_.rows = rows.size();
     if (type.shape().dimensions_size() == 2) {
       const wire::Dimension& columns = type.shape().dimensions(1);
       value.shape.push_back(columns.has_size() ? columns.size() : columns_wanted(input.name(), graph));
@@ -239,6 +237,13 @@ class GraphPlan {
       return absl::UnimplementedError(fmt::format("the operator {}{}{} is not supported", domain,
                                                   domain.empty() ? "" : ".", node.type()));
     }
+    // Converters write an older version where no operator needs a newer one.
+    const bool is_same = node.type() == "Identity" || node.type() == "ArgMax" ||
+                         (node.type() == "Cast" && version->second >= 6);
+    if (domain.empty() && version->second < kOldestOperators && !is_same) {
+      return absl::UnimplementedError(
+          fmt::format("version {} of the operator {} is not supported", version->second, node.type()));
+    }
     std::vector<const Value*> inputs;
     for (const std::string& name : node.inputs()) {
       if (name.empty()) {
@@ -252,16 +257,52 @@ class GraphPlan {
       }
       inputs.push_back(&found->second);
     }
-    NodePlan plan(node, version->second, std::move(inputs), program_, limits_);
+    // Constants of a shape that has the rows in it are of rows themselves.
+    const bool makes_rows =
+        node.type() == "ConstantOfShape" || node.type() == "Expand" || node.type() == "Reshape";
+    const bool folds = std::ranges::all_of(inputs, [&](const Value* input) {
+      return input == nullptr || (input->constant && !(makes_rows && depends_on_rows(*input)));
+    });
+    Program folded;
+    NodePlan plan(node, version->second, std::move(inputs), folds ? folded : program_, limits_, folds);
     if (absl::Status status = plan_node(domain, plan); !status.ok()) return status;
-    if (static_cast<std::size_t>(node.outputs_size()) > plan.outputs().size()) {
-      return plan.wrong(fmt::format("has {} outputs", node.outputs_size()));
+    if (folds) {
+      if (absl::Status status = fold(folded, plan); !status.ok()) return status;
     }
     for (int i = 0; i < node.outputs_size(); ++i) {
       if (node.outputs(i).empty()) continue;
+      if (static_cast<std::size_t>(i) >= plan.outputs().size()) {
+        return plan.refuse(fmt::format("the output {} is not supported", i));
+      }
       if (absl::Status status = add_value(node.outputs(i), plan.outputs()[static_cast<std::size_t>(i)]);
           !status.ok())
         return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // Runs what constants were planned as, and makes constants of what comes out.
+  absl::Status fold(const Program& program, NodePlan& plan) {
+    Memory memory;
+    const Frame frame = memory.frame(program);
+    for (const std::unique_ptr<const Step>& step : program.steps) {
+      if (!step->run(frame)) return plan.wrong("its constants have no result");
+    }
+    for (Value& output : plan.outputs()) {
+      if (output.constant) continue;
+      if (output.batch) return plan.refuse("makes rows of constants");
+      const std::span<const double> numbers = frame.slots.subspan(output.slot, output.count());
+      Tensor tensor;
+      tensor.element = output.element;
+      tensor.shape = output.shape;
+      tensor.numbers.assign(numbers.begin(), numbers.end());
+      if (output.texts) tensor.texts = *output.texts;
+      folded_ += numbers.size();
+      if (folded_ > kMostFolded)
+        return absl::ResourceExhaustedError("constants are made of constants without end");
+      std::shared_ptr<const std::vector<std::string>> texts = output.texts;
+      output = constant_value(std::move(tensor));
+      output.texts = std::move(texts);
     }
     return absl::OkStatus();
   }
@@ -273,7 +314,7 @@ class GraphPlan {
     }
     const Value& value = found->second;
     const std::size_t count = value.count();
-    if (value.constant || count == 0)
+    if (!value.batch || count == 0)
       return about(name, absl::UnimplementedError("does not depend on the row"));
     if (count > limits_.outputs || outputs_.size() + count > limits_.outputs) {
       return about(name, absl::ResourceExhaustedError("has too many numbers"));
@@ -291,6 +332,7 @@ class GraphPlan {
   const LoadLimits& limits_;
   std::unordered_map<std::string, std::int64_t> versions_;
   std::unordered_map<std::string, Value> values_;
+  std::size_t folded_ = 0;
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
   Program program_;

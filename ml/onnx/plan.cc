@@ -2,21 +2,136 @@
 #include <weir/ml/onnx/plan.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
+#include <weir/ml/onnx/moves.h>
 #include <weir/ml/onnx/wire.pb.h>
 
 namespace weir::ml::onnx {
 
+namespace {
+
+// Dimensions of a value, with kBatch where the batch is.
+constexpr std::int64_t kBatch = -1;
+
+Shape full_shape(const Value& value) {
+  Shape shape = value.shape;
+  if (value.batch) shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*value.batch), kBatch);
+  return shape;
+}
+
+// Returns where the elements of `shape` come from in a value of `own` shape; both may have a batch, which has a single
+// element here.
+std::vector<std::uint32_t> places_of(const Shape& own, const Shape& shape) {
+  std::size_t count = 1;
+  for (const std::int64_t size : shape) count *= size == kBatch ? 1 : static_cast<std::size_t>(size);
+  std::vector<std::uint32_t> places(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t rest = i;
+    std::size_t stride = 1;
+    std::size_t place = 0;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      const std::int64_t signed_size = shape[shape.size() - 1 - d];
+      const std::size_t size = signed_size == kBatch ? 1 : static_cast<std::size_t>(signed_size);
+      if (d < own.size()) {
+        const std::int64_t own_signed = own[own.size() - 1 - d];
+        const std::size_t own_size = own_signed == kBatch ? 1 : static_cast<std::size_t>(own_signed);
+        if (own_size > 1) place += rest % size * stride;
+        stride *= own_size;
+      }
+      rest /= size;
+    }
+    places[i] = static_cast<std::uint32_t>(place);
+  }
+  return places;
+}
+
+// What may see a number of rows that is not known.
+bool moves_integers(std::string_view type) {
+  static constexpr std::string_view kMoves[] = {"Cast",   "Concat",  "ConstantOfShape", "Equal",
+                                                "Expand", "Gather",  "Identity",        "Reshape",
+                                                "Slice",  "Squeeze", "Unsqueeze",       "Where"};
+  return std::ranges::find(kMoves, type) != std::end(kMoves);
+}
+
+}  // namespace
+
+std::optional<std::size_t> Value::axis_of(std::int64_t axis) const {
+  const auto dimensions = static_cast<std::int64_t>(rank());
+  if (axis < 0) axis += dimensions;
+  if (axis < 0 || axis >= dimensions) return std::nullopt;
+  return static_cast<std::size_t>(axis);
+}
+
+std::optional<std::size_t> Value::dimension_of(std::int64_t axis) const {
+  const std::optional<std::size_t> place = axis_of(axis);
+  if (!place || place == batch) return std::nullopt;
+  return batch && *place > *batch ? *place - 1 : *place;
+}
+
+bool depends_on_rows(const Value& value) {
+  return value.constant && value.element == Element::kInteger &&
+         std::ranges::any_of(value.constant->numbers, [](double number) { return std::isnan(number); });
+}
+
+Value constant_value(Tensor tensor) {
+  auto constant = std::make_shared<const Tensor>(std::move(tensor));
+  Value value;
+  value.element = constant->element;
+  value.shape = constant->shape;
+  value.texts = std::make_shared<const std::vector<std::string>>(constant->texts);
+  value.constant = std::move(constant);
+  return value;
+}
+
+std::optional<Broadcast> broadcast(const std::vector<const Value*>& values) {
+  // More than any model needs; places are counted in 32 bits.
+  constexpr std::size_t kMostElements = std::size_t{1} << 24;
+  Shape shape;
+  std::vector<Shape> own;
+  for (const Value* value : values) {
+    own.push_back(full_shape(*value));
+    const Shape& other = own.back();
+    if (other.size() > shape.size()) shape.insert(shape.begin(), other.size() - shape.size(), 1);
+    for (std::size_t i = 0; i < other.size(); ++i) {
+      std::int64_t& dimension = shape[shape.size() - 1 - i];
+      const std::int64_t wanted = other[other.size() - 1 - i];
+      if (dimension == 1) dimension = wanted;
+      if (wanted != 1 && wanted != dimension) return std::nullopt;
+    }
+  }
+  Broadcast result;
+  std::size_t count = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == kBatch) {
+      if (result.batch) return std::nullopt;
+      result.batch = i;
+    } else {
+      count *= static_cast<std::size_t>(shape[i]);
+      if (count > kMostElements) return std::nullopt;
+      result.shape.push_back(shape[i]);
+    }
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::vector<std::uint32_t> places;
+    if (values[i]->shape != result.shape) places = places_of(own[i], shape);
+    result.places.push_back(std::move(places));
+  }
+  return result;
+}
+
 NodePlan::NodePlan(const wire::Node& node, std::int64_t version, std::vector<const Value*> inputs,
-                   Program& program, const LoadLimits& limits)
+                   Program& program, const LoadLimits& limits, bool is_folding)
     : type_(node.type()),
       name_(node.name()),
       version_(version),
       inputs_(std::move(inputs)),
+      wanted_outputs_(static_cast<std::size_t>(node.outputs_size())),
       program_(program),
-      limits_(limits) {
+      limits_(limits),
+      is_folding_(is_folding) {
   for (const wire::Attribute& attribute : node.attributes()) {
     if (!attributes_.emplace(attribute.name(), &attribute).second) {
       fault_ = wrong(fmt::format("has the attribute '{}' twice", attribute.name()));
@@ -44,8 +159,8 @@ absl::Status NodePlan::expect_inputs(std::size_t least, std::size_t most) const 
 }
 
 absl::Status NodePlan::expect_rows(std::size_t index) const {
-  if (input(index).constant) return refuse(fmt::format("input {} is a constant", index));
-  if (input(index).batch_is_last) return refuse(fmt::format("input {} has its rows in columns", index));
+  if (!input(index).batch) return refuse(fmt::format("input {} is a constant", index));
+  if (*input(index).batch != 0) return refuse(fmt::format("input {} has its rows in columns", index));
   return absl::OkStatus();
 }
 
@@ -115,9 +230,42 @@ Tensor NodePlan::tensor(std::string_view name) {
   return {};
 }
 
-Value& NodePlan::add_output(Element element, Shape shape) {
+absl::StatusOr<std::optional<std::vector<std::int64_t>>> NodePlan::list(std::string_view attribute,
+                                                                        std::size_t index) {
+  if (has(attribute)) return integers(attribute);
+  if (!has_input(index)) return std::nullopt;
+  const Value& value = input(index);
+  if (!value.constant || value.element != Element::kInteger || value.shape.size() > 1) {
+    return refuse(fmt::format("input {} is no constant list of integers", index));
+  }
+  std::vector<std::int64_t> integers;
+  for (const double number : value.constant->numbers) {
+    if (std::isnan(number)) return refuse(fmt::format("input {} depends on how many rows there are", index));
+    integers.push_back(static_cast<std::int64_t>(number));
+  }
+  return integers;
+}
+
+Value NodePlan::placed(std::size_t index) {
+  Value value = input(index);
+  if (!value.constant) return value;
+  const auto [known, is_new] = slots_of_constants_.emplace(index, 0);
+  if (is_new) {
+    if (!is_folding_ && depends_on_rows(value)) {
+      fault_ = refuse(fmt::format("input {} depends on how many rows there are", index));
+    }
+    known->second = add_slots(value.count());
+    if (fault_.ok()) add_step(fill_step(value.constant->numbers, known->second));
+  }
+  value.slot = known->second;
+  if (!fault_.ok()) value.shape = {0};
+  return value;
+}
+
+Value& NodePlan::add_output(Element element, Shape shape, std::optional<std::size_t> batch) {
   Value& value = outputs_.emplace_back();
   value.element = element;
+  value.batch = batch;
   value.shape = std::move(shape);
   value.slot = add_slots(value.count());
   if (!fault_.ok()) value.shape = {0};
@@ -149,11 +297,19 @@ absl::Status NodePlan::finish() {
 }
 
 absl::Status plan_node(std::string_view domain, NodePlan& node) {
+  if (!domain.empty() || !moves_integers(node.type())) {
+    for (std::size_t i = 0; i < node.inputs(); ++i) {
+      if (node.has_input(i) && depends_on_rows(node.input(i)))
+        return node.refuse(fmt::format("input {} depends on how many rows there are", i));
+    }
+  }
   absl::Status status;
   const bool known =
       domain == "ai.onnx.ml"
           ? plan_trees(node, status) || plan_linear(node, status) || plan_encoders(node, status)
-          : domain.empty() && (plan_arithmetic(node, status) || plan_shapes(node, status));
+          : domain.empty() &&
+                (plan_arithmetic(node, status) || plan_functions(node, status) ||
+                 plan_matrices(node, status) || plan_reductions(node, status) || plan_shapes(node, status));
   if (!known) {
     return absl::UnimplementedError(
         fmt::format("the operator {}{}{} is not supported", domain, domain.empty() ? "" : ".", node.type()));

@@ -315,13 +315,36 @@ std::optional<Labels> labels_of(NodePlan& node, const std::string& side) {
   return labels;
 }
 
+// The list of texts that LabelEncoder of version 1 and CategoryMapper number: from texts to numbers, or the other way, by
+// what comes in.
+void read_numbered(NodePlan& node, bool from_texts, std::optional<Labels>& keys,
+                   std::optional<Labels>& values) {
+  const bool maps = node.type() == "CategoryMapper";
+  Labels texts;
+  texts.element = Element::kText;
+  texts.texts = node.texts(maps ? "cats_strings" : "classes_strings");
+  Labels numbers;
+  numbers.element = Element::kInteger;
+  for (const std::int64_t number : node.integers("cats_int64s"))
+    numbers.numbers.push_back(static_cast<double>(number));
+  for (std::size_t i = 0; !maps && i < texts.size(); ++i) numbers.numbers.push_back(static_cast<double>(i));
+  if (texts.size() == 0) return;
+  keys = from_texts ? texts : numbers;
+  values = from_texts ? numbers : texts;
+}
+
 absl::Status plan_label_encoder(NodePlan& node) {
   if (absl::Status status = node.expect_inputs(1, 1); !status.ok()) return status;
   const Value& input = node.input(0);
-  if (input.constant) return node.refuse("its input is a constant");
-  if (node.version() < 2) return node.refuse("is of version 1");
-  const std::optional<Labels> keys = labels_of(node, "keys");
-  const std::optional<Labels> values = labels_of(node, "values");
+  if (!input.batch) return node.refuse("its input is a constant");
+  std::optional<Labels> keys;
+  std::optional<Labels> values;
+  if (node.version() < 2 || node.type() == "CategoryMapper") {
+    read_numbered(node, input.element == Element::kText, keys, values);
+  } else {
+    keys = labels_of(node, "keys");
+    values = labels_of(node, "values");
+  }
   if (!keys || !values) return node.wrong("has no keys, or no values");
   if (keys->size() != values->size()) return node.wrong("has as many keys as values, or should have");
   if (keys->element != input.element) return node.refuse("its keys are of another kind than its input");
@@ -355,16 +378,15 @@ absl::Status plan_label_encoder(NodePlan& node) {
     const double value = values->element == Element::kText ? static_cast<double>(i) : values->numbers[i];
     if (std::isnan(value)) return node.refuse("a value is no number");
     if (keys->element != Element::kText) {
-      mapping.add(keys->numbers[i], value);
+      // Before version 4 a NaN was like no other.
+      if (!std::isnan(keys->numbers[i]) || node.version() >= 4) mapping.add(keys->numbers[i], value);
       continue;
     }
     for (std::size_t j = 0; j < input.texts->size(); ++j) {
       if ((*input.texts)[j] == keys->texts[i]) mapping.add(static_cast<double>(j), value);
     }
   }
-  const bool batch_is_last = input.batch_is_last;
-  Value& output = node.add_output(values->element, input.shape);
-  output.batch_is_last = batch_is_last;
+  Value& output = node.add_output(values->element, input.shape, input.batch);
   if (values->element == Element::kText)
     output.texts = std::make_shared<const std::vector<std::string>>(std::move(texts));
   node.add_step(
@@ -377,14 +399,22 @@ absl::Status plan_vectorizer(NodePlan& node) {
   const std::vector<std::int64_t> lengths = node.integers("inputdimensions");
   if (lengths.size() != node.inputs()) return node.wrong("has not one dimension per input");
   std::vector<std::size_t> from;
+  std::optional<std::size_t> zero;  // the slot of one
   for (std::size_t i = 0; i < node.inputs(); ++i) {
     if (!node.has_input(i)) return node.wrong(fmt::format("lacks input {}", i));
     std::size_t columns = 0;
     if (absl::Status status = node.expect_columns(i, columns); !status.ok()) return status;
-    if (lengths[i] != static_cast<std::int64_t>(columns))
-      return node.refuse("cuts an input, or makes it longer");
+    if (lengths[i] < 1 || lengths[i] > static_cast<std::int64_t>(node.limits().features))
+      return node.refuse("has a dimension of none, or too many");
     if (node.input(i).element != Element::kFloat) return node.refuse("an input is not of floats");
-    for (std::size_t j = 0; j < columns; ++j) from.push_back(node.input(i).slot + j);
+    const auto length = static_cast<std::size_t>(lengths[i]);
+    if (from.size() + length > node.limits().features) return node.refuse("makes too many columns");
+    if (length > columns && !zero) {
+      zero = node.add_slots(1);
+      node.add_step(fill_step({0.0}, *zero));
+    }
+    // What is too long is cut, and what is too short filled with zeros.
+    for (std::size_t j = 0; j < length; ++j) from.push_back(j < columns ? node.input(i).slot + j : *zero);
   }
   const Value& output = node.add_output(Element::kFloat, {static_cast<std::int64_t>(from.size())});
   node.add_step(copy_step(std::move(from), output.slot));
@@ -396,18 +426,18 @@ absl::Status plan_extractor(NodePlan& node) {
   const Value& data = node.input(0);
   const Value& indices = node.input(1);
   if (indices.element != Element::kInteger) return node.wrong("its indices are no integers");
-  if (data.constant && !indices.constant) {
+  if (data.constant && indices.batch) {
     // Rows pick from a list; the results of all of them stand side by side.
     const bool is_list = data.shape.size() == 1 || (data.shape.size() == 2 && data.shape.front() == 1);
     if (!is_list || data.count() == 0 || indices.count() != 1) return node.refuse("mixes rows");
-    Value& output = node.add_output(data.element, {1});
+    Value& output = node.add_output(data.element, {1}, 1);
     output.texts = data.texts;
-    output.batch_is_last = true;
     node.add_step(lookup_step(data.constant->numbers, 1, false, indices.slot, 1, output.slot));
     return absl::OkStatus();
   }
-  if (data.constant || !indices.constant) return node.refuse("wants a constant, and a value of rows");
-  if (data.batch_is_last || data.shape.empty() || data.count() == 0) return node.refuse("mixes rows");
+  if (!data.batch || !indices.constant) return node.refuse("wants a constant, and a value of rows");
+  if (data.shape.empty() || *data.batch == data.shape.size() || data.count() == 0)
+    return node.refuse("mixes rows");
   const auto length = static_cast<std::size_t>(data.shape.back());
   std::vector<std::size_t> from;
   for (std::size_t first = 0; first < data.count(); first += length) {
@@ -419,7 +449,7 @@ absl::Status plan_extractor(NodePlan& node) {
   }
   Shape shape = data.shape;
   shape.back() = static_cast<std::int64_t>(indices.count());
-  Value& output = node.add_output(data.element, shape);
+  Value& output = node.add_output(data.element, shape, data.batch);
   output.texts = data.texts;
   node.add_step(copy_step(std::move(from), output.slot));
   return absl::OkStatus();
@@ -458,7 +488,7 @@ bool plan_encoders(NodePlan& node, absl::Status& status) {
     status = plan_of_rows(node, plan_binarizer);
   } else if (type == "OneHotEncoder") {
     status = plan_one_hot(node);
-  } else if (type == "LabelEncoder") {
+  } else if (type == "LabelEncoder" || type == "CategoryMapper") {
     status = plan_label_encoder(node);
   } else if (type == "FeatureVectorizer") {
     status = plan_vectorizer(node);

@@ -1,4 +1,5 @@
-// Ensembles of trees of ai.onnx.ml: TreeEnsembleClassifier and TreeEnsembleRegressor of the versions 1 and 3.
+// Ensembles of trees of ai.onnx.ml: TreeEnsembleClassifier and TreeEnsembleRegressor of the versions 1 and 3, and
+// TreeEnsemble of version 5.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -291,9 +292,132 @@ absl::Status plan_ensemble(NodePlan& node, bool classifies) {
   return absl::OkStatus();
 }
 
+// ---- version 5 ---------------------------------------------------------------------------------------------
+
+// Reads nodes, which have no leaves among them; each place that names a leaf gets one of its own.
+absl::Status read_inner_nodes(NodePlan& node, Ensemble& ensemble) {
+  const std::vector<std::int64_t> features = node.integers("nodes_featureids");
+  const std::vector<double> modes = node.tensor("nodes_modes").numbers;
+  const std::vector<double> splits = node.tensor("nodes_splits").numbers;
+  const std::vector<double> members = node.tensor("membership_values").numbers;
+  const std::vector<std::int64_t> missing = node.integers("nodes_missing_value_tracks_true");
+  const std::vector<std::int64_t> targets = node.integers("leaf_targetids");
+  const std::vector<double> weights = node.tensor("leaf_weights").numbers;
+  const std::vector<std::int64_t> children[] = {node.integers("nodes_truenodeids"),
+                                                node.integers("nodes_falsenodeids")};
+  const std::vector<std::int64_t> leaves[] = {node.integers("nodes_trueleafs"),
+                                              node.integers("nodes_falseleafs")};
+  node.ignore("nodes_hitrates");
+  const std::size_t count = features.size();
+  if (count > node.limits().nodes / 3) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} nodes, at most {} allowed", count, node.limits().nodes / 3));
+  }
+  for (const std::size_t size :
+       {modes.size(), splits.size(), children[0].size(), children[1].size(), leaves[0].size(),
+        leaves[1].size(), missing.empty() ? count : missing.size()}) {
+    if (size != count) return node.wrong("its lists of nodes are of different lengths");
+  }
+  if (targets.size() != weights.size()) return node.wrong("its lists of leaves are of different lengths");
+  ensemble.nodes.resize(count);
+  ensemble.members = members;
+  std::size_t next_member = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (features[i] < 0 || features[i] > std::numeric_limits<std::int32_t>::max())
+      return node.wrong(fmt::format("a node looks at column {}", features[i]));
+    if (!(modes[i] >= 0.0 && modes[i] <= static_cast<double>(Mode::kMember)))
+      return node.refuse(fmt::format("the mode {} is unknown", modes[i]));
+    EnsembleNode built;
+    built.mode = static_cast<Mode>(static_cast<std::uint8_t>(modes[i]));
+    built.feature = static_cast<std::uint32_t>(features[i]);
+    built.missing_is_true = !missing.empty() && missing[i] != 0;
+    if (built.mode != Mode::kMember) {
+      built.value = splits[i];
+    } else {
+      // The members of one node after those of the other; a NaN ends them.
+      built.slice.first = static_cast<std::uint32_t>(next_member);
+      while (next_member < members.size() && !std::isnan(members[next_member])) ++next_member;
+      built.slice.count = static_cast<std::uint32_t>(next_member) - built.slice.first;
+      if (built.slice.count == 0) return node.wrong(fmt::format("node {} has no members", i));
+      if (next_member < members.size()) ++next_member;
+    }
+    for (std::size_t side = 0; side < 2; ++side) {
+      const std::int64_t child = children[side][i];
+      const std::size_t most = leaves[side][i] != 0 ? targets.size() : count;
+      if (child < 0 || static_cast<std::size_t>(child) >= most)
+        return node.wrong(fmt::format("a child of node {} is no node", i));
+      auto place = static_cast<std::uint32_t>(child);
+      if (leaves[side][i] != 0) {
+        const std::int64_t target = targets[static_cast<std::size_t>(child)];
+        if (target < 0 || target >= static_cast<std::int64_t>(ensemble.targets))
+          return node.wrong(fmt::format("a leaf votes for {}, of {}", target, ensemble.targets));
+        place = static_cast<std::uint32_t>(ensemble.nodes.size());
+        EnsembleNode& leaf = ensemble.nodes.emplace_back();
+        leaf.slice = {static_cast<std::uint32_t>(ensemble.votes.size()), 1};
+        ensemble.votes.push_back(
+            {static_cast<std::uint32_t>(target), weights[static_cast<std::size_t>(child)]});
+      }
+      (side == 0 ? built.yes : built.no) = place;
+    }
+    ensemble.nodes[i] = built;
+  }
+  for (const std::int64_t root : node.integers("tree_roots")) {
+    if (root < 0 || static_cast<std::size_t>(root) >= count) return node.wrong("a root is no node");
+    ensemble.roots.push_back(static_cast<std::uint32_t>(root));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status plan_ensemble_of_version_5(NodePlan& node) {
+  if (absl::Status status = node.expect_inputs(1, 1); !status.ok()) return status;
+  std::size_t columns = 0;
+  if (absl::Status status = node.expect_columns(0, columns); !status.ok()) return status;
+  const Value& input = node.input(0);
+  constexpr Aggregate kAggregates[] = {Aggregate::kAverage, Aggregate::kSum, Aggregate::kMin,
+                                       Aggregate::kMax};
+  // The standard numbers SOFTMAX before LOGISTIC. ONNX Runtime does not.
+  constexpr Transform kTransforms[] = {Transform::kNone, Transform::kLogistic, Transform::kSoftmax,
+                                       Transform::kSoftmaxZero, Transform::kProbit};
+  Ensemble ensemble;
+  const std::int64_t targets = node.integer("n_targets", 1);
+  const std::int64_t aggregate = node.integer("aggregate_function", 1);
+  const std::int64_t post = node.integer("post_transform", 0);
+  if (targets < 1 || targets > 1'000'000) return node.wrong(fmt::format("has {} targets", targets));
+  if (aggregate < 0 || aggregate > 3) return node.refuse("its aggregate_function is unknown");
+  if (post < 0 || post > 4) return node.refuse("its post_transform is unknown");
+  if (input.element != Element::kFloat && input.element != Element::kDouble)
+    return node.refuse("its input is neither of floats nor of doubles");
+  ensemble.targets = static_cast<std::size_t>(targets);
+  ensemble.aggregate = kAggregates[aggregate];
+  const Transform transform = kTransforms[post];
+  if (absl::Status status = read_inner_nodes(node, ensemble); !status.ok()) return status;
+  if (absl::Status status = check_ensemble(ensemble, columns, node.limits()); !status.ok()) {
+    return absl::Status(status.code(), fmt::format("{}: {}", node.type(), std::string(status.message())));
+  }
+  const VotesInfo votes = votes_info(ensemble);
+  if (absl::Status status = refuse_odd(node, false, transform, 0, votes); !status.ok()) return status;
+  const bool in_double = input.element == Element::kDouble;
+  TreeScores::Places slots{};
+  slots.sums = node.add_slots(ensemble.targets);
+  slots.voted = node.add_slots(ensemble.targets);
+  auto trees =
+      ensemble_step(ensemble, columns, in_double, input.slot, slots.sums, slots.voted, node.limits());
+  if (!trees.ok()) return trees.status();
+  node.need_floats(floats_of_ensemble(ensemble, columns));
+  node.add_step(*std::move(trees));
+  slots.scores = node.add_output(input.element, {targets}).slot;
+  node.add_step(std::make_unique<TreeScores>(transform, !in_double, std::vector<double>(),
+                                             std::vector<double>(), votes, slots));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool plan_trees(NodePlan& node, absl::Status& status) {
+  if (node.type() == "TreeEnsemble" && node.version() >= 5) {
+    status = plan_ensemble_of_version_5(node);
+    return true;
+  }
   if (node.type() != "TreeEnsembleClassifier" && node.type() != "TreeEnsembleRegressor") return false;
   status = plan_ensemble(node, node.type() == "TreeEnsembleClassifier");
   return true;

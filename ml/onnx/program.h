@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -43,6 +44,7 @@ struct Program {
   std::vector<Port> outputs;
   std::size_t slots = 0;
   std::size_t floats = 0;
+  std::int64_t rows = 0;  // how many the graph says that there are; 0: any number
 };
 
 }  // namespace weir::ml::onnx

@@ -175,7 +175,9 @@ std::optional<Tree> native_tree(const Ensemble& ensemble, std::uint32_t root, bo
     const bool includes = node.mode == Mode::kLessEqual || node.mode == Mode::kGreater;
     if (!turned && !includes && node.mode != Mode::kLess) return std::nullopt;
     native.feature = static_cast<std::int32_t>(node.feature);
-    native.threshold = includes ? next_after(node.value, in_double) : node.value;
+    // Nothing is greater than infinity: only what is missing may go the other way.
+    native.by_presence = includes && node.value == std::numeric_limits<double>::infinity();
+    if (!native.by_presence) native.threshold = includes ? next_after(node.value, in_double) : node.value;
     if (!std::isfinite(native.threshold)) return std::nullopt;
     native.default_left = turned != node.missing_is_true;
     native.left = static_cast<std::int32_t>(from.size());
@@ -215,6 +217,62 @@ VotesInfo votes_info(const Ensemble& ensemble) {
   return info;
 }
 
+namespace {
+
+// Follows all ways from the roots: none may come back to where it has been, or be too long. Converters let several nodes
+// have the same child, which is no harm. Takes no stack.
+absl::Status check_ways(const Ensemble& ensemble, const LoadLimits& limits) {
+  constexpr std::size_t kOpen = std::numeric_limits<std::size_t>::max();
+  constexpr std::size_t kNew = kOpen - 1;
+  std::vector<std::size_t> heights(ensemble.nodes.size(), kNew);
+  std::vector<std::uint32_t> way;
+  std::size_t found = 0;
+  for (const std::uint32_t root : ensemble.roots) {
+    if (root >= ensemble.nodes.size()) return absl::InvalidArgumentError("a root is no node");
+    way.assign(1, root);
+    while (!way.empty()) {
+      const std::uint32_t index = way.back();
+      const EnsembleNode& node = ensemble.nodes[index];
+      const bool is_leaf = node.mode == Mode::kLeaf;
+      if (heights[index] == kNew) {
+        heights[index] = kOpen;
+        ++found;
+        for (const std::uint32_t child : {node.yes, node.no}) {
+          if (is_leaf) break;
+          if (heights[child] == kOpen) return about_node(child, "is below itself");
+          if (heights[child] == kNew) way.push_back(child);
+        }
+        continue;
+      }
+      way.pop_back();
+      if (heights[index] != kOpen) continue;
+      heights[index] = is_leaf ? 0 : 1 + std::max(heights[node.yes], heights[node.no]);
+      if (heights[index] > limits.depth) return absl::ResourceExhaustedError("a tree is too deep");
+    }
+  }
+  if (found != ensemble.nodes.size()) return absl::InvalidArgumentError("some nodes belong to no tree");
+  return absl::OkStatus();
+}
+
+// Whether a node is the child of several, or a root too.
+bool shares_nodes(const Ensemble& ensemble) {
+  std::vector<bool> reached(ensemble.nodes.size());
+  const auto reach = [&](std::uint32_t node) {
+    const bool again = reached[node];
+    reached[node] = true;
+    return again;
+  };
+  for (const std::uint32_t root : ensemble.roots) {
+    if (reach(root)) return true;
+  }
+  for (const EnsembleNode& node : ensemble.nodes) {
+    if (node.mode != Mode::kLeaf && (reach(node.yes) || reach(node.no))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 absl::Status check_ensemble(const Ensemble& ensemble, std::size_t features, const LoadLimits& limits) {
   const std::size_t count = ensemble.nodes.size();
   if (count == 0 || ensemble.roots.empty()) return absl::InvalidArgumentError("there are no trees");
@@ -225,52 +283,35 @@ absl::Status check_ensemble(const Ensemble& ensemble, std::size_t features, cons
   if (ensemble.targets == 0 || ensemble.targets > std::min(limits.outputs, kMostForestOutputs)) {
     return absl::ResourceExhaustedError(fmt::format("{} targets are none, or too many", ensemble.targets));
   }
-  std::vector<bool> reached(count);
   std::vector<bool> voted(ensemble.targets);
-  std::size_t found = 0;
-  std::vector<std::uint32_t> level;
-  std::vector<std::uint32_t> next;
-  for (const std::uint32_t root : ensemble.roots) {
-    level.assign(1, root);
-    for (std::size_t depth = 0; !level.empty(); ++depth) {
-      if (depth > limits.depth) return absl::ResourceExhaustedError("a tree is too deep");
-      next.clear();
-      for (const std::uint32_t index : level) {
-        if (index >= count) return absl::InvalidArgumentError("a child is no node");
-        if (reached[index]) return about_node(index, "is reached twice");
-        reached[index] = true;
-        ++found;
-        const EnsembleNode& node = ensemble.nodes[index];
-        if (node.mode == Mode::kLeaf) {
-          for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
-            const Vote& vote = ensemble.votes[i];
-            if (vote.target >= ensemble.targets) return about_node(index, "votes for no target");
-            if (!std::isfinite(vote.weight)) return about_node(index, "has a weight that is not finite");
-            if (voted[vote.target]) return about_node(index, "votes twice for a target");
-            voted[vote.target] = true;
-          }
-          for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
-            voted[ensemble.votes[i].target] = false;
-          }
-          continue;
-        }
-        if (node.feature >= features) return about_node(index, "looks at a column that rows do not have");
-        if (!std::isfinite(node.value)) return about_node(index, "has a threshold that is not finite");
-        next.push_back(node.yes);
-        next.push_back(node.no);
-      }
-      level.swap(next);
+  for (std::size_t index = 0; index < count; ++index) {
+    const EnsembleNode& node = ensemble.nodes[index];
+    if (node.mode != Mode::kLeaf) {
+      if (node.feature >= features) return about_node(index, "looks at a column that rows do not have");
+      if (std::isnan(node.value)) return about_node(index, "has a threshold that is no number");
+      if (node.yes >= count || node.no >= count) return absl::InvalidArgumentError("a child is no node");
+      continue;
+    }
+    for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
+      const Vote& vote = ensemble.votes[i];
+      if (vote.target >= ensemble.targets) return about_node(index, "votes for no target");
+      if (!std::isfinite(vote.weight)) return about_node(index, "has a weight that is not finite");
+      if (voted[vote.target]) return about_node(index, "votes twice for a target");
+      voted[vote.target] = true;
+    }
+    for (std::uint32_t i = node.slice.first; i < node.slice.first + node.slice.count; ++i) {
+      voted[ensemble.votes[i].target] = false;
     }
   }
-  if (found != count) return absl::InvalidArgumentError("some nodes belong to no tree");
-  return absl::OkStatus();
+  return check_ways(ensemble, limits);
 }
 
 absl::StatusOr<std::unique_ptr<const Step>> ensemble_step(const Ensemble& ensemble, std::size_t features,
                                                           bool in_double, std::size_t input, std::size_t sums,
                                                           std::size_t voted, const LoadLimits& limits) {
   std::vector<Tree> trees;
-  const bool adds = ensemble.aggregate == Aggregate::kSum || ensemble.aggregate == Aggregate::kAverage;
+  const bool adds = (ensemble.aggregate == Aggregate::kSum || ensemble.aggregate == Aggregate::kAverage) &&
+                    !shares_nodes(ensemble);
   for (const std::uint32_t root : ensemble.roots) {
     if (!adds) break;
     std::optional<Tree> tree = native_tree(ensemble, root, in_double);

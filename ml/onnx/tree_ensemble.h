@@ -64,8 +64,8 @@ struct VotesInfo {
 };
 VotesInfo votes_info(const Ensemble& ensemble);
 
-// Refuses trees with a child or feature out of range, a node reached twice or never, a threshold or weight that is not
-// finite, a leaf that votes twice for a target, or more than `limits` allow.
+// Refuses trees with a child or feature out of range, a node below itself or below no root, a threshold that is no number,
+// a weight that is not finite, a leaf that votes twice for a target, or more than `limits` allow.
 absl::Status check_ensemble(const Ensemble& ensemble, std::size_t features, const LoadLimits& limits);
 
 // Returns the step that reads `features` slots from `input` and writes one sum per target to `sums`, and to `voted`

@@ -54,6 +54,14 @@ inline std::string attribute(std::string_view name, const std::vector<std::strin
   return field(5, field(1, name) + texts + field(20, std::int64_t{8}));
 }
 
+// A list as a tensor, whose bytes are those of its elements.
+inline std::string tensor_attribute(std::string_view name, std::int64_t element, std::string_view raw) {
+  const std::int64_t size = element == 2 ? 1 : 4;
+  const std::string tensor =
+      field(1, static_cast<std::int64_t>(raw.size()) / size) + field(2, element) + field(9, raw);
+  return field(5, field(1, name) + field(5, tensor) + field(20, std::int64_t{4}));
+}
+
 // A node; `attributes` are those above, one after the other.
 inline std::string node(std::string_view type, const std::vector<std::string>& inputs,
                         const std::vector<std::string>& outputs, std::string_view attributes = "",
@@ -83,13 +91,13 @@ inline std::string constant(std::string_view name, const std::vector<std::int64_
 
 // A model with the input X of so many columns of floats; `graph` is nodes and constants.
 inline std::string model(std::string_view graph, std::int64_t columns,
-                         const std::vector<std::string>& outputs) {
+                         const std::vector<std::string>& outputs, std::int64_t learned_version = 3) {
   const std::string shape = field(1, field(2, "N")) + field(1, field(1, columns));
   std::string body(graph);
   body += field(11, field(1, "X") + field(2, field(1, field(1, std::int64_t{1}) + field(2, shape))));
   for (const std::string& output : outputs) body += field(12, field(1, output));
   return field(1, std::int64_t{8}) + field(7, body) + field(8, field(2, std::int64_t{15})) +
-         field(8, field(1, "ai.onnx.ml") + field(2, std::int64_t{3}));
+         field(8, field(1, "ai.onnx.ml") + field(2, learned_version));
 }
 
 // A classifier of two texts, by a stump on each of two columns.

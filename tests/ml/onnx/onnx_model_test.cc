@@ -93,10 +93,44 @@ TEST(OnnxModel, RefusesGraphsThatMixRows) {
   EXPECT_EQ(refusal_of(model(node("Concat", {"X", "X"}, {"Y"}, attribute("axis", 0)), 2, {"Y"})),
             "Concat 'n': its axis mixes rows");
   EXPECT_EQ(refusal_of(model(node("ArgMax", {"X"}, {"Y"}), 2, {"Y"})),
-            "ArgMax 'n': its axis is not the last");
+            "ArgMax 'n': its axis mixes rows, or is none");
   const std::string column = constant("C", {3, 1}, Floats{1, 2, 3});
   EXPECT_EQ(refusal_of(model(column + node("Add", {"X", "C"}, {"Y"}), 2, {"Y"})),
             "Add 'n': the shapes of its inputs do not fit, row by row");
+}
+
+TEST(OnnxModel, KeepsRowsApartWhereverTheyStand) {
+  // The rows become columns, and rows again.
+  const std::string turned = constant("W", {2, 3}, Floats{1, 2, 3, 4, 5, 6}) +
+                             node("Transpose", {"X"}, {"a"}) + node("MatMul", {"W", "a"}, {"b"}) +
+                             node("Transpose", {"b"}, {"Y"});
+  EXPECT_EQ(scores_of(model(turned, 3, {"Y"}), {1, 0, 2}), (Floats{7, 16}));
+  EXPECT_EQ(refusal_of(model(node("Transpose", {"X"}, {"a"}) + node("MatMul", {"a", "X"}, {"Y"}), 3, {"Y"})),
+            "MatMul 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(node("ReduceSum", {"X"}, {"Y"}), 3, {"Y"})), "ReduceSum 'n': mixes rows");
+}
+
+TEST(OnnxModel, ShapesMayNameTheRows) {
+  const std::string graph = constant("zero", {1}, Integers{0}) + constant("open", {1}, Integers{-1}) +
+                            node("Shape", {"X"}, {"s"}) + node("Gather", {"s", "zero"}, {"n"}) +
+                            node("Concat", {"n", "open"}, {"t"}, attribute("axis", 0)) +
+                            node("Reshape", {"X", "t"}, {"a"}) + node("ConstantOfShape", {"s"}, {"b"}) +
+                            node("Concat", {"a", "b"}, {"Y"}, attribute("axis", 1));
+  EXPECT_EQ(scores_of(model(graph, 2, {"Y"}), {3, 4}), (Floats{3, 4, 0, 0}));
+  // How many rows there are is no number that a row may know.
+  const std::string leaks = node("Shape", {"X"}, {"s"}) + node("Cast", {"s"}, {"c"}, attribute("to", 1)) +
+                            node("Add", {"X", "c"}, {"Y"});
+  EXPECT_FALSE(load_model(model(leaks, 2, {"Y"})).ok());
+  const std::string adds = constant("one", {2}, Integers{1, 1}) + node("Shape", {"X"}, {"s"}) +
+                           node("Add", {"s", "one"}, {"t"}) + node("Reshape", {"X", "t"}, {"Y"});
+  EXPECT_EQ(refusal_of(model(adds, 2, {"Y"})), "Add 'n': input 0 depends on how many rows there are");
+}
+
+TEST(OnnxModel, RunsOperatorsOfConstantsOnce) {
+  const std::string graph = constant("A", {2}, Floats{1, 4}) + node("Sqrt", {"A"}, {"b"}) +
+                            node("Mul", {"b", "A"}, {"c"}) + node("Add", {"X", "c"}, {"Y"});
+  EXPECT_EQ(scores_of(model(graph, 2, {"Y"}), {1, 1}), (Floats{2, 9}));
+  EXPECT_EQ(refusal_of(model(graph + node("Neg", {"c"}, {"Z"}), 2, {"Z"})), "'Z' does not depend on the row");
 }
 
 TEST(OnnxModel, RefusesGraphsThatAreBroken) {
@@ -137,7 +171,7 @@ TEST(OnnxModel, RefusesBrokenTrees) {
   EXPECT_EQ(refusal_of(stump({1, 0, 0}, {2, 0, 0}, {0, 0, 0})),
             "TreeEnsembleRegressor: node 0 of the trees looks at a column that rows do not have");
   EXPECT_EQ(refusal_of(stump({1, 0, 0}, {1, 0, 0}, {kNan, 0, 0})),
-            "TreeEnsembleRegressor: node 0 of the trees has a threshold that is not finite");
+            "TreeEnsembleRegressor: node 0 of the trees has a threshold that is no number");
 }
 
 TEST(OnnxModel, HasNoMargins) {

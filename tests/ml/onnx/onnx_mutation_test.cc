@@ -52,12 +52,49 @@ std::string encoders_model() {
   return model(graph, 3, {"k", "l", "e"});
 }
 
+// Shapes that name the rows, rows that are columns, and what is put together over dimensions.
+std::string shapes_model() {
+  const std::string graph =
+      constant("zero", {1}, Integers{0}) + constant("one", {1}, Integers{1}) +
+      constant("open", {1}, Integers{-1}) + constant("W", {2, 3}, Floats{1, 2, 3, 4, 5, 6}) +
+      constant("three", {3}, Integers{-1, 3, 1}) + node("Shape", {"X"}, {"a"}) +
+      node("Gather", {"a", "zero"}, {"b"}) + node("Concat", {"b", "open"}, {"c"}, attribute("axis", 0)) +
+      node("ConstantOfShape", {"a"}, {"d"}) + node("Reshape", {"X", "three"}, {"e"}) +
+      node("Transpose", {"e"}, {"f"}, attribute("perm", Integers{0, 2, 1})) +
+      node("Reshape", {"f", "c"}, {"g"}) + node("Add", {"g", "d"}, {"h"}) + node("Transpose", {"h"}, {"i"}) +
+      node("MatMul", {"W", "i"}, {"j"}) + node("Transpose", {"j"}, {"k"}) +
+      node("Slice", {"X", "zero", "open", "one"}, {"l"}) + node("Squeeze", {"e"}, {"m"}) +
+      node("Unsqueeze", {"m", "one"}, {"n"}) + node("Flatten", {"n"}, {"o"}) +
+      node("TopK", {"o", "one"}, {"p", "q"}, attribute("axis", 1)) +
+      node("ReduceSum", {"X", "one"}, {"r"}, attribute("keepdims", 1)) +
+      node("Split", {"X"}, {"s", "t"}, attribute("axis", 1)) + node("Less", {"X", "h"}, {"u"}) +
+      node("Where", {"u", "X", "h"}, {"v"}) +
+      node("GatherElements", {"X", "q"}, {"w"}, attribute("axis", 1)) + node("Expand", {"r", "a"}, {"x"}) +
+      node("Softmax", {"x"}, {"y"}) + node("Clip", {"y"}, {"z"});
+  return model(graph, 3, {"k", "l", "p", "q", "r", "s", "t", "v", "w", "z"});
+}
+
 std::string linear_model() {
   return model(
       learned("LinearClassifier", {"X"}, {"label", "scores"},
               attribute("coefficients", Floats{1, 2, 3, 4, 5, 6}) + attribute("intercepts", Floats{1, 2}) +
                   attribute("classlabels_ints", Integers{3, 4}) + attribute("post_transform", "SOFTMAX")),
       3, {"label", "scores"});
+}
+
+// A TreeEnsemble of version 5, with a set.
+std::string later_trees_model() {
+  using testing::tensor_attribute;
+  const std::string attributes =
+      attribute("tree_roots", Integers{0, 2}) + attribute("nodes_featureids", Integers{0, 1, 2}) +
+      tensor_attribute("nodes_modes", 2, "\x01\x06\x03") +
+      tensor_attribute("nodes_splits", 1, testing::packed(Floats{0.5f, 0, -1})) +
+      attribute("nodes_truenodeids", Integers{0, 1, 2}) + attribute("nodes_trueleafs", Integers{1, 1, 1}) +
+      attribute("nodes_falsenodeids", Integers{1, 3, 4}) + attribute("nodes_falseleafs", Integers{0, 1, 1}) +
+      attribute("leaf_targetids", Integers{0, 1, 0, 1, 0}) +
+      tensor_attribute("leaf_weights", 1, testing::packed(Floats{1, 2, 4, 8, 16})) +
+      tensor_attribute("membership_values", 1, testing::packed(Floats{2, 3})) + attribute("n_targets", 2);
+  return model(learned("TreeEnsemble", {"X"}, {"Y"}, attributes), 3, {"Y"}, 5);
 }
 
 class Mutator {
@@ -107,7 +144,8 @@ TEST(OnnxMutation, NoMutatedModelDoesHarm) {
   fmt::print("seed {} rounds {}\n", seed, rounds);
   Mutator mutator(seed);
   const std::vector<std::string> models = {testing::stumps_model(), testing::network_model(),
-                                           encoders_model(), linear_model()};
+                                           encoders_model(),        linear_model(),
+                                           later_trees_model(),     shapes_model()};
   for (const std::string& bytes : models) ASSERT_TRUE(loads(bytes)) << load_onnx(bytes).status();
   std::uint64_t accepted = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {

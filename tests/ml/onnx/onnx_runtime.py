@@ -38,7 +38,7 @@ def field(number, value):
 
 
 def tensor(name, shape, values, element=1):
-    kinds = {1: "f", 7: "q", 11: "d"}
+    kinds = {1: "f", 2: "B", 7: "q", 11: "d"}
     out = b"".join(field(1, size) for size in shape) + field(2, element) + field(8, name)
     if element == 8:
         return out + b"".join(field(6, value) for value in values)
@@ -80,13 +80,13 @@ def variable(name, columns, element):
     return field(1, name) + field(2, field(1, field(1, element) + field(2, shape)))
 
 
-def model(nodes, columns, outputs, constants=(), element=1, learned_version=3):
+def model(nodes, columns, outputs, constants=(), element=1, learned_version=3, version=15):
     """A model of one input X; `outputs` are (name, columns or 0, element)."""
     graph = b"".join(field(1, each) for each in nodes) + field(2, "g")
     graph += b"".join(field(5, each) for each in constants)
     graph += field(11, variable("X", columns, element))
     graph += b"".join(field(12, variable(*output)) for output in outputs)
-    versions = field(8, field(2, 15)) + field(8, field(1, "ai.onnx.ml") + field(2, learned_version))
+    versions = field(8, field(2, version)) + field(8, field(1, "ai.onnx.ml") + field(2, learned_version))
     return field(1, 8) + field(7, graph) + versions
 
 
@@ -155,6 +155,185 @@ def trees_model(rng, kind, votes, modes=("BRANCH_LEQ",), targets=1, trees=12, de
     return model([learned(kind, ["X"], outputs, **lists, **more)], COLUMNS, declared, element=element)
 
 
+def later_trees(rng, modes, targets=1, trees=12, depth=4, element=1, aggregate=1, transform=0):
+    """A TreeEnsemble of version 5."""
+    nodes, leaves, roots, members = [], [], [], {}
+
+    def add(level):
+        place = len(nodes)
+        nodes.append(None)
+        mode = rng.choice(modes)
+        column = 1 if mode > 3 else rng.randrange(COLUMNS)
+        value = float(rng.randrange(-3, 4)) if column == 1 else rng.gauss(0, 10.0 if column == 2 else 1.0)
+        if mode == 6:
+            members[place] = [float(item) for item in rng.sample(range(-5, 6), rng.randrange(1, 5))]
+            value = 0.0
+        children = []
+        for _ in range(2):
+            if level + 1 >= depth or rng.random() < 0.25:
+                leaves.append((rng.randrange(targets), rng.gauss(0, 0.5)))
+                children += [1, len(leaves) - 1]
+            else:
+                children += [0, add(level + 1)]
+        nodes[place] = [column, mode, value, *children, rng.randrange(2)]
+        return place
+
+    for _ in range(trees):
+        roots.append(add(0))
+    columns, kinds, values, yes_leaf, yes, no_leaf, no, missing = (list(items) for items in zip(*nodes))
+    sets = [item for place in sorted(members) for item in [*members[place], NAN]]
+    attributes = dict(
+        tree_roots=roots,
+        nodes_featureids=columns,
+        nodes_modes=tensor("", [len(kinds)], kinds, 2),
+        nodes_splits=tensor("", [len(values)], values, element),
+        nodes_truenodeids=yes,
+        nodes_trueleafs=yes_leaf,
+        nodes_falsenodeids=no,
+        nodes_falseleafs=no_leaf,
+        nodes_missing_value_tracks_true=missing,
+        leaf_targetids=[target for target, _ in leaves],
+        leaf_weights=tensor("", [len(leaves)], [weight for _, weight in leaves], element),
+        n_targets=targets,
+        aggregate_function=aggregate,
+        post_transform=transform,
+    )
+    if sets:
+        attributes["membership_values"] = tensor("", [len(sets)], sets, element)
+    ensemble = learned("TreeEnsemble", ["X"], ["scores"], **attributes)
+    return model([ensemble], COLUMNS, [("scores", targets, element)], (), element, 5, 21)
+
+
+def operator_cases(rng, rows, holes):
+    """Operators of ai.onnx, many to a graph."""
+    floats = [rng.gauss(0, 0.7) for _ in range(COLUMNS)]
+    constants = [
+        tensor("K", [COLUMNS], floats),
+        tensor("positive", [1, COLUMNS], [abs(number) + 0.1 for number in floats]),
+        tensor("spread", [COLUMNS], [abs(number) + 0.1 for number in floats]),
+        tensor("zero", [], [0.0]),
+        tensor("low", [], [-0.5]),
+        tensor("high", [], [0.75]),
+        tensor("power", [], [3.0]),
+        tensor("first", [1], [1], 7),
+        tensor("lists", [3], [-1, 2, 3], 7),
+        tensor("flat", [2], [0, -1], 7),
+        tensor("start", [1], [-1], 7),
+        tensor("stop", [1], [-100], 7),
+        tensor("step", [1], [-2], 7),
+        tensor("parts", [2], [2, 4], 7),
+        tensor("three", [1], [3], 7),
+        tensor("W", [2, COLUMNS], [rng.gauss(0, 1) for _ in range(2 * COLUMNS)]),
+        tensor("open", [1], [-1], 7),
+        tensor("begin", [], [0], 7),
+        tensor("axis", [1], [0], 7),
+        tensor("tiles", [2], [1, 2], 7),
+    ]
+    wide, one = COLUMNS, 1
+
+    def graph(nodes, outputs, version=15):
+        return model(nodes, COLUMNS, outputs, constants, 1, 3, version)
+
+    functions = {
+        "LeakyRelu": dict(alpha=0.2), "Elu": dict(alpha=0.7), "Selu": {}, "Celu": {}, "Softplus": {}, "Softsign": {},
+        "HardSigmoid": {}, "HardSwish": {}, "ThresholdedRelu": dict(alpha=0.5), "Erf": {}, "Sign": {}, "Floor": {},
+        "Ceil": {}, "Round": {}, "Reciprocal": {}, "Sin": {}, "Cos": {}, "Atan": {}, "Shrink": dict(lambd=0.3, bias=0.1),
+        "LogSoftmax": dict(axis=-1), "Hardmax": dict(axis=-1), "LpNormalization": dict(p=2, axis=-1),
+    }  # fmt: skip
+    nodes = [node(kind, ["X"], [kind.lower()], **more) for kind, more in functions.items()]
+    nodes += [
+        node("Abs", ["X"], ["size"]),
+        node("Log", ["size"], ["log"]),
+        node("Pow", ["size", "positive"], ["pow"]),
+        node("Pow", ["X", "power"], ["cube"]),
+        node("Clip", ["X", "low", "high"], ["clip"]),
+        node("Clip", ["X", "", "high"], ["below"]),
+        node("PRelu", ["X", "K"], ["prelu"]),
+        node("Mod", ["X", "positive"], ["rest"], fmod=1),
+        node("Min", ["X", "K"], ["least"]),
+        node("Max", ["X", "least", "zero"], ["most"]),
+        node("Sum", ["X", "least", "most"], ["total"]),
+        node("Mean", ["X", "least", "most"], ["mean"]),
+    ]
+    names = [kind.lower() for kind in functions]
+    names += ["log", "pow", "cube", "clip", "below", "prelu", "rest", "least", "most", "total", "mean"]
+    yield "functions", graph(nodes, [(name, wide, 1) for name in names]), rows
+
+    truths = ["Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"]
+    nodes = [node(kind, ["X", "K"], [kind + "_"]) for kind in truths]
+    nodes += [
+        node("And", ["Less_", "Greater_"], ["And_"]),
+        node("Or", ["Less_", "Equal_"], ["Or_"]),
+        node("Xor", ["Less_", "Or_"], ["Xor_"]),
+        node("Not", ["Less_"], ["Not_"]),
+        node("IsNaN", ["X"], ["IsNaN_"]),
+        node("Where", ["Less_", "X", "zero"], ["where"]),
+    ]
+    truths += ["And", "Or", "Xor", "Not", "IsNaN"]
+    nodes += [node("Cast", [kind + "_"], [kind.lower()], to=1) for kind in truths]
+    yield "truths", graph(nodes, [(kind.lower(), wide, 1) for kind in truths] + [("where", wide, 1)]), holes
+
+    kinds = ["Max", "Min", "Mean", "L1", "L2", "Prod", "SumSquare", "LogSumExp"]
+    nodes = [node("Reduce" + kind, ["X"], [kind.lower()], axes=[1], keepdims=1) for kind in kinds]
+    nodes += [
+        node("ReduceSum", ["X", "first"], ["sum"], keepdims=1),
+        node("ArgMin", ["X"], ["least"], axis=1),
+        node("TopK", ["X", "three"], ["top", "where"], axis=1),
+        node("CumSum", ["X", "first"], ["running"]),
+    ]
+    outputs = [(kind.lower(), one, 1) for kind in kinds] + [("sum", one, 1), ("least", one, 7), ("top", 3, 1), ("where", 3, 7)]
+    yield "reductions", graph(nodes, [*outputs, ("running", wide, 1)]), rows
+
+    nodes = [
+        node("Slice", ["X", "start", "stop", "first", "step"], ["slice"]),
+        node("Split", ["X", "parts"], ["two", "four"], axis=1),
+        node("Reshape", ["X", "lists"], ["cube"]),
+        node("Transpose", ["cube"], ["turned"], perm=[0, 2, 1]),
+        node("Reshape", ["turned", "flat"], ["reordered"]),
+        node("ReduceSum", ["turned", "first"], ["sums"], keepdims=0),
+        node("Unsqueeze", ["X", "first"], ["deeper"]),
+        node("Flatten", ["deeper"], ["flattened"]),
+        node("Squeeze", ["deeper", "first"], ["squeezed"]),
+        node("Add", ["flattened", "squeezed"], ["doubled"]),
+        node("Shape", ["X"], ["shape"]),
+        node("ConstantOfShape", ["shape"], ["ones"], value=tensor("", [1], [1.0])),
+        node("Concat", ["X", "ones"], ["longer"], axis=1),
+        node("Expand", ["zero", "shape"], ["zeros"]),
+        node("Add", ["X", "zeros"], ["same"]),
+        node("Gather", ["shape", "begin"], ["count"], axis=0),
+        node("Unsqueeze", ["count", "axis"], ["counted"]),
+        node("Concat", ["counted", "open"], ["target"], axis=0),
+        node("Reshape", ["deeper", "target"], ["again"]),
+        node("Transpose", ["X"], ["columns"]),
+        node("MatMul", ["W", "columns"], ["product"]),
+        node("Transpose", ["product"], ["back"]),
+        node("ArgMax", ["X"], ["best"], axis=1),
+        node("GatherElements", ["X", "best"], ["picked"], axis=1),
+        node("Tile", ["two", "tiles"], ["tiled"]),
+        node("Sqrt", ["positive"], ["folded"]),
+        node("Mul", ["X", "folded"], ["scaled"]),
+        node("Dropout", ["X"], ["kept"]),
+        node("ReduceSumSquare", ["X"], ["square"], axes=[1], keepdims=1),
+        node("Gemm", ["X", "W", "square"], ["distance"], transB=1, alpha=-2.0),
+    ]
+    outputs = [("slice", 3, 1), ("four", 4, 1), ("reordered", wide, 1), ("sums", 2, 1), ("doubled", wide, 1)]
+    outputs += [("longer", 2 * wide, 1), ("same", wide, 1), ("again", wide, 1), ("back", 2, 1), ("picked", one, 1)]
+    outputs += [("tiled", 4, 1), ("scaled", wide, 1), ("kept", wide, 1), ("distance", 2, 1)]
+    yield "shapes", graph(nodes, outputs), rows
+
+    nodes = [
+        node("BatchNormalization", ["X", "K", "K", "K", "spread"], ["batch"], epsilon=1e-4),
+        node("LayerNormalization", ["X", "K", "K"], ["layer"], axis=-1),
+    ]
+    yield "normalizations", graph(nodes, [("batch", wide, 1), ("layer", wide, 1)], 17), rows
+    nodes = [
+        node("Gelu", ["X"], ["gelu"]),
+        node("Gelu", ["X"], ["quick"], approximate="tanh"),
+        node("Mish", ["X"], ["mish"]),
+    ]
+    yield "gelu", graph(nodes, [("gelu", wide, 1), ("quick", wide, 1), ("mish", wide, 1)], 20), rows
+
+
 def cases(seed):
     """Yields name, model and rows."""
     rng = random.Random(seed)
@@ -201,6 +380,19 @@ def cases(seed):
     yield "classes-second", trees_model(rng, classifier, second, labels=[3, 8]), holes
     yield "trees-double", trees_model(rng, regressor, one, ORDER, element=11), holes
     yield "classes-double", trees_model(rng, classifier, boosted, labels=[4, 5, 6], element=11), holes
+
+    every = [0, 1, 2, 3, 4, 5, 6]
+    yield "trees-5", later_trees(rng, [0]), holes
+    yield "trees-5-order", later_trees(rng, [0, 1, 2, 3]), holes
+    yield "trees-5-modes", later_trees(rng, every), holes
+    yield "trees-5-members", later_trees(rng, [6], depth=2), rows
+    yield "trees-5-double", later_trees(rng, every, element=11), holes
+    yield "trees-5-targets", later_trees(rng, every, targets=3, trees=30), holes
+    for transform in range(4):
+        yield f"trees-5-transform-{transform}", later_trees(rng, [0], targets=3, trees=30, transform=transform), holes
+    for aggregate in range(4):
+        yield f"trees-5-aggregate-{aggregate}", later_trees(rng, [0], aggregate=aggregate), holes
+    yield from operator_cases(rng, rows, holes)
 
     def numbers(count):
         return [rng.gauss(0, 0.5) for _ in range(count)]
