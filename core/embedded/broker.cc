@@ -196,6 +196,21 @@ absl::Status EmbeddedBroker::stop_writing(const TopicPartition& where, Duration 
   return absl::OkStatus();
 }
 
+absl::Status EmbeddedBroker::lack_replicas(const TopicPartition& where, Duration duration) {
+  const Access access = enter();
+  return access->lack_replicas(where, access->clock().steady() + duration);
+}
+
+absl::Status EmbeddedBroker::withdraw(Right right, const TopicPartition& where, Duration duration) {
+  const Access access = enter();
+  const auto log = access->find_log(where);
+  if (!log.ok()) return log.status();
+  const Duration until = access->clock().steady() + duration;
+  embedded::Outage& outage = (*log)->outage();
+  (right == Right::kRead ? outage.no_read_right_before : outage.no_write_right_before) = until;
+  return absl::OkStatus();
+}
+
 absl::Status EmbeddedBroker::delay_markers(const TopicPartition& where, Duration delay) {
   const Access access = enter();
   const auto log = access->find_log(where);

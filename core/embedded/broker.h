@@ -153,6 +153,13 @@ class EmbeddedBroker {
   // out while other records of the same batch go through.
   [[nodiscard]] absl::Status stop_reading(const TopicPartition& where, Duration duration);
   [[nodiscard]] absl::Status stop_writing(const TopicPartition& where, Duration duration);
+  // Fewer replicas than min.insync.replicas are there for a while: what is written to the partition, and all that was sent
+  // with it, waits until they are back or its client gives up.
+  [[nodiscard]] absl::Status lack_replicas(const TopicPartition& where, Duration duration);
+  // Takes the right to read or to write a partition from everybody for a while. Who reads it hears of it once, and goes on
+  // when the right is back; what is written to it is refused for good.
+  enum class Right { kRead, kWrite };
+  [[nodiscard]] absl::Status withdraw(Right right, const TopicPartition& where, Duration duration);
   // From now on, markers of transactions reach that partition that much after the decision, which is what their
   // producer and the committed offsets go by. The producer's next transaction waits for them.
   [[nodiscard]] absl::Status delay_markers(const TopicPartition& where, Duration delay);

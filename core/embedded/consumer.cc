@@ -231,6 +231,11 @@ std::size_t EmbeddedReader::fetch(std::size_t max_records, std::vector<RawRecord
   if (consumer_.operations_.cut_off()) return 0;
   if (log_ == nullptr && !find_log(*access)) return 0;
   if (log_->outage().reading(access->clock().steady())) return 0;
+  if (log_->outage().read_right(access->clock().steady())) {
+    if (!std::exchange(told_forbidden_, true)) consumer_.report(not_allowed("read", text_of(where_)), where_);
+    return 0;
+  }
+  told_forbidden_ = false;
   if (position_ < log_->begin() || position_ > log_->end()) {
     fail(out_of_range(where_, position_, log_->begin(), log_->end()));
     return 0;

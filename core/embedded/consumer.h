@@ -77,6 +77,7 @@ class EmbeddedReader final : public PartitionReader {
   Offset known_end_ = kNoOffset;
   std::shared_ptr<Log> log_;  // shared with the topic; stays when that is deleted
   bool told_missing_ = false;
+  bool told_forbidden_ = false;
   bool failed_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include <weir/core/embedded/engine.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -179,6 +180,29 @@ absl::StatusOr<Transaction*> Engine::enter_transaction(const std::string& transa
   return entered;
 }
 
+absl::Status Engine::lack_replicas(const TopicPartition& where, Duration until) {
+  const auto log = find_log(where);
+  if (!log.ok()) return log.status();
+  (*log)->outage().too_few_replicas_before = until;
+  replicas_lack_before_ = std::max(replicas_lack_before_, until);
+  return absl::OkStatus();
+}
+
+// By topic: where its keys go is not looked at before they are written.
+bool Engine::lacks_replicas(const ProducerSession& session, const RecordBatch& batch) {
+  const Duration now = clock_.steady();
+  if (now >= replicas_lack_before_) return false;
+  TopicId seen = std::numeric_limits<TopicId>::max();
+  for (const RecordBatch::Item& item : batch.items()) {
+    if (std::exchange(seen, item.topic) == item.topic) continue;
+    const Topic* topic = find_topic(session.destinations[item.topic].topic);
+    if (topic != nullptr && std::any_of(topic->logs.begin(), topic->logs.end(),
+                                        [&](const auto& log) { return log->outage().replicas(now); }))
+      return true;
+  }
+  return false;
+}
+
 ProduceReport Engine::produce(ProducerSession& session, ProducerIdentity producer, const RecordBatch& batch) {
   ProduceReport report;
   if (batch.empty()) return report;
@@ -223,6 +247,13 @@ ProduceReport Engine::produce(ProducerSession& session, ProducerIdentity produce
     }
     if (topic->settings.log_append_time) record.timestamp = clock_.wall();
     const std::shared_ptr<Log>& log = topic->logs[static_cast<std::size_t>(partition)];
+    if (log->outage().write_right(now)) {
+      const TopicPartition where{destination.topic, partition};
+      if (report.failure.ok())
+        report.failure = refused_record(not_allowed("write", text_of(where)), Refusal::Reason::kNotAllowed,
+                                        destination.topic, record);
+      continue;
+    }
     if (log->outage().writing(now)) {
       if (report.failure.ok()) {
         report.failure =

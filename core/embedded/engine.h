@@ -73,6 +73,11 @@ class Engine {
   [[nodiscard]] absl::StatusOr<Offset> append(const std::string& name, Partition partition,
                                               const RecordView& record);
 
+  // Lets writes to a partition wait until then.
+  [[nodiscard]] absl::Status lack_replicas(const TopicPartition& where, Duration until);
+  // Whether one of the records goes to a partition that has too few replicas at present.
+  [[nodiscard]] bool lacks_replicas(const ProducerSession& session, const RecordBatch& batch);
+
   // Appends what can be appended.
   [[nodiscard]] ProduceReport produce(ProducerSession& session, ProducerIdentity producer,
                                       const RecordBatch& batch);
@@ -116,6 +121,7 @@ class Engine {
   std::map<std::string, std::unique_ptr<Group>> groups_;         // never removed: transactions point at them
   std::multimap<Duration, std::function<void(Engine&)>> later_;  // by when
   std::uint64_t foreigners_ = 0;
+  Duration replicas_lack_before_{0};  // those of some partition
   Duration next_deadline_ = Duration::min();
 };
 

@@ -37,4 +37,11 @@ namespace weir::embedded {
       fmt::format("offset out of range: {} wanted={} begin={} end={}", text_of(where), wanted, begin, end));
 }
 
+// Nothing but a grant helps. `class_of_error`: what the client library makes of it.
+[[nodiscard]] inline absl::Status not_allowed(const std::string& right, const std::string& resource,
+                                              ErrorClass class_of_error = ErrorClass::kFatal) {
+  return make_error(class_of_error, absl::StatusCode::kPermissionDenied,
+                    fmt::format("not authorized: {} {}", right, resource));
+}
+
 }  // namespace weir::embedded

@@ -110,10 +110,16 @@ struct Chunk {
 struct Outage {
   Duration no_reading_before{0};
   Duration no_writing_before{0};
+  Duration too_few_replicas_before{0};  // writes wait
+  Duration no_read_right_before{0};
+  Duration no_write_right_before{0};
   Duration marker_delay{0};  // how long after the decision the marker of a transaction is written
 
   [[nodiscard]] bool reading(Duration now) const { return now < no_reading_before; }
   [[nodiscard]] bool writing(Duration now) const { return now < no_writing_before; }
+  [[nodiscard]] bool replicas(Duration now) const { return now < too_few_replicas_before; }
+  [[nodiscard]] bool read_right(Duration now) const { return now < no_read_right_before; }
+  [[nodiscard]] bool write_right(Duration now) const { return now < no_write_right_before; }
 };
 
 class Log {

@@ -67,6 +67,7 @@ void EmbeddedProducer::hand_over() {
       Operation::kProduce, [this] { return before_produce(); },
       [session = session_, identity = session_->identity, batch](Engine& engine) -> Answer<ProduceReport> {
         if (engine.transactions().settling(session->transactional_id)) return std::nullopt;
+        if (engine.lacks_replicas(*session, *batch)) return std::nullopt;
         return absl::StatusOr<ProduceReport>(engine.produce(*session, identity, *batch));
       },
       [this, batch](const absl::StatusOr<ProduceReport>& report) -> absl::StatusOr<Done> {

@@ -1,6 +1,7 @@
 #include <deque>
 
 #include <weir/core/embedded/engine.h>
+#include <weir/core/refusal.h>
 
 #include "fixture.h"
 
@@ -562,6 +563,62 @@ TEST_F(FaultsTest, APartOfABatchMayTimeOut) {
   EXPECT_EQ(read("orders", 1, Isolation::kReadUncommitted), "b:1@0");
   auto commit = client->commit_transaction();
   EXPECT_EQ(outcome(*client, commit), "abortable");
+}
+
+TEST_F(FaultsTest, WritesWaitForReplicasOrTimeOut) {
+  ASSERT_TRUE(broker_->lack_replicas({"orders", 0}, Duration(100)).ok());
+  auto client = transactional("id");
+  ASSERT_TRUE(client->begin_transaction().ok());
+  send(*client, "orders", "a", "1");
+  client->flush();
+  client->poll();
+  EXPECT_EQ(client->in_flight(), 1U);
+  EXPECT_EQ(read("orders", 0, Isolation::kReadUncommitted), "");
+  clock_.advance(Duration(100));
+  client->poll();
+  EXPECT_EQ(client->in_flight(), 0U);
+  EXPECT_TRUE(client->failure().ok()) << client->failure();
+
+  ASSERT_TRUE(broker_->lack_replicas({"orders", 0}, std::chrono::hours(1)).ok());
+  send(*client, "orders", "b", "1");
+  client->flush();
+  client->poll();
+  clock_.advance(Duration(10'000));
+  client->poll();
+  EXPECT_EQ(client->in_flight(), 0U);
+  EXPECT_FALSE(client->failure().ok());
+}
+
+TEST_F(FaultsTest, WhoHasNoRightToReadHearsOfItOnceAndGoesOnWhenItIsBack) {
+  append("orders", "a", "1");
+  auto client = consumer();
+  const std::vector<PartitionOffset> starts{{{"orders", 0}, 0, {}}};
+  auto readers = client->assign(starts);
+  ASSERT_TRUE(readers.ok());
+  ASSERT_TRUE(broker_->withdraw(EmbeddedBroker::Right::kRead, {"orders", 0}, Duration(100)).ok());
+  std::vector<RawRecord> records;
+  EXPECT_EQ((*readers)[0]->fetch(10, records), 0U);
+  EXPECT_EQ((*readers)[0]->fetch(10, records), 0U);
+  std::vector<ConsumerEvent> events;
+  client->poll(events);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(text_of_event(events.front()), "error(PERMISSION_DENIED orders)");
+  clock_.advance(Duration(100));
+  EXPECT_EQ((*readers)[0]->fetch(10, records), 1U);
+}
+
+TEST_F(FaultsTest, WhatMustNotBeWrittenIsRefusedByName) {
+  ASSERT_TRUE(broker_->withdraw(EmbeddedBroker::Right::kWrite, {"orders", 0}, Duration(100)).ok());
+  auto client = transactional("id");
+  ASSERT_TRUE(client->begin_transaction().ok());
+  send(*client, "orders", "a", "1");
+  client->flush();
+  client->poll();
+  EXPECT_EQ(class_of(client->failure()), ErrorClass::kFatal) << client->failure();
+  const auto refusal = refusal_of(client->failure());
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->reason, Refusal::Reason::kNotAllowed);
+  EXPECT_EQ(refusal->topic, "orders");
 }
 
 TEST_F(FaultsTest, ARefusedProofOfMembershipSpoilsTheTransaction) {
