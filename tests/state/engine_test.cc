@@ -1,9 +1,12 @@
 // Opening, closing and refusing the stores of a task.
 #include <weir/state/engine.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <sys/resource.h>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +50,49 @@ class EngineTest : public testing::StateTest {
 // The storage is spelled out in these tests.
 INSTANTIATE_TEST_SUITE_P(Any, EngineTest, ::testing::Values(true),
                          [](const auto&) { return std::string("Storage"); });
+
+// No file of this process may grow beyond so many bytes: what a full disk looks like to who writes.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : ignored_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, ignored_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*const ignored_)(int);
+  rlimit before_{};
+};
+
+TEST_P(EngineTest, AFullDiskFailsTheCommitAndKeepsWhatWasCommitted) {
+  open({text_store("s")});
+  put("s", "before");
+  commit_at(5);
+  {
+    const FullDisk full(64 << 10);
+    put("s", std::string(256 << 10, 'x'));
+    TaskMeta meta = task_->meta();
+    meta.changelogs["s"] = 6;
+    const absl::Status failed = try_commit(meta);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_NE(message_of(failed).find("File too large"), std::string::npos) << failed;
+  }
+  task_->drop();
+  open(specs_);
+  EXPECT_EQ(row("s", "k"), "before");
+  EXPECT_EQ(task_->meta().changelogs.at("s"), 5);
+  put("s", "after");
+  commit_at(7);
+  open(specs_);
+  EXPECT_EQ(row("s", "k"), "after");
+}
 
 TEST_P(EngineTest, ANewTaskRemembersNothing) {
   open({text_store("s")});
