@@ -512,7 +512,15 @@ bool Worker::process() {
   const BufferLimit limit{options_.buffered_records,
                           buffered_bytes_max() / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
-    if (options_.pauses != nullptr && options_.pauses->holds(task->id())) continue;
+    if (options_.pauses != nullptr && options_.pauses->holds(task->id())) {
+      // What is under way comes home all the same, rather than to wake the worker in vain until the next commit.
+      const auto home = task->come_home();
+      if (!home.ok()) {
+        processing_failed(token, home.status());
+        return true;
+      }
+      continue;
+    }
     step_.working_on(token);
     const std::size_t fetched = task->fill(limit);
     progressed |= fetched > 0;

@@ -80,7 +80,10 @@ absl::StatusOr<InferenceTensor> tensor_of(const Json& json, const InferenceLimit
   if (shape == json.end() || !shape->is_array())
     return absl::InvalidArgumentError(fmt::format("tensor '{}': it has no shape", tensor.name));
   for (const Json& size : *shape) {
-    // Too large a number would not be one of these.
+    // What is no number may be as deep as the text is long, and is not shown.
+    if (!size.is_number())
+      return absl::InvalidArgumentError(
+          fmt::format("tensor '{}': a dimension that is no number but: {}", tensor.name, size.type_name()));
     if (!size.is_number_integer() || (size.is_number_unsigned() && size.get<std::uint64_t>() > limits.values))
       return absl::InvalidArgumentError(
           fmt::format("tensor '{}': a dimension of {}", tensor.name, size.dump()));

@@ -1,6 +1,7 @@
 // The examples of docs/serving.md and of the headers, as they are written there.
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include <weir/ml/async/scripted_scorer.h>
 #include <weir/ml/cascade.h>
 #include <weir/ml/ensemble.h>
+#include <weir/ml/inference/serve_requests.h>
 #include <weir/ml/registry/model_table.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
@@ -73,6 +75,17 @@ std::string decided(const std::shared_ptr<const weir::ml::Model>& model) {
   EXPECT_TRUE(((*driver)->pipe<std::string, Payment>("payments", "k", {"p1", 6, 2}, 0)).ok());
   const auto decisions = (*driver)->read<std::string, std::string>("decisions");
   return decisions.empty() ? "" : decisions.front().value;
+}
+
+TEST(ServingDoc, AnswersRequests) {
+  weir::StreamBuilder builder;
+  const weir::ml::ModelTable models(
+      builder, {.registry = "models", .artifacts = "model-artifacts", .persistent = false});
+  const auto risk = std::make_shared<Ratio>();
+  weir::ml::serve_requests(builder.stream<std::string, std::optional<weir::Bytes>>("score-requests"),
+                           {.models = {{"fraud", models.use("fraud")}, {"risk", weir::ml::fixed_model(risk)}},
+                            .reply_topics = {"score-replies"}});
+  EXPECT_TRUE(builder.build().ok());
 }
 
 TEST(ServingDoc, AsksElsewhere) {

@@ -69,6 +69,19 @@ TEST(InferenceJson, RefusesByNameAndPlace) {
   EXPECT_EQ(read_json(std::string(20'000, ' ')), "the request has 20000 bytes, and 10000 are allowed");
 }
 
+TEST(InferenceJson, DepthCostsNoStack) {
+  constexpr InferenceLimits kLarge{.bytes = 10'000'000, .values = 100, .rows = 10};
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  const auto error = [&](const std::string& text) {
+    return std::string(read_request(InferenceFormat::kJson, text, kLarge).status().message());
+  };
+  EXPECT_EQ(error(deep), "the JSON is no object but: array");
+  EXPECT_EQ(error(json_tensor("FP32", "[1]", deep)), "tensor 'x': its data is too deeply nested");
+  EXPECT_EQ(error(json_tensor("FP32", deep, "[1]")), "tensor 'x': a dimension that is no number but: array");
+  EXPECT_EQ(error(R"({"inputs":)" + deep + "}"), "a tensor is no object");
+  EXPECT_EQ(error(R"({"parameters":)" + deep + R"(,"inputs":[]})"), "");
+}
+
 // Written by hand from the protocol's numbers, so that names and code of ours have no say.
 TEST(InferenceProtobuf, IsTheProtocolsOnTheWire) {
   const std::string tensor =
