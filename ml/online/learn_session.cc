@@ -157,6 +157,7 @@ Learned LearnSession::learn(std::span<const float> row, float label, Timestamp t
   if (back) {
     roll_back(time);
     learned.step = LearnStep::kRolledBack;
+    learned.checkpoint = examples_ - examples_ % rules_.checkpoint_every;
   } else {
     ++examples_;
   }

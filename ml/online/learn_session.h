@@ -68,6 +68,7 @@ struct Learned {
   double loss = 0;             // of the scores, if there is a label; see Learner::loss
   std::uint64_t examples = 0;  // learned so far
   std::uint64_t rollbacks = 0;
+  std::uint64_t checkpoint = 0;  // kRolledBack: how many examples it knows now
   // Every publish_every examples, the learner as encode_learner() writes it; otherwise empty.
   Bytes snapshot = {};
 };
