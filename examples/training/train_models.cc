@@ -14,6 +14,7 @@
 
 #include <weir/core/status.h>
 
+#include "forecasting.h"
 #include "models.h"
 
 namespace {
@@ -29,6 +30,9 @@ absl::StatusOr<Files> train_all(const std::string& folder) {
   const auto after = fraud::train_model(true);
   if (!after.ok()) return after.status();
   files.emplace_back(folder + "/fraud_scoring/model_after_drift.json", after->model);
+  const auto remaining = maintenance::train_model();
+  if (!remaining.ok()) return remaining.status();
+  files.emplace_back(folder + "/predictive_maintenance/model.json", *remaining);
   return files;
 }
 

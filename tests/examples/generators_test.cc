@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <numbers>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include <weir/ml/seeded_random.h>
 
 #include "cards.h"
+#include "fleet.h"
 #include "portable_math.h"
 #include "random.h"
 
@@ -242,6 +244,84 @@ TEST(Cards, TerminalsThatAreCompromisedShowAWeekLater) {
   }
   ASSERT_GT(second_charges.size(), 100u);
   EXPECT_GT(area(honest, second_charges), 0.65);
+}
+
+std::uint64_t digest_of_fleet(std::uint64_t seed) {
+  Digest digest;
+  for (const Cycle& cycle : Fleet({.seed = seed, .units = 10}).fly()) {
+    for (const std::int64_t value : {cycle.unit, cycle.cycle, cycle.regime, cycle.remaining})
+      digest.add(value);
+    for (const double value : cycle.sensors) digest.add(value);
+    for (const double value : cycle.settings) digest.add(value);
+  }
+  return digest.sum();
+}
+
+TEST(Fleet, IsTheSameOnEveryMachine) {
+  EXPECT_EQ(digest_of_fleet(1), 5495150876130558776U);
+  EXPECT_NE(digest_of_fleet(2), digest_of_fleet(1));
+}
+
+TEST(Fleet, FliesUntilItFails) {
+  std::map<int, Cycle> last;
+  for (const Cycle& cycle : Fleet({.units = 50}).fly()) {
+    const auto before = last.find(cycle.unit);
+    if (before == last.end()) {
+      EXPECT_EQ(cycle.cycle, 1);
+      EXPECT_GT(cycle.health, 0.88);
+    } else {
+      EXPECT_EQ(cycle.cycle, before->second.cycle + 1);
+      EXPECT_EQ(cycle.remaining, before->second.remaining - 1);
+      EXPECT_LT(cycle.health, before->second.health);
+    }
+    EXPECT_EQ(cycle.health == 0, cycle.remaining == 0);
+    last[cycle.unit] = cycle;
+  }
+  ASSERT_EQ(last.size(), 50u);
+  for (const auto& [unit, cycle] : last) {
+    EXPECT_EQ(cycle.remaining, 0) << unit;
+    EXPECT_GT(cycle.cycle, 100) << unit;
+    EXPECT_LT(cycle.cycle, 500) << unit;
+  }
+}
+
+// Without noise a sensor is what its regime, its unit's fault and health make of it, and nothing else.
+TEST(Fleet, SensorsFollowRegimeAndHealth) {
+  Fleet fleet({.units = 20, .noise = 0});
+  std::set<Fault> faults;
+  for (const Cycle& cycle : fleet.fly()) {
+    const Fault fault = fleet.fault_of(cycle.unit);
+    faults.insert(fault);
+    for (std::size_t sensor = 0; sensor < kSensors; ++sensor) {
+      ASSERT_DOUBLE_EQ(cycle.sensors[sensor], fleet.usual(cycle.regime, sensor) +
+                                                  (1 - cycle.health) * fleet.movement(fault, sensor));
+    }
+  }
+  EXPECT_EQ(faults.size(), 2u);
+  int both = 0;
+  int none = 0;
+  for (std::size_t sensor = 0; sensor < kSensors; ++sensor) {
+    const bool compressor = fleet.movement(Fault::kCompressor, sensor) != 0;
+    const bool fan = fleet.movement(Fault::kFan, sensor) != 0;
+    both += compressor && fan ? 1 : 0;
+    none += !compressor && !fan ? 1 : 0;
+  }
+  EXPECT_EQ(both, 7);
+  EXPECT_EQ(none, 7);
+}
+
+TEST(Fleet, NoiseIsAsLargeAsItSays) {
+  Fleet fleet({.units = 20});
+  std::array<std::vector<double>, kSensors> squares;
+  for (const Cycle& cycle : fleet.fly()) {
+    for (std::size_t sensor = 0; sensor < kSensors; ++sensor) {
+      const double truth = fleet.usual(cycle.regime, sensor) +
+                           (1 - cycle.health) * fleet.movement(fleet.fault_of(cycle.unit), sensor);
+      const double off = (cycle.sensors[sensor] - truth) / fleet.deviation(sensor);
+      squares[sensor].push_back(off * off);
+    }
+  }
+  for (const std::vector<double>& each : squares) EXPECT_NEAR(mean_of(each), 1, 0.15);
 }
 
 }  // namespace
