@@ -8,7 +8,8 @@
 // quoted, lines may end in CRLF. Printed is a line per row: the outputs, comma-separated, in the shortest digits
 // that give the number back; of an ONNX model all its outputs in order, as a rule a label, then the scores; a label that
 // is a text is printed as its number in the model's list, from 0. --margin asks for raw scores, before the objective's
-// link, which ONNX models do not have. --time also scores the rows
+// link, which ONNX models do not have. --onnx-runtime names a library of ONNX Runtime for ONNX models that are not scored
+// without it. --time also scores the rows
 // again and again, one by one and 64 at a time, and says on standard error how long a row takes.
 //
 // Ends with 0, with 1 if a file cannot be used, or with 2 if the command line is wrong.
@@ -214,9 +215,11 @@ absl::Status score_file(const Model& model, const std::string& path, bool timed)
 }
 
 // Falls back to margins where the objective is not known.
-absl::StatusOr<std::unique_ptr<const Model>> load(const std::string& path, bool margin) {
+absl::StatusOr<std::unique_ptr<const Model>> load(const std::string& path, const std::string& onnx_runtime,
+                                                  bool margin) {
   using weir::ml::Output;
-  auto model = weir::ml::load_model_file(path, {.output = margin ? Output::kMargin : Output::kTransformed});
+  auto model = weir::ml::load_model_file(path, {.output = margin ? Output::kMargin : Output::kTransformed,
+                                                .onnx_runtime = {.library = onnx_runtime}});
   if (margin || !absl::IsUnimplemented(model.status())) return model;
   auto margins = weir::ml::load_model_file(path, {.output = Output::kMargin});
   if (!margins.ok()) return model;
@@ -224,8 +227,9 @@ absl::StatusOr<std::unique_ptr<const Model>> load(const std::string& path, bool 
   return margins;
 }
 
-absl::Status run(const std::string& model_path, const std::string& rows_path, bool margin, bool timed) {
-  const auto model = load(model_path, margin);
+absl::Status run(const std::string& model_path, const std::string& rows_path, const std::string& onnx_runtime,
+                 bool margin, bool timed) {
+  const auto model = load(model_path, onnx_runtime, margin);
   if (!model.ok()) return model.status();
   if ((*model)->precision() == weir::ml::Precision::kDouble)
     return score_file<double>(**model, rows_path, timed);
@@ -237,6 +241,7 @@ absl::Status run(const std::string& model_path, const std::string& rows_path, bo
 int main(int argc, char** argv) {
   std::string model;
   std::string rows;
+  std::string onnx_runtime;
   bool margin = false;
   bool timed = false;
   CLI::App cli("Scores rows of numbers with a trained model.");
@@ -248,13 +253,15 @@ int main(int argc, char** argv) {
   cli.add_option("rows", rows, "comma-separated, without a header; an empty cell is a missing value")
       ->required();
   cli.add_flag("--margin", margin, "raw scores, before the objective's link; not for ONNX");
+  cli.add_option("--onnx-runtime", onnx_runtime,
+                 "a library of ONNX Runtime, for operators that are not native");
   cli.add_flag("--time", timed, "also say how long a row takes");
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return cli.exit(error) == 0 ? 0 : 2;
   }
-  const absl::Status status = run(model, rows, margin, timed);
+  const absl::Status status = run(model, rows, onnx_runtime, margin, timed);
   if (status.ok()) return 0;
   std::fflush(stdout);
   fmt::print(stderr, "model_score: {}\n", std::string(status.message()));

@@ -13,11 +13,19 @@ enum class Output {
   kMargin,  // before any link: XGBoost's predict(output_margin=True), LightGBM's predict(raw_score=True)
 };
 
+// A library of ONNX Runtime that scores models in ONNX's format, see onnxruntime/onnx_runtime.h.
+struct OnnxRuntimeOptions {
+  std::string library = "";  // a path, or a name that the system finds; empty: there is none
+  bool always = false;       // also for models that are scored without it: then it decides, and is slower
+  int threads = 1;           // that work on a row
+};
+
 struct LoadOptions {
   std::string name = "";     // empty: the format's, such as "xgboost", or the file's name without its ending
   std::string version = "";  // empty: the first twelve digits of the digest
   Output output = Output::kTransformed;
   LoadLimits limits = {};
+  OnnxRuntimeOptions onnx_runtime = {};
 };
 
 }  // namespace weir::ml

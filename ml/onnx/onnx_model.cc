@@ -16,6 +16,7 @@
 #include <weir/ml/onnx/plan.h>
 #include <weir/ml/onnx/program.h>
 #include <weir/ml/onnx/wire.pb.h>
+#include <weir/ml/onnxruntime/onnx_runtime.h>
 #include <weir/ml/schema_names.h>
 
 namespace weir::ml {
@@ -344,7 +345,10 @@ class GraphPlan {
 
 bool looks_like_onnx(std::string_view bytes) { return bytes.starts_with('\x08'); }
 
-absl::StatusOr<std::unique_ptr<const Model>> load_onnx(std::string_view bytes, const LoadOptions& options) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<const Model>> load_natively(std::string_view bytes,
+                                                           const LoadOptions& options) {
   // What protobuf can count.
   constexpr std::size_t kMostBytes = std::numeric_limits<std::int32_t>::max();
   if (bytes.size() > std::min(options.limits.bytes, kMostBytes)) {
@@ -374,6 +378,16 @@ absl::StatusOr<std::unique_ptr<const Model>> load_onnx(std::string_view bytes, c
   }
   return std::make_unique<const onnx::OnnxModel>(std::move(identity), std::move(schema), plan.take_program(),
                                                  plan.precision());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Model>> load_onnx(std::string_view bytes, const LoadOptions& options) {
+  const bool has_runtime = !options.onnx_runtime.library.empty();
+  if (has_runtime && options.onnx_runtime.always) return load_onnx_by_runtime(bytes, options);
+  absl::StatusOr<std::unique_ptr<const Model>> model = load_natively(bytes, options);
+  const bool is_beyond = absl::IsUnimplemented(model.status()) && options.output == Output::kTransformed;
+  return has_runtime && is_beyond ? load_onnx_by_runtime(bytes, options) : std::move(model);
 }
 
 }  // namespace weir::ml

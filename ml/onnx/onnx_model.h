@@ -24,6 +24,8 @@ namespace weir::ml {
 // Scores are floats unless the graph has inputs or outputs in double (see Model::precision). A row's scores depend on
 // that row alone: graphs that mix rows are refused.
 //
+// Where options.onnx_runtime names a library, it scores what would be UNIMPLEMENTED here, or everything.
+//
 // INVALID_ARGUMENT for bytes that are no such model, UNIMPLEMENTED, with the operator's name, for one with operators,
 // attributes or shapes beyond the subset, and for Output::kMargin: a graph has no margins. RESOURCE_EXHAUSTED for more
 // than options.limits allow.

@@ -16,11 +16,13 @@ namespace weir::ml {
 namespace {
 
 absl::StatusOr<std::shared_ptr<const Model>> load_file(std::string_view bytes, const ModelManifest& manifest,
-                                                       const LoadLimits& limits) {
+                                                       const LoadLimits& limits,
+                                                       const OnnxRuntimeOptions& onnx_runtime) {
   auto model = load_model(bytes, {.name = manifest.name,
                                   .version = manifest.version,
                                   .output = manifest.margin ? Output::kMargin : Output::kTransformed,
-                                  .limits = limits});
+                                  .limits = limits,
+                                  .onnx_runtime = onnx_runtime});
   if (!model.ok()) return model.status();
   return std::shared_ptr<const Model>(*std::move(model));
 }
@@ -91,9 +93,12 @@ absl::StatusOr<std::shared_ptr<const Model>> admit(const ModelManifest& manifest
 
 }  // namespace
 
-ModelFormats ModelFormats::standard() {
+ModelFormats ModelFormats::standard(const OnnxRuntimeOptions& onnx_runtime) {
   ModelFormats formats;
-  formats.add("auto", load_file);
+  formats.add("auto", [onnx_runtime](std::string_view bytes, const ModelManifest& manifest,
+                                     const LoadLimits& limits) {
+    return load_file(bytes, manifest, limits, onnx_runtime);
+  });
   return formats;
 }
 

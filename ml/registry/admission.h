@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/ml/load_limits.h>
+#include <weir/ml/load_options.h>
 #include <weir/ml/model.h>
 #include <weir/ml/registry/manifest.h>
 
@@ -23,8 +24,9 @@ using ModelLoader = std::function<absl::StatusOr<std::shared_ptr<const Model>>(
 // Loaders by the format's name.
 class ModelFormats {
  public:
-  // Those of this library: "auto", which is whatever load_model.h tells apart by how the bytes begin.
-  [[nodiscard]] static ModelFormats standard();
+  // Those of this library: "auto", which is whatever load_model.h tells apart by how the bytes begin. With a library of ONNX
+  // Runtime, ONNX models beyond the native operators load too; each instance says itself where it has one.
+  [[nodiscard]] static ModelFormats standard(const OnnxRuntimeOptions& onnx_runtime = {});
 
   // Replaces an earlier one of that name.
   void add(std::string format, ModelLoader loader) { loaders_[std::move(format)] = std::move(loader); }

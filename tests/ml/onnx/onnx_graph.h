@@ -65,11 +65,11 @@ inline std::string tensor_attribute(std::string_view name, std::int64_t element,
 // A node; `attributes` are those above, one after the other.
 inline std::string node(std::string_view type, const std::vector<std::string>& inputs,
                         const std::vector<std::string>& outputs, std::string_view attributes = "",
-                        std::string_view domain = "") {
+                        std::string_view domain = "", std::string_view name = "n") {
   std::string bytes;
   for (const std::string& input : inputs) bytes += field(1, input);
   for (const std::string& output : outputs) bytes += field(2, output);
-  return field(1, bytes + field(3, "n") + field(4, type) + std::string(attributes) + field(7, domain));
+  return field(1, bytes + field(3, name) + field(4, type) + std::string(attributes) + field(7, domain));
 }
 
 inline std::string learned(std::string_view type, const std::vector<std::string>& inputs,
@@ -124,12 +124,13 @@ inline std::string stumps_model() {
 
 // A network of two layers.
 inline std::string network_model() {
-  const std::string graph = constant("W", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}) +
-                            constant("B", {3}, std::vector<float>{-1, 0, 1}) +
-                            constant("list", {1}, std::vector<std::int64_t>{-1}) +
-                            node("MatMul", {"X", "W"}, {"a"}) + node("Add", {"a", "B"}, {"b"}) +
-                            node("Relu", {"b"}, {"c"}) + node("ArgMax", {"c"}, {"d"}, attribute("axis", 1)) +
-                            node("Reshape", {"d", "list"}, {"label"});
+  const std::string graph =
+      constant("W", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6}) +
+      constant("B", {3}, std::vector<float>{-1, 0, 1}) +
+      constant("list", {1}, std::vector<std::int64_t>{-1}) + node("MatMul", {"X", "W"}, {"a"}, "", "", "n1") +
+      node("Add", {"a", "B"}, {"b"}, "", "", "n2") + node("Relu", {"b"}, {"c"}, "", "", "n3") +
+      node("ArgMax", {"c"}, {"d"}, attribute("axis", 1), "", "n4") +
+      node("Reshape", {"d", "list"}, {"label"}, "", "", "n5");
   return model(graph, 2, {"c", "label"});
 }
 
