@@ -167,7 +167,7 @@ absl::Status publish_first_model(EmbeddedBroker& broker) {
 SimulatedScenario replayed_features() {
   return {.name = "features-replayed",
           .topology = [] { return program(""); },
-          .inputs = {{"in", number, 24}, {"models", published, 1, /*partitions=*/1}},
+          .inputs = {{"in", number, 9}, {"models", published, 1, /*partitions=*/1}},
           // What tells offsets is not compared: a foreign transaction moves them.
           .outputs = {{"out"}, {"log", OutputRule::kNotCompared}, {"sums"}},
           .limits = {.at_least_once = false},

@@ -213,8 +213,10 @@ class Program {
   }
 #endif
 
+  // Drawn: plans take something of the seed itself, which is not to be the same for all seeds of a scenario.
   const Simulation& simulation_of(std::uint64_t seed) const {
-    return options_.scenario.empty() ? simulations_[seed % simulations_.size()] : *find(options_.scenario);
+    if (!options_.scenario.empty()) return *find(options_.scenario);
+    return simulations_[SimulationChance(seed, "scenario").below(simulations_.size())];
   }
 
   int run_seeds() {
