@@ -6,14 +6,17 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include <weir/ml/ensemble.h>
+#include <weir/ml/load_model.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
 
+#include "ml/onnx/onnx_graph.h"
 #include "support/batch_task.h"
 
 namespace {
@@ -117,6 +120,23 @@ TEST(Allocation, ARecordThatIsScoredTakesNothing) {
     }
     EXPECT_EQ(taken, 0) << "batches of " << max_batch;
     EXPECT_GT(*sum, 0);
+  }
+}
+
+TEST(Allocation, ModelsOfOnnxTakeNothingFromTheHeapOnceAThreadHasScoredARow) {
+  for (const std::string& bytes : {testing::network_model(), testing::stumps_model()}) {
+    const auto model = load_model(bytes);
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const std::size_t rows : {1, 64}) {
+      const std::vector<float> values(rows * (*model)->inputs().size(), 0.25f);
+      std::vector<float> scores(rows * (*model)->outputs().size());
+      const RowBatch batch(values, (*model)->inputs().size());
+      ASSERT_TRUE((*model)->predict(batch, scores).ok());
+      const long before = allocations.load();
+      const bool scored = (*model)->predict(batch, scores).ok();
+      EXPECT_EQ(allocations.load(), before) << rows << " rows";
+      EXPECT_TRUE(scored);
+    }
   }
 }
 
