@@ -28,6 +28,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
@@ -55,6 +56,26 @@ concept Aggregator = std::copy_constructible<A> && std::copyable<typename A::Sta
                        { aggregator.decode(bytes, state) } -> std::same_as<bool>;
                      };
 
+// A window of a cell and what is asked of it: of `state`, or if there is a `later` one, of both merged, without a change of
+// either.
+struct AskedWindow {
+  const std::byte* state = nullptr;
+  const std::byte* later = nullptr;
+  std::byte* scratch = nullptr;  // another state
+  double seconds = 0;            // Evaluation::window_seconds
+  std::span<const Query> queries;
+  std::uint64_t kinds = 0;  // a bit for each Query::what below 64
+};
+
+// Returns AskedWindow::kinds.
+[[nodiscard]] constexpr std::uint64_t kinds_of(std::span<const Query> queries) {
+  std::uint64_t kinds = 0;
+  for (const Query& query : queries) {
+    if (query.what >= 0 && query.what < 64) kinds |= std::uint64_t{1} << query.what;
+  }
+  return kinds;
+}
+
 // An aggregator whose states are raw memory of a known size. `state` below is memory of that size, aligned for any type.
 class Aggregation {
  public:
@@ -62,6 +83,7 @@ class Aggregation {
 
   [[nodiscard]] virtual std::string identity() const = 0;
   [[nodiscard]] virtual std::size_t state_bytes() const = 0;
+  [[nodiscard]] virtual std::size_t alignment() const = 0;
   // Whether a state may be copied as bytes and need not be destroyed.
   [[nodiscard]] virtual bool trivial() const = 0;
 
@@ -74,7 +96,8 @@ class Aggregation {
 
   virtual void add(std::byte* state, const Input& input) const = 0;
   virtual void merge(std::byte* state, const std::byte* later) const = 0;
-  virtual void answer(const std::byte* state, std::span<const Query> queries, const Evaluation& evaluation,
+  // Answers what is asked of some windows.
+  virtual void answer(std::span<const AskedWindow> windows, const Evaluation& evaluation,
                       double* row) const = 0;
   virtual void encode(const std::byte* state, Bytes& out) const = 0;
   [[nodiscard]] virtual bool decode(StateReader& bytes, std::byte* state) const = 0;
@@ -93,6 +116,7 @@ class AggregationOf final : public Aggregation {
 
   std::string identity() const override { return aggregator_.identity(); }
   std::size_t state_bytes() const override { return sizeof(State); }
+  std::size_t alignment() const override { return alignof(State); }
   bool trivial() const override { return std::is_trivially_copyable_v<State>; }
 
   void create(std::byte* state) const override { new (state) State(aggregator_.init()); }
@@ -107,11 +131,22 @@ class AggregationOf final : public Aggregation {
   void merge(std::byte* state, const std::byte* later) const override {
     aggregator_.merge(of(state), of(later));
   }
-  void answer(const std::byte* state, std::span<const Query> queries, const Evaluation& evaluation,
+  void answer(std::span<const AskedWindow> windows, const Evaluation& evaluation,
               double* row) const override {
-    for (const Query& query : queries) {
-      const double value = aggregator_.value(of(state), query, evaluation);
-      row[query.column] = std::isnan(value) ? query.empty : value;
+    Evaluation of_window = evaluation;
+    for (const AskedWindow& window : windows) {
+      of_window.window_seconds = window.seconds;
+      if (window.later == nullptr) {
+        answer_one(of(window.state), window, of_window, row);
+      } else if constexpr (std::is_trivially_copyable_v<State> && sizeof(State) <= kInRegisters) {
+        State both = of(window.state);
+        aggregator_.merge(both, of(window.later));
+        answer_one(both, window, of_window, row);
+      } else {
+        of(window.scratch) = of(window.state);
+        aggregator_.merge(of(window.scratch), of(window.later));
+        answer_one(of(window.scratch), window, of_window, row);
+      }
     }
   }
   void encode(const std::byte* state, Bytes& out) const override { aggregator_.encode(of(state), out); }
@@ -127,6 +162,20 @@ class AggregationOf final : public Aggregation {
   }
 
  private:
+  static constexpr std::size_t kInRegisters = 128;
+
+  // An aggregator may answer all questions at once.
+  [[gnu::always_inline]] void answer_one(const State& state, const AskedWindow& window,
+                                         const Evaluation& evaluation, double* row) const {
+    if constexpr (requires { aggregator_.answer(state, window, evaluation, row); }) {
+      aggregator_.answer(state, window, evaluation, row);
+    } else {
+      for (const Query& query : window.queries) {
+        const double value = aggregator_.value(state, query, evaluation);
+        row[query.column] = std::isnan(value) ? query.empty : value;
+      }
+    }
+  }
   static State& of(std::byte* state) { return *std::launder(reinterpret_cast<State*>(state)); }
   static const State& of(const std::byte* state) {
     return *std::launder(reinterpret_cast<const State*>(state));

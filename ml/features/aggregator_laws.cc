@@ -135,8 +135,13 @@ class LawRound {
     for (std::size_t i = 0; i < queries.size(); ++i) queries[i].column = static_cast<std::uint32_t>(i);
     std::vector<double> left(queries.size());
     std::vector<double> right(queries.size());
-    aggregation_.answer(one, queries, evaluation_, left.data());
-    aggregation_.answer(other, queries, evaluation_, right.data());
+    const auto ask = [&](const std::byte* state, std::vector<double>& row) {
+      const AskedWindow window{state,   nullptr,          nullptr, evaluation_.window_seconds,
+                               queries, kinds_of(queries)};
+      aggregation_.answer({&window, 1}, evaluation_, row.data());
+    };
+    ask(one, left);
+    ask(other, right);
     for (std::size_t i = 0; i < queries.size(); ++i) {
       if (std::isnan(left[i]) && std::isnan(right[i])) continue;
       const double size = std::max({std::abs(left[i]), std::abs(right[i]), 1e-300});

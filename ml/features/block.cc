@@ -3,17 +3,11 @@
 #include <algorithm>
 
 namespace weir::ml {
-namespace {
-
-constexpr std::size_t kAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
-
-std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-}  // namespace
-
 void Layout::add(const Aggregation& aggregation) {
-  parts_.push_back({&aggregation, bytes_});
-  bytes_ += aligned(aggregation.state_bytes());
+  parts_.push_back({&aggregation, rounded_to(end_, aggregation.alignment())});
+  end_ = parts_.back().at + aggregation.state_bytes();
+  alignment_ = std::max(alignment_, aggregation.alignment());
+  bytes_ = rounded_to(end_, alignment_);
   trivial_ = trivial_ && aggregation.trivial();
 }
 
@@ -38,18 +32,6 @@ void StateBlocks::erase(std::size_t first, std::size_t count) {
     for (std::size_t i = first + count; i < size_; ++i) layout_->move((*this)[i - count], (*this)[i]);
   }
   size_ -= count;
-}
-
-void StateBlocks::reset(std::size_t size) {
-  clear();
-  if (size > capacity_) reserve(size);
-  for (; size_ < size; ++size_) layout_->create((*this)[size_]);
-}
-
-std::size_t StateBlocks::held_bytes() const {
-  std::size_t sum = capacity_ * layout_->bytes();
-  for (std::size_t i = 0; i < size_ && !layout_->trivial(); ++i) sum += layout_->held_bytes((*this)[i]);
-  return sum;
 }
 
 void StateBlocks::reserve(std::size_t capacity) {

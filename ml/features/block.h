@@ -13,6 +13,12 @@
 
 namespace weir::ml {
 
+inline constexpr std::size_t kCacheLine = 64;
+
+[[nodiscard]] constexpr std::size_t rounded_to(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
 // Where each aggregation's state lies in a block. The aggregations outlive it.
 class Layout {
  public:
@@ -24,7 +30,9 @@ class Layout {
   void add(const Aggregation& aggregation);
 
   [[nodiscard]] const std::vector<Part>& parts() const { return parts_; }
+  // Of a block, so that another may follow it.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t alignment() const { return alignment_; }
   [[nodiscard]] bool trivial() const { return trivial_; }
 
   void create(std::byte* block) const {
@@ -61,6 +69,8 @@ class Layout {
  private:
   std::vector<Part> parts_;
   std::size_t bytes_ = 0;
+  std::size_t end_ = 0;  // of the last part
+  std::size_t alignment_ = 1;
   bool trivial_ = true;
 };
 
@@ -88,10 +98,6 @@ class StateBlocks {
   std::byte* insert(std::size_t i);
   void erase(std::size_t first, std::size_t count);
   void clear() { erase(0, size_); }
-  // Becomes `size` states of no records.
-  void reset(std::size_t size);
-
-  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   void reserve(std::size_t capacity);

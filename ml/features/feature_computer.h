@@ -41,8 +41,9 @@ class FeatureComputer {
   }
   const BasicFeatureRow<Scalar>& row(std::string_view key, const T& record, Timestamp time,
                                      std::int64_t order) {
-    columns_.read(record);
     KeyState& state = state_of(key);
+    state.prefetch();
+    columns_.read(record);
     const Event event{time, order, columns_.values()};
     const std::int64_t horizon = plan_->horizon();
     if (horizon >= 0 && state.seen() != kNoTimestamp && state.seen() < now_ - horizon) state.forget_all();

@@ -169,7 +169,7 @@ std::size_t FeaturePlan::level_of(Axis axis, std::int64_t hop, std::int64_t keep
   const auto same = [&](const Level& level) { return level.axis == axis && level.hop == hop; };
   auto found = std::find_if(levels_.begin(), levels_.end(), same);
   if (found == levels_.end()) {
-    levels_.push_back({axis, hop, keep, {}, {}, {}, {}, {}});
+    levels_.push_back({axis, hop, keep, {}, {}, {}, {}, {}, {}, 0});
     found = levels_.end() - 1;
   }
   if (keep < 0 || found->keep < 0) {
@@ -275,6 +275,13 @@ void FeaturePlan::lay_out() {
   // Rows are counted, however old they are.
   const auto by_rows = [](const Level& level) { return level.axis == Axis::kRows; };
   if (std::any_of(levels_.begin(), levels_.end(), by_rows)) horizon_ = -1;
+  for (const Cell& cell : cells_) {
+    used_cells_.push_back({cell.aggregation.get(), cell.value, cell.second, cell.where, cell.nulls, {}, {}});
+  }
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    for (std::size_t k = 0; k < levels_[i].cells.size() && levels_[i].axis == Axis::kTime; ++k)
+      used_cells_[levels_[i].cells[k]].levels.push_back({i, levels_[i].parts[k].at});
+  }
   for (std::size_t i = 0; i < spans_.size(); ++i) {
     Span& span = spans_[i];
     levels_[span.level].spans.push_back(i);
@@ -288,10 +295,29 @@ void FeaturePlan::lay_out() {
       part.aggregation = cell.aggregation.get();
       part.at = span.layout.parts().back().at;
       part.place = level.layout.parts()[static_cast<std::size_t>(place)].at;
-      part.value = cell.value;
+      used_cells_[span.cells[k]].spans.push_back({i, k, part.at, part.place});
     }
-    span.sums_at = sums_bytes_;
-    if (!span.single()) sums_bytes_ += 2 * span.layout.bytes();
+    span.aligned = span.kind == WindowKind::kSawtooth && span.delay == 0 && span.size % level.hop == 0;
+    (span.aligned ? levels_[span.level].aligned : other_spans_).push_back(i);
+  }
+  place_states();
+}
+
+// None lies in more lines of the cache than it must, and those that most records touch are side by side.
+void FeaturePlan::place_states() {
+  const auto place = [&](const Layout& layout) {
+    const std::size_t in_line = states_bytes_ % kCacheLine;
+    if (in_line + layout.bytes() > kCacheLine) states_bytes_ = rounded_to(states_bytes_, kCacheLine);
+    const std::size_t at = rounded_to(states_bytes_, layout.alignment());
+    states_bytes_ = at + layout.bytes();
+    return at;
+  };
+  for (Level& level : levels_) level.newest_at = place(level.layout);
+  for (Span& span : spans_) {
+    if (!span.single()) span.all_at = place(span.layout);
+  }
+  for (Span& span : spans_) {
+    if (!span.single()) span.prefix_at = place(span.layout);
   }
 }
 

@@ -110,13 +110,34 @@ class FeaturePlan {
     NullRule nulls = NullRule::kSkip;
   };
 
-  // A cell of a span with all that asking it needs.
+  // A cell of a span.
   struct SpanPart {
     const Aggregation* aggregation = nullptr;
     std::size_t at = 0;     // in the span's sums
     std::size_t place = 0;  // in a tile
-    int value = -1;
     std::vector<Query> queries;
+  };
+
+  // A cell with all that adding to it and asking it needs.
+  struct UsedCell {
+    struct InLevel {
+      std::size_t level = 0;
+      std::size_t at = 0;
+    };
+    struct InSpan {
+      std::size_t span = 0;
+      std::size_t part = 0;
+      std::size_t at = 0;     // as SpanPart has it
+      std::size_t place = 0;  // as well
+    };
+
+    const Aggregation* aggregation = nullptr;
+    int value = -1;
+    int second = -1;
+    int where = -1;
+    NullRule nulls = NullRule::kSkip;
+    std::vector<InLevel> levels;  // save those that have records, or are of sessions
+    std::vector<InSpan> spans;
   };
 
   struct Level {
@@ -129,6 +150,8 @@ class FeaturePlan {
     std::vector<LevelPart> parts;
     std::vector<std::size_t> columns;  // that the records of a tile remember
     std::vector<std::size_t> spans;    // that are made of it
+    std::vector<std::size_t> aligned;  // those of them that are
+    std::size_t newest_at = 0;         // where its newest tile is among the states that a key has at hand
 
     [[nodiscard]] bool has_records() const { return axis == Axis::kExact || axis == Axis::kRows; }
   };
@@ -145,7 +168,12 @@ class FeaturePlan {
     std::vector<std::size_t> cells;
     Layout layout;
     std::vector<SpanPart> parts;
-    std::size_t sums_at = 0;  // where the span's two sums are among those of all spans
+    // Where its sums of closed tiles are among the states that a key has at hand, see key_memory.h.
+    std::size_t prefix_at = 0;
+    std::size_t all_at = 0;
+
+    // Ends with the record's tile and begins with another: its sum of closed tiles is that of the last record's tile.
+    bool aligned = false;
 
     // Made of one tile.
     [[nodiscard]] bool single() const {
@@ -166,8 +194,11 @@ class FeaturePlan {
   [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
   [[nodiscard]] const std::vector<Level>& levels() const { return levels_; }
   [[nodiscard]] const std::vector<Span>& spans() const { return spans_; }
-  // What the sums of all spans take.
-  [[nodiscard]] std::size_t sums_bytes() const { return sums_bytes_; }
+  [[nodiscard]] const std::vector<UsedCell>& used_cells() const { return used_cells_; }
+  // The spans that are not aligned.
+  [[nodiscard]] const std::vector<std::size_t>& other_spans() const { return other_spans_; }
+  // What the states take that a key has at hand: the newest tiles, and the sums of spans.
+  [[nodiscard]] std::size_t states_bytes() const { return states_bytes_; }
   [[nodiscard]] const std::vector<Output>& outputs() const { return outputs_; }
   [[nodiscard]] std::vector<std::string> names() const;
 
@@ -190,6 +221,7 @@ class FeaturePlan {
   std::size_t span_of(const FeatureWindow& window);
   void ask(std::size_t span, std::size_t cell, const Query& query);
   void lay_out();
+  void place_states();
   [[nodiscard]] absl::Status describe();
   [[nodiscard]] std::int64_t hop_for(Duration length) const;
 
@@ -197,7 +229,9 @@ class FeaturePlan {
   std::vector<Cell> cells_;
   std::vector<Level> levels_;
   std::vector<Span> spans_;
-  std::size_t sums_bytes_ = 0;
+  std::vector<UsedCell> used_cells_;
+  std::vector<std::size_t> other_spans_;
+  std::size_t states_bytes_ = 0;
   std::vector<Output> outputs_;
   std::string schema_;
   std::uint64_t hash_ = 0;

@@ -251,6 +251,7 @@ struct FeatureStore::Impl {
   Entry& entry_of(BytesView key) {
     const auto found = entries.find(key);
     if (found != entries.end()) {
+      found->second->state.prefetch();
       found->second->used = true;
       return *found->second;
     }
@@ -347,6 +348,7 @@ struct FeatureStore::Impl {
 
   void forget() {
     changed.clear();
+    unsaved_tiles = 0;
     ring.clear();
     entries.clear();
     hand = 0;
@@ -364,21 +366,19 @@ struct FeatureStore::Impl {
       view_changed = false;
     }
     for (Entry* entry : changed) {
-      for (const auto* list : {&entry->state.gone_tiles(), &entry->state.changed_tiles()}) {
-        for (const KeyState::TileId& id : *list) write(*entry, id);
-      }
+      entry->state.list_unsaved(unsaved);
+      for (const KeyState::TileId& id : unsaved) write(*entry, id);
       entry->state.settle();
       entry->changed = false;
       measure(*entry);
     }
     changed.clear();
+    unsaved_tiles = 0;
     make_room(nullptr);
   }
 
   void write(const Entry& entry, const KeyState::TileId& id) {
-    if (WEIR_PLANTED("tile-not-written") && &id != entry.state.changed_tiles().data() &&
-        &id == &entry.state.changed_tiles().back())
-      return;
+    if (WEIR_PLANTED("tile-not-written") && &id != unsaved.data() && &id == &unsaved.back()) return;
     const FeaturePlan::Level& level = plan->levels()[id.first];
     set_prefix(entry.key, row_key);
     row_key.push_back(static_cast<char>(level.axis));
@@ -412,9 +412,11 @@ struct FeatureStore::Impl {
   std::vector<Entry*> ring;
   std::size_t hand = 0;
   std::vector<Entry*> changed;
+  std::size_t unsaved_tiles = 0;  // about, of those
   FeatureCounters counters;
   Bytes walked;  // where erase_expired goes on
   Bytes row_key;
+  std::vector<KeyState::TileId> unsaved;
 };
 
 FeatureCounters& FeatureCounters::operator+=(const FeatureCounters& other) {
@@ -458,8 +460,10 @@ bool FeatureStore::process(BytesView key, const Event& event, Timestamp now, dou
   if (!first) state.evaluate(event, false, impl.workspace, row);
   if (!late) {
     const std::size_t tiles = state.tiles();
+    const std::size_t unsaved = state.unsaved_tiles();
     state.add(event, impl.workspace);
     impl.note_change(entry);
+    impl.unsaved_tiles += state.unsaved_tiles() - unsaved;
     if (state.tiles() != tiles) impl.measure(entry);
   }
   if (first) state.evaluate(event, true, impl.workspace, row);
@@ -558,9 +562,7 @@ void FeatureStore::cleared() {
 }
 
 std::size_t FeatureStore::uncommitted_bytes() const {
-  std::size_t bytes = TypedStore<Bytes>::uncommitted_bytes();
-  for (const Impl::Entry* entry : impl_->changed) bytes += entry->state.changed_tiles().size() * sizeof(Row);
-  return bytes;
+  return TypedStore<Bytes>::uncommitted_bytes() + impl_->unsaved_tiles * sizeof(Row);
 }
 
 StoreSpec feature_store_spec(const std::string& name, const FeaturePlanPtr& plan,

@@ -33,6 +33,22 @@ constexpr char kNumberFlag = '\1';
 constexpr char kTextFlag = '\2';
 constexpr char kVectorFlag = '\3';
 
+// Sets what an aggregator sees of a record; returns false if it passes it over.
+template <class Cell>
+bool read_cell(const Cell& cell, const Event& event, Input& input) {
+  if (cell.where >= 0) {
+    const Value& where = event.values[static_cast<std::size_t>(cell.where)];
+    if (where.null || where.number == 0) return false;
+  }
+  if (cell.value >= 0) {
+    const Value& value = event.values[static_cast<std::size_t>(cell.value)];
+    if (cell.nulls != NullRule::kTake && value.null == (cell.nulls == NullRule::kSkip)) return false;
+    input.value = &value;
+  }
+  if (cell.second >= 0) input.second = &event.values[static_cast<std::size_t>(cell.second)];
+  return true;
+}
+
 }  // namespace
 
 Workspace::Workspace(const FeaturePlan& plan, bool remember)
@@ -41,50 +57,23 @@ Workspace::Workspace(const FeaturePlan& plan, bool remember)
     spans_.push_back(
         {StateBlocks(span.layout, kScratchBlocks), StateBlocks(plan.levels()[span.level].layout, 1)});
   }
-}
-
-KeyState::KeyState(const FeaturePlan& plan) : plan_(&plan), sums_(plan) {
-  levels_.reserve(plan.levels().size());
-  for (const Level& level : plan.levels()) levels_.emplace_back(level.layout);
-  folds_.reserve(plan.spans().size());
-  for (const Span& span : plan.spans()) folds_.emplace_back(span.layout);
-}
-
-KeyState::Sums::Sums(const FeaturePlan& plan)
-    : plan_(&plan), memory_(std::make_unique<std::byte[]>(plan.sums_bytes())) {
-  for (std::size_t i = 0; i < plan.spans().size(); ++i) {
-    if (plan.spans()[i].single()) continue;
-    plan.spans()[i].layout.create(prefix(i));
-    plan.spans()[i].layout.create(all(i));
+  sums_.resize(plan.spans().size());
+  tiles_.resize(plan.levels().size());
+  for (const FeaturePlan::UsedCell& cell : plan.used_cells()) {
+    std::vector<AskedWindow>& windows = asked_.emplace_back();
+    for (const FeaturePlan::UsedCell::InSpan& use : cell.spans) {
+      const Span& span = plan.spans()[use.span];
+      const std::vector<Query>& queries = span.parts[use.part].queries;
+      windows.push_back({nullptr, nullptr, spans_[use.span].span[kHead] + use.at, span.seconds, queries,
+                         kinds_of(queries)});
+    }
   }
 }
 
-KeyState::Sums::~Sums() {
-  if (memory_ == nullptr) return;  // moved away
-  for (std::size_t i = 0; i < plan_->spans().size(); ++i) {
-    if (plan_->spans()[i].single()) continue;
-    plan_->spans()[i].layout.destroy(prefix(i));
-    plan_->spans()[i].layout.destroy(all(i));
-  }
-}
-
-void KeyState::Sums::prefetch() const {
-  constexpr std::size_t kLine = 64;
-  constexpr std::size_t kMost = 2048;
-  for (std::size_t at = 0; at < std::min(plan_->sums_bytes(), kMost); at += kLine) {
-    __builtin_prefetch(memory_.get() + at);
-  }
-}
-
-// Asks for what evaluate will look at all at once, so that it waits for memory once.
-void KeyState::prefetch() const {
-  for (const LevelState& level : levels_) {
-    if (level.tiles.empty()) continue;
-    __builtin_prefetch(&level.tiles.back());
-    __builtin_prefetch(level.blocks[level.tiles.size() - 1]);
-  }
-  for (const Fold& fold : folds_) __builtin_prefetch(&fold);
-  sums_.prefetch();
+KeyState::KeyState(const FeaturePlan& plan) : plan_(&plan), memory_(plan) {
+  const auto has_records = [](const Level& level) { return level.has_records(); };
+  if (std::any_of(plan.levels().begin(), plan.levels().end(), has_records))
+    records_ = std::make_unique<Records[]>(plan.levels().size());
 }
 
 // ------------------------------------------------------------------------------------------------------ asking
@@ -102,76 +91,115 @@ struct KeyState::Range {
 };
 
 void KeyState::evaluate(const Event& event, bool added, Workspace& workspace, double* row) {
-  prefetch();
+  std::vector<Sum>& sums = workspace.sums_;
+  std::vector<std::size_t>& stale = workspace.stale_;
+  stale.clear();
+  for (std::size_t i = 0; i < plan_->levels().size(); ++i) {
+    const Level& level = plan_->levels()[i];
+    if (level.aligned.empty()) continue;
+    const KeyMemory::Level& tiles = memory_.level(i);
+    // Most records are in the tile of the last one, and need no division to know it.
+    if (workspace.remember_ && tiles.any && in_tile(event.time, tiles.start, level.hop) &&
+        (tiles.current || note_current(i))) {
+      const std::byte* newest = memory_.newest(i);
+      for (const std::size_t span : level.aligned) sums[span] = {memory_.all(span), newest};
+    } else {
+      stale.insert(stale.end(), level.aligned.begin(), level.aligned.end());
+    }
+  }
+  if (!stale.empty()) prefetch_folds(stale);
+  for (const std::size_t i : plan_->other_spans()) {
+    sums[i] =
+        plan_->spans()[i].single() ? tile_of(i, event.time, workspace) : sum_of(i, event, added, workspace);
+  }
+  for (const std::size_t i : stale) sums[i] = sum_of(i, event, added, workspace);
+  answer(event, added, workspace, row);
+}
+
+bool KeyState::note_current(std::size_t index) {
+  KeyMemory::Level& tiles = memory_.level(index);
+  const std::vector<std::size_t>& aligned = plan_->levels()[index].aligned;
+  tiles.current = std::all_of(aligned.begin(), aligned.end(), [&](std::size_t span) {
+    const KeyMemory::Fold& fold = memory_.fold(span);
+    return fold.valid && fold.head == tiles.start;
+  });
+  return tiles.current;
+}
+
+// Asks for what is touched when a tile is closed, so that it is waited for once.
+void KeyState::prefetch_folds(const std::vector<std::size_t>& spans) const {
+  for (const std::size_t span : spans) {
+    const KeyMemory::Level& level = memory_.level(plan_->spans()[span].level);
+    level.older.prefetch_end();
+    level.older.prefetch(level.size() / kTilesPerOldOne);
+    memory_.fold(span).suffixes.prefetch(0);
+    memory_.fold(span).suffixes.prefetch(1);
+  }
+}
+
+void KeyState::answer(const Event& event, bool added, Workspace& workspace, double* row) const {
   Evaluation evaluation;
   evaluation.time = event.time;
   evaluation.includes_current = added;
-  for (std::size_t i = 0; i < plan_->spans().size(); ++i) {
-    const Span& span = plan_->spans()[i];
-    if (!span.single()) {
-      answer(i, sum_of(i, event, added, workspace), false, event, evaluation, row);
-      continue;
+  const std::vector<FeaturePlan::UsedCell>& cells = plan_->used_cells();
+  const Sum* sums = workspace.sums_.data();
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const FeaturePlan::UsedCell& cell = cells[i];
+    std::vector<AskedWindow>& windows = workspace.asked_[i];
+    AskedWindow* window = windows.data();
+    for (const FeaturePlan::UsedCell::InSpan& use : cell.spans) {
+      const Sum& sum = sums[use.span];
+      window->state = sum.closed + (sum.of_tile ? use.place : use.at);
+      window->later = sum.open == nullptr ? nullptr : sum.open + use.place;
+      ++window;
     }
-    const Level& level = plan_->levels()[span.level];
-    const LevelState& state = levels_[span.level];
-    const std::byte* tile = nullptr;
-    if (level.axis == Axis::kSession) {
-      // The newest that began before.
-      const std::size_t after = lower_bound(span.level, event.time + 1);
-      if (after > 0 && event.time - state.tiles[after - 1].last <= level.hop) tile = state.blocks[after - 1];
-    } else {
-      const std::int64_t start = tile_start(span.level, event.time);
-      const std::size_t place = lower_bound(span.level, start);
-      if (place < state.tiles.size() && state.tiles[place].start == start) tile = state.blocks[place];
-    }
-    if (tile != nullptr) {
-      answer(i, tile, true, event, evaluation, row);
-    } else {
-      answer(i, workspace.spans_[i].span[kNothing], false, event, evaluation, row);
-    }
+    evaluation.value = cell.value < 0 ? &kNullValue : &event.values[static_cast<std::size_t>(cell.value)];
+    cell.aggregation->answer(windows, evaluation, row);
   }
 }
 
-void KeyState::answer(std::size_t index, const std::byte* sum, bool of_tile, const Event& event,
-                      Evaluation& evaluation, double* row) const {
+KeyState::Sum KeyState::tile_of(std::size_t index, Timestamp time, Workspace& workspace) const {
   const Span& span = plan_->spans()[index];
-  evaluation.window_seconds = span.seconds;
-  for (const FeaturePlan::SpanPart& part : span.parts) {
-    evaluation.value = part.value < 0 ? &kNullValue : &event.values[static_cast<std::size_t>(part.value)];
-    part.aggregation->answer(sum + (of_tile ? part.place : part.at), part.queries, evaluation, row);
+  const Level& level = plan_->levels()[span.level];
+  std::size_t tile = 0;
+  bool found = false;
+  if (level.axis == Axis::kSession) {
+    // The newest that began before.
+    tile = memory_.lower_bound(span.level, time + 1);
+    found = tile-- > 0 && time - memory_.end(span.level, tile) <= level.hop;
+  } else {
+    found = find(span.level, tile_start(span.level, time), tile);
   }
+  if (found) return {memory_.tile(span.level, tile), nullptr, /*of_tile=*/true};
+  return {workspace.spans_[index].span[kNothing]};
 }
 
-const std::byte* KeyState::sum_of(std::size_t index, const Event& event, bool added, Workspace& workspace) {
+KeyState::Sum KeyState::sum_of(std::size_t index, const Event& event, bool added, Workspace& workspace) {
   const Span& span = plan_->spans()[index];
   const Level& level = plan_->levels()[span.level];
   if (level.axis == Axis::kRows) {
-    return sum_with_records(index, {rows_ - span.size, rows_, kFirstOrder}, workspace);
+    const std::int64_t rows = memory_.facts().rows;
+    return {sum_with_records(index, {rows - span.size, rows, kFirstOrder}, workspace)};
   }
   const std::int64_t end = event.time - span.delay;
   if (level.axis == Axis::kExact) {
     std::int64_t order = kFirstOrder;
     if (span.delay == 0) order = added ? event.order + 1 : event.order;
-    return sum_with_records(index, {end - span.size, end, order}, workspace);
+    return {sum_with_records(index, {end - span.size, end, order}, workspace)};
   }
-  const Fold& fold = folds_[index];
+  const KeyMemory::Fold& fold = memory_.fold(index);
   std::int64_t head = fold.head;
-  const std::byte* closed = nullptr;
+  Sum sum;
   // Most records are in the tile of the last one, and need no division to know it.
   if (workspace.remember_ && fold.valid && in_tile(end, fold.head, level.hop) &&
       in_tile(end - span.size, fold.from, level.hop)) {
-    closed = sums_.all(index);
+    sum.closed = memory_.all(index);
   } else {
     head = floor_to(end, level.hop);
-    closed = sum_of_closed(index, floor_to(end - span.size, level.hop), head, workspace);
+    sum.closed = sum_of_closed(index, floor_to(end - span.size, level.hop), head, workspace);
   }
-  if (span.delay > 0) return closed;
-  const LevelState& state = levels_[span.level];
-  const std::size_t place = lower_bound(span.level, head);
-  if (place == state.tiles.size() || state.tiles[place].start != head) return closed;
-  std::byte* sum = workspace.spans_[index].span[kHead];
-  span.layout.assign(sum, closed);
-  merge_tile(index, sum, state.blocks[place]);
+  std::size_t tile = 0;
+  if (span.delay == 0 && find(span.level, head, tile)) sum.open = memory_.tile(span.level, tile);
   return sum;
 }
 
@@ -179,33 +207,28 @@ const std::byte* KeyState::sum_of(std::size_t index, const Event& event, bool ad
 const std::byte* KeyState::sum_with_records(std::size_t index, const Range& range, Workspace& workspace) {
   const Span& span = plan_->spans()[index];
   const Level& level = plan_->levels()[span.level];
-  const LevelState& state = levels_[span.level];
+  const Records& records = records_[span.level];
   StateBlocks& scratch = workspace.spans_[index].span;
   const std::int64_t tail = floor_to(range.from, level.hop);
   const std::int64_t head = floor_to(range.until, level.hop);
   const std::int64_t first_whole = tail == range.from ? tail : tail + level.hop;
   std::byte* sum = scratch[kHead];
   span.layout.assign(sum, scratch[kNothing]);
-  if (first_whole != tail) {
-    const std::size_t place = lower_bound(span.level, tail);
-    if (place < state.tiles.size() && state.tiles[place].start == tail) {
-      for (const Kept& kept : state.records[place]) {
-        if (range.takes(kept)) add_record(index, kept, workspace, sum);
-      }
+  std::size_t tile = 0;
+  if (first_whole != tail && find(span.level, tail, tile)) {
+    for (const Kept& kept : records[tile]) {
+      if (range.takes(kept)) add_record(index, kept, workspace, sum);
     }
   }
   if (first_whole < head) span.layout.merge(sum, sum_of_closed(index, first_whole, head, workspace));
-  if (first_whole > head) return sum;
-  const std::size_t place = lower_bound(span.level, head);
-  if (place == state.tiles.size() || state.tiles[place].start != head) return sum;
-  const std::vector<Kept>& records = state.records[place];
-  if (!records.empty() && range.takes(records.back())) {
-    merge_tile(index, sum, state.blocks[place]);
+  if (first_whole > head || !find(span.level, head, tile)) return sum;
+  if (!records[tile].empty() && range.takes(records[tile].back())) {
+    merge_tile(index, sum, memory_.tile(span.level, tile));
     return sum;
   }
   std::byte* part = scratch[kOther];
   span.layout.assign(part, scratch[kNothing]);
-  for (const Kept& kept : records) {
+  for (const Kept& kept : records[tile]) {
     if (!range.takes(kept)) break;
     add_record(index, kept, workspace, part);
   }
@@ -232,78 +255,81 @@ const std::byte* KeyState::sum_of_closed(std::size_t index, std::int64_t from, s
                                          Workspace& workspace) {
   const Span& span = plan_->spans()[index];
   if (!workspace.remember_) return fold_plainly(index, from, head, workspace);
-  Fold& fold = folds_[index];
-  if (fold.valid && fold.head == head && fold.from == from) return sums_.all(index);
+  KeyMemory::Fold& fold = memory_.fold(index);
+  if (fold.valid && fold.head == head && fold.from == from) return memory_.all(index);
   if (fold.valid && (head < fold.head || from < fold.from)) return fold_plainly(index, from, head, workspace);
-  const std::int64_t block = floor_to(head, span.block);
-  if (!fold.valid || block != fold.block) {
-    fold_anew(index, from, head, block, fold);
+  if (!fold.valid || !in_tile(head, fold.block, span.block)) {
+    fold_anew(index, from, head, floor_to(head, span.block));
   } else {
-    const LevelState& state = levels_[span.level];
-    for (std::size_t i = lower_bound(span.level, fold.head);
-         i < state.tiles.size() && state.tiles[i].start < head; ++i) {
-      merge_tile(index, sums_.prefix(index), state.blocks[i]);
+    const std::size_t end = memory_.lower_bound(span.level, head);
+    std::size_t tile = end;
+    for (std::int64_t start = head; tile > 0 && start > fold.head; --tile) {
+      start = memory_.start(span.level, tile - 1);
+      if (start < fold.head) break;
     }
+    for (; tile < end; ++tile) merge_tile(index, memory_.prefix(index), memory_.tile(span.level, tile));
   }
   fold.valid = true;
   fold.from = from;
   fold.head = head;
-  refresh_sum(index, fold);
-  return sums_.all(index);
+  KeyMemory::Level& level = memory_.level(span.level);
+  level.folded = std::max(level.folded, head);
+  level.current = false;
+  refresh_sum(index);
+  return memory_.all(index);
 }
 
-void KeyState::refresh_sum(std::size_t index, Fold& fold) {
+void KeyState::refresh_sum(std::size_t index) {
   const Layout& layout = plan_->spans()[index].layout;
-  while (fold.next < fold.starts.size() && fold.starts[fold.next] < fold.from) ++fold.next;
-  if (fold.next == fold.starts.size()) {
-    layout.assign(sums_.all(index), sums_.prefix(index));
+  KeyMemory::Fold& fold = memory_.fold(index);
+  while (!fold.suffixes.empty() && fold.suffixes.start(0) < fold.from) fold.suffixes.erase(0, 1);
+  if (fold.suffixes.empty()) {
+    layout.assign(memory_.all(index), memory_.prefix(index));
   } else {
-    layout.assign(sums_.all(index), fold.suffixes[fold.next]);
-    layout.merge(sums_.all(index), sums_.prefix(index));
+    layout.assign(memory_.all(index), fold.suffixes[0]);
+    layout.merge(memory_.all(index), memory_.prefix(index));
   }
 }
 
-void KeyState::fold_anew(std::size_t index, std::int64_t from, std::int64_t head, std::int64_t block,
-                         Fold& fold) {
+void KeyState::fold_anew(std::size_t index, std::int64_t from, std::int64_t head, std::int64_t block) {
   const Span& span = plan_->spans()[index];
-  const LevelState& state = levels_[span.level];
-  const std::size_t first = lower_bound(span.level, from);
-  const std::size_t turn = std::max(first, lower_bound(span.level, block));
-  const std::size_t end = std::max(turn, lower_bound(span.level, head));
+  const std::size_t first = memory_.lower_bound(span.level, from);
+  const std::size_t turn = std::max(first, memory_.lower_bound(span.level, block));
+  const std::size_t end = std::max(turn, memory_.lower_bound(span.level, head));
+  KeyMemory::Fold& fold = memory_.fold(index);
   fold.block = block;
-  fold.next = 0;
-  fold.starts.clear();
-  for (std::size_t i = first; i < turn; ++i) fold.starts.push_back(state.tiles[i].start);
-  fold.suffixes.reset(turn - first);
+  fold.suffixes.clear();
+  fold.suffixes.reserve(turn - first);
   for (std::size_t i = turn; i-- > first;) {
-    assign_tile(index, fold.suffixes[i - first], state.blocks[i]);
-    if (i + 1 < turn) span.layout.merge(fold.suffixes[i - first], fold.suffixes[i + 1 - first]);
+    std::byte* suffix = fold.suffixes.insert(0, memory_.start(span.level, i));
+    assign_tile(index, suffix, memory_.tile(span.level, i));
+    if (i + 1 < turn) span.layout.merge(suffix, fold.suffixes[1]);
   }
-  span.layout.destroy(sums_.prefix(index));
-  span.layout.create(sums_.prefix(index));
-  for (std::size_t i = turn; i < end; ++i) merge_tile(index, sums_.prefix(index), state.blocks[i]);
+  span.layout.destroy(memory_.prefix(index));
+  span.layout.create(memory_.prefix(index));
+  for (std::size_t i = turn; i < end; ++i)
+    merge_tile(index, memory_.prefix(index), memory_.tile(span.level, i));
 }
 
 // The same fold with nothing remembered.
 const std::byte* KeyState::fold_plainly(std::size_t index, std::int64_t from, std::int64_t head,
                                         Workspace& workspace) {
   const Span& span = plan_->spans()[index];
-  const LevelState& state = levels_[span.level];
   StateBlocks& scratch = workspace.spans_[index].span;
-  const std::size_t first = lower_bound(span.level, from);
-  const std::size_t turn = std::max(first, lower_bound(span.level, floor_to(head, span.block)));
-  const std::size_t end = std::max(turn, lower_bound(span.level, head));
+  const std::size_t first = memory_.lower_bound(span.level, from);
+  const std::size_t turn = std::max(first, memory_.lower_bound(span.level, floor_to(head, span.block)));
+  const std::size_t end = std::max(turn, memory_.lower_bound(span.level, head));
   std::byte* sum = scratch[kSum];
   std::byte* other = scratch[kOther];
   span.layout.assign(sum, scratch[kNothing]);
   for (std::size_t i = turn; i-- > first;) {
-    assign_tile(index, other, state.blocks[i]);
+    assign_tile(index, other, memory_.tile(span.level, i));
     if (i + 1 < turn) span.layout.merge(other, sum);
     std::swap(sum, other);
   }
   std::byte* prefix = scratch[kPrefix];
   span.layout.assign(prefix, scratch[kNothing]);
-  for (std::size_t i = turn; i < end; ++i) merge_tile(index, prefix, state.blocks[i]);
+  for (std::size_t i = turn; i < end; ++i) merge_tile(index, prefix, memory_.tile(span.level, i));
   if (first == turn) return prefix;
   span.layout.merge(sum, prefix);
   return sum;
@@ -324,18 +350,18 @@ void KeyState::merge_tile(std::size_t index, std::byte* to, const std::byte* til
 // ------------------------------------------------------------------------------------------------------ adding
 
 void KeyState::add(const Event& event, Workspace& workspace) {
-  seen_ = std::max(seen_, event.time);
+  KeyMemory::Facts& facts = memory_.facts();
+  facts.seen = std::max(facts.seen, event.time);
   bool counted = false;
-  for (std::size_t i = 0; i < levels_.size(); ++i) {
+  for (std::size_t i = 0; i < plan_->levels().size(); ++i) {
     const Level& level = plan_->levels()[i];
-    const std::size_t tiles_before = levels_[i].tiles.size();
+    const std::size_t tiles_before = facts.tiles;
+    std::byte*& added_to = workspace.tiles_[i];
+    added_to = nullptr;
     switch (level.axis) {
-      case Axis::kTime: {
-        const std::size_t tile = find_or_insert(i, tile_start(i, event.time));
-        touch(i, tile);
-        add_to_cells(level, event, levels_[i].blocks[tile]);
+      case Axis::kTime:
+        added_to = tile_for(i, event.time);
         break;
-      }
       case Axis::kExact: {
         const std::size_t tile = find_or_insert(i, tile_start(i, event.time));
         touch(i, tile);
@@ -343,9 +369,9 @@ void KeyState::add(const Event& event, Workspace& workspace) {
         break;
       }
       case Axis::kRows: {
-        const std::size_t tile = find_or_insert(i, floor_to(rows_, level.hop));
+        const std::size_t tile = find_or_insert(i, floor_to(facts.rows, level.hop));
         touch(i, tile);
-        add_kept(i, tile, event, rows_, workspace);
+        add_kept(i, tile, event, facts.rows, workspace);
         counted = true;
         break;
       }
@@ -353,9 +379,33 @@ void KeyState::add(const Event& event, Workspace& workspace) {
         add_to_session(i, event);
         break;
     }
-    if (levels_[i].tiles.size() > tiles_before) forget_old(i);
+    // No record's own tile is old.
+    if (facts.tiles > tiles_before) forget_old(i);
   }
-  if (counted) ++rows_;
+  if (counted) ++facts.rows;
+  add_to_tiles(event, workspace.tiles_);
+}
+
+std::byte* KeyState::tile_for(std::size_t index, Timestamp time) {
+  const KeyMemory::Level& tiles = memory_.level(index);
+  if (tiles.any && in_tile(time, tiles.start, plan_->levels()[index].hop) && tiles.start >= tiles.folded) {
+    memory_.note_newest(index);
+    return memory_.newest(index);
+  }
+  const std::size_t tile = find_or_insert(index, tile_start(index, time));
+  touch(index, tile);
+  return memory_.tile(index, tile);
+}
+
+void KeyState::add_to_tiles(const Event& event, const std::vector<std::byte*>& tiles) const {
+  Input input;
+  input.time = event.time;
+  input.order = event.order;
+  for (const FeaturePlan::UsedCell& cell : plan_->used_cells()) {
+    if (!read_cell(cell, event, input)) continue;
+    for (const FeaturePlan::UsedCell::InLevel& use : cell.levels)
+      cell.aggregation->add(tiles[use.level] + use.at, input);
+  }
 }
 
 void KeyState::add_to_cells(const Level& level, const Event& event, std::byte* tile) const {
@@ -363,17 +413,7 @@ void KeyState::add_to_cells(const Level& level, const Event& event, std::byte* t
   input.time = event.time;
   input.order = event.order;
   for (const FeaturePlan::LevelPart& part : level.parts) {
-    if (part.where >= 0) {
-      const Value& where = event.values[static_cast<std::size_t>(part.where)];
-      if (where.null || where.number == 0) continue;
-    }
-    if (part.value >= 0) {
-      const Value& value = event.values[static_cast<std::size_t>(part.value)];
-      if (part.nulls != NullRule::kTake && value.null == (part.nulls == NullRule::kSkip)) continue;
-      input.value = &value;
-    }
-    if (part.second >= 0) input.second = &event.values[static_cast<std::size_t>(part.second)];
-    part.aggregation->add(tile + part.at, input);
+    if (read_cell(part, event, input)) part.aggregation->add(tile + part.at, input);
   }
 }
 
@@ -381,7 +421,7 @@ void KeyState::add_to_cells(const Level& level, const Event& event, std::byte* t
 void KeyState::add_kept(std::size_t index, std::size_t tile_index, const Event& event, std::int64_t at,
                         Workspace& workspace) {
   const Level& level = plan_->levels()[index];
-  std::vector<Kept>& records = levels_[index].records[tile_index];
+  std::vector<Kept>& records = records_[index][tile_index];
   Kept kept{at, event.time, event.order, {}};
   for (const std::size_t column : level.columns) {
     const Value& value = event.values[column];
@@ -393,13 +433,13 @@ void KeyState::add_kept(std::size_t index, std::size_t tile_index, const Event& 
   });
   const bool last = place == records.end();
   records.insert(place, std::move(kept));
-  std::byte* block = levels_[index].blocks[tile_index];
+  std::byte* block = memory_.tile(index, tile_index);
   if (last) {
     add_to_cells(level, event, block);
     return;
   }
   level.layout.destroy(block);
-  for (const Layout::Part& part : level.layout.parts()) part.aggregation->create(block + part.at);
+  level.layout.create(block);
   for (const Kept& one : records) {
     restore_values(level, one, workspace.values_);
     add_to_cells(level, {one.time, one.order, workspace.values_}, block);
@@ -416,137 +456,131 @@ void KeyState::restore_values(const Level& level, const Kept& kept, std::vector<
 // A record may prolong a session, at either end, or make one of several.
 void KeyState::add_to_session(std::size_t index, const Event& event) {
   const Level& level = plan_->levels()[index];
-  LevelState& state = levels_[index];
-  std::size_t first = lower_bound(index, event.time + 1);
-  while (first > 0 && event.time - state.tiles[first - 1].last <= level.hop) --first;
+  std::size_t first = memory_.lower_bound(index, event.time + 1);
+  while (first > 0 && event.time - memory_.end(index, first - 1) <= level.hop) --first;
   std::size_t end = first;
-  while (end < state.tiles.size() && state.tiles[end].start - event.time <= level.hop) ++end;
+  while (end < memory_.level(index).size() && memory_.start(index, end) - event.time <= level.hop) ++end;
   if (first == end) {
-    find_or_insert(index, event.time);
-    state.tiles[first].last = event.time;
+    memory_.insert(index, first, event.time);
   } else {
-    Tile& session = state.tiles[first];
+    std::int64_t newest = std::max(memory_.end(index, first), event.time);
     for (std::size_t i = first + 1; i < end; ++i) {
-      level.layout.merge(state.blocks[first], state.blocks[i]);
-      session.last = std::max(session.last, state.tiles[i].last);
+      level.layout.merge(memory_.tile(index, first), memory_.tile(index, i));
+      newest = std::max(newest, memory_.end(index, i));
     }
     if (end > first + 1) erase_tiles(index, first + 1, end - first - 1);
-    session.last = std::max(session.last, event.time);
-    if (event.time < session.start) {
-      gone_.emplace_back(index, session.start);
-      session.start = event.time;
-      session.changed = false;
-    }
+    const std::int64_t start = memory_.start(index, first);
+    if (event.time < start) memory_.note({index, start});
+    memory_.set_bounds(index, first, std::min(start, event.time), newest);
   }
   touch(index, first);
-  add_to_cells(level, event, state.blocks[first]);
+  add_to_cells(level, event, memory_.tile(index, first));
 }
 
 std::int64_t KeyState::tile_start(std::size_t index, std::int64_t at) const {
   const std::int64_t hop = plan_->levels()[index].hop;
-  const std::vector<Tile>& tiles = levels_[index].tiles;
-  if (!tiles.empty() && in_tile(at, tiles.back().start, hop)) return tiles.back().start;
+  const KeyMemory::Level& tiles = memory_.level(index);
+  if (tiles.any && in_tile(at, tiles.start, hop)) return tiles.start;
   return floor_to(at, hop);
 }
 
-std::size_t KeyState::lower_bound(std::size_t index, std::int64_t start) const {
-  const std::vector<Tile>& tiles = levels_[index].tiles;
-  // Most ask for the newest, or for the one that comes next.
-  if (tiles.empty() || tiles.back().start < start) return tiles.size();
-  if (tiles.size() == 1 || tiles[tiles.size() - 2].start < start) return tiles.size() - 1;
-  const auto found = std::lower_bound(tiles.begin(), tiles.end(), start,
-                                      [](const Tile& tile, std::int64_t at) { return tile.start < at; });
-  return static_cast<std::size_t>(found - tiles.begin());
+bool KeyState::find(std::size_t index, std::int64_t start, std::size_t& tile) const {
+  tile = memory_.lower_bound(index, start);
+  return tile < memory_.level(index).size() && memory_.start(index, tile) == start;
 }
 
 std::size_t KeyState::find_or_insert(std::size_t index, std::int64_t start) {
-  LevelState& state = levels_[index];
-  const std::size_t place = lower_bound(index, start);
-  if (place < state.tiles.size() && state.tiles[place].start == start) return place;
-  state.tiles.insert(state.tiles.begin() + static_cast<std::ptrdiff_t>(place), Tile{start, start, false});
-  state.blocks.insert(place);
+  std::size_t tile = 0;
+  if (find(index, start, tile)) return tile;
+  memory_.insert(index, tile, start);
   if (plan_->levels()[index].has_records()) {
-    state.records.emplace(state.records.begin() + static_cast<std::ptrdiff_t>(place));
+    Records& records = records_[index];
+    records.emplace(records.begin() + static_cast<std::ptrdiff_t>(tile));
   }
-  return place;
+  return tile;
 }
 
-void KeyState::touch(std::size_t index, std::size_t place) {
-  Tile& tile = levels_[index].tiles[place];
-  if (!tile.changed) {
-    tile.changed = true;
-    changed_.emplace_back(index, tile.start);
+void KeyState::touch(std::size_t index, std::size_t tile) {
+  const KeyMemory::Level& level = memory_.level(index);
+  if (tile == level.older.size()) {
+    memory_.note_newest(index);
+  } else {
+    memory_.note({index, level.older.start(tile)});
   }
-  for (const std::size_t i : plan_->levels()[index].spans) {
-    if (tile.start < folds_[i].head) folds_[i].valid = false;
-  }
+  if (const std::int64_t start = memory_.start(index, tile); start < level.folded) forget_folds(index, start);
 }
 
-// Old tiles go when others come, several at a time since the rest moves up: by a rule that depends on the tiles alone, because a
-// record later than the grace may still see them.
+void KeyState::forget_folds(std::size_t index, std::int64_t start) {
+  std::int64_t folded = KeyMemory::kNever;
+  for (const std::size_t span : plan_->levels()[index].spans) {
+    KeyMemory::Fold& fold = memory_.fold(span);
+    if (start < fold.head) fold.valid = false;
+    if (fold.valid) folded = std::max(folded, fold.head);
+  }
+  memory_.level(index).folded = folded;
+  memory_.level(index).current = false;
+}
+
+// Old tiles go when others come, several at a time: by a rule that depends on the tiles alone, because a record later than the
+// grace may still see them.
 void KeyState::forget_old(std::size_t index) {
   const Level& level = plan_->levels()[index];
-  const std::vector<Tile>& tiles = levels_[index].tiles;
   if (level.keep < 0) return;
-  const std::int64_t limit = (level.axis == Axis::kRows ? rows_ : seen_) - level.keep;
-  const auto is_old = [&](const Tile& tile) {
-    return level.axis == Axis::kSession ? tile.last < limit : tile.start + level.hop <= limit;
+  KeyMemory::Facts& facts = memory_.facts();
+  const std::size_t tiles = memory_.level(index).size();
+  const std::int64_t limit = (level.axis == Axis::kRows ? facts.rows : facts.seen) - level.keep;
+  if (limit < memory_.level(index).none_old_before) return;
+  // A tile is old from this limit on.
+  const auto old_at = [&](std::size_t tile) {
+    return level.axis == Axis::kSession ? memory_.end(index, tile) + 1
+                                        : memory_.start(index, tile) + level.hop;
   };
-  std::size_t old = tiles.size() / kTilesPerOldOne;
-  if (old >= tiles.size() || !is_old(tiles[old])) return;
-  while (old < tiles.size() && is_old(tiles[old])) ++old;
+  std::size_t old = tiles / kTilesPerOldOne;
+  if (old >= tiles) return;
+  if (limit < old_at(old)) {
+    // When others come it is a newer one that counts.
+    memory_.level(index).none_old_before = old_at(old);
+    return;
+  }
+  while (old < tiles && old_at(old) <= limit) ++old;
   erase_tiles(index, 0, old);
-  evicted_ += old;
+  facts.evicted += old;
 }
 
 void KeyState::forget_all() {
-  for (std::size_t i = 0; i < levels_.size(); ++i) erase_tiles(i, 0, levels_[i].tiles.size());
-  for (Fold& fold : folds_) fold.valid = false;
-  seen_ = kNoTimestamp;
-  rows_ = 0;
+  for (std::size_t i = 0; i < plan_->levels().size(); ++i) {
+    erase_tiles(i, 0, memory_.level(i).size());
+    memory_.level(i).folded = KeyMemory::kNever;
+  }
+  for (std::size_t i = 0; i < plan_->spans().size(); ++i) memory_.fold(i).valid = false;
+  memory_.facts().seen = kNoTimestamp;
+  memory_.facts().rows = 0;
 }
 
 void KeyState::erase_tiles(std::size_t index, std::size_t first, std::size_t count) {
-  LevelState& state = levels_[index];
-  const auto begin = state.tiles.begin() + static_cast<std::ptrdiff_t>(first);
-  const auto end = begin + static_cast<std::ptrdiff_t>(count);
-  for (auto tile = begin; tile != end; ++tile) gone_.emplace_back(index, tile->start);
-  state.tiles.erase(begin, end);
-  state.blocks.erase(first, count);
-  if (!state.records.empty()) {
-    const auto first_records = state.records.begin() + static_cast<std::ptrdiff_t>(first);
-    state.records.erase(first_records, first_records + static_cast<std::ptrdiff_t>(count));
-  }
+  memory_.erase(index, first, count);
+  if (!plan_->levels()[index].has_records()) return;
+  Records& records = records_[index];
+  const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
+  records.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
 }
 
 // ------------------------------------------------------------------------------------------------------ storing
 
-void KeyState::settle() {
-  for (const auto& [index, start] : changed_) {
-    const std::size_t place = lower_bound(index, start);
-    std::vector<Tile>& tiles = levels_[index].tiles;
-    if (place < tiles.size() && tiles[place].start == start) tiles[place].changed = false;
-  }
-  changed_.clear();
-  gone_.clear();
-}
-
 bool KeyState::encode_tile(const TileId& id, Bytes& out) const {
   const auto& [index, start] = id;
   const Level& level = plan_->levels()[index];
-  const LevelState& state = levels_[index];
-  const std::size_t place = lower_bound(index, start);
-  if (place == state.tiles.size() || state.tiles[place].start != start) return false;
-  const Tile& tile = state.tiles[place];
-  if (level.axis == Axis::kSession) put_signed(tile.last - tile.start, out);
+  std::size_t tile = 0;
+  if (!find(index, start, tile)) return false;
+  if (level.axis == Axis::kSession) put_signed(memory_.end(index, tile) - start, out);
   Bytes cell;
   for (const Layout::Part& part : level.layout.parts()) {
     cell.clear();
-    part.aggregation->encode(state.blocks[place] + part.at, cell);
+    part.aggregation->encode(memory_.tile(index, tile) + part.at, cell);
     put_sized_text(cell, out);
   }
   if (!level.has_records()) return true;
-  const std::vector<Kept>& records = state.records[place];
+  const std::vector<Kept>& records = records_[index][tile];
   put_unsigned(records.size(), out);
   for (const Kept& kept : records) {
     put_signed(kept.at - start, out);
@@ -577,10 +611,9 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
                            std::span<const int> columns, Workspace& workspace) {
   const auto& [index, start] = id;
   const Level& level = plan_->levels()[index];
-  const std::size_t place = find_or_insert(index, start);
-  Tile& tile = levels_[index].tiles[place];
-  std::byte* block = levels_[index].blocks[place];
-  if (level.axis == Axis::kSession) tile.last = start + bytes.take_signed();
+  const std::size_t tile = find_or_insert(index, start);
+  std::byte* block = memory_.tile(index, tile);
+  if (level.axis == Axis::kSession) memory_.set_bounds(index, tile, start, start + bytes.take_signed());
   std::vector<bool> found(level.cells.size());
   for (const int cell : cells) {
     StateReader state(bytes.take_text());
@@ -592,7 +625,7 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
     found[wanted] = true;
   }
   if (!level.has_records()) return bytes.done();
-  std::vector<Kept>& records = levels_[index].records[place];
+  std::vector<Kept>& records = records_[index][tile];
   records.resize(bytes.take_count(4));
   for (Kept& kept : records) {
     kept.at = start + bytes.take_signed();
@@ -614,7 +647,10 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
     }
   }
   if (!bytes.done()) return false;
-  if (level.axis == Axis::kRows && !records.empty()) rows_ = std::max(rows_, records.back().at + 1);
+  if (level.axis == Axis::kRows && !records.empty()) {
+    std::int64_t& rows = memory_.facts().rows;
+    rows = std::max(rows, records.back().at + 1);
+  }
   if (std::find(found.begin(), found.end(), false) == found.end()) return true;
   // A cell that is new is made of the records, as far as they remember its columns.
   StateBlocks anew(level.layout, 1);
@@ -629,24 +665,12 @@ bool KeyState::decode_tile(const TileId& id, StateReader& bytes, std::span<const
   return true;
 }
 
-std::size_t KeyState::tiles() const {
-  std::size_t sum = 0;
-  for (const LevelState& level : levels_) sum += level.tiles.size();
-  return sum;
-}
-
 std::size_t KeyState::memory_bytes() const {
-  std::size_t sum = sizeof(KeyState) + levels_.capacity() * sizeof(LevelState);
-  for (std::size_t i = 0; i < levels_.size(); ++i) {
-    const LevelState& level = levels_[i];
-    sum += level.blocks.held_bytes() + level.tiles.capacity() * sizeof(Tile);
-    for (const std::vector<Kept>& records : level.records) {
+  std::size_t sum = sizeof(KeyState) + memory_.held_bytes();
+  for (std::size_t i = 0; records_ != nullptr && i < plan_->levels().size(); ++i) {
+    for (const std::vector<Kept>& records : records_[i]) {
       sum += records.capacity() * (sizeof(Kept) + plan_->levels()[i].columns.size() * sizeof(StoredValue));
     }
-  }
-  sum += folds_.capacity() * sizeof(Fold) + plan_->sums_bytes();
-  for (const Fold& fold : folds_) {
-    sum += fold.suffixes.held_bytes() + fold.starts.capacity() * sizeof(std::int64_t);
   }
   return sum;
 }

@@ -11,25 +11,27 @@
 // turning at multiples of the window's own length (Span::block), of which exactly one lies in it. That is two-stacks sliding
 // (Tangwongsan, Hirzel and Schneider 2017, "two-stacks lite") with its flips at fixed places: the suffixes left of the turn and
 // the prefix right of it may be remembered from record to record, which makes a window cost a merge or two however long it is,
-// or they may be computed anew, with the same result. So nothing but the tiles need be stored.
+// or they may be computed anew, with the same result. So nothing but the tiles need be stored. Where all that lies is in
+// key_memory.h.
 //
 // A record that comes late and changes a closed tile makes its windows be computed anew once.
 //
 // Thread safety: none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <weir/core/bytes.h>
 #include <weir/core/time.h>
 #include <weir/ml/features/block.h>
 #include <weir/ml/features/feature_plan.h>
+#include <weir/ml/features/key_memory.h>
 #include <weir/ml/features/value.h>
 
 namespace weir::ml {
@@ -54,25 +56,39 @@ class Workspace {
     StateBlocks level;  // one of its level
   };
 
+  // What a window is made of: `closed`, and if there is one, of the level's tiles the one that the record is in.
+  struct Sum {
+    const std::byte* closed = nullptr;
+    const std::byte* open = nullptr;
+    bool of_tile = false;  // `closed` is a tile too
+  };
+
   const bool remember_;
   std::vector<Scratch> spans_;
   std::vector<Value> values_;
+  // Of one record:
+  std::vector<Sum> sums_;                        // by span
+  std::vector<std::size_t> stale_;               // spans whose folds do not do
+  std::vector<std::vector<AskedWindow>> asked_;  // by cell
+  std::vector<std::byte*> tiles_;  // that it is added to, by level; null if it was added already
 };
 
 class KeyState {
  public:
-  // Where a tile is: the level, and its start on the level's axis.
-  using TileId = std::pair<std::size_t, std::int64_t>;
+  using TileId = KeyMemory::TileId;
 
   // The plan outlives it.
   explicit KeyState(const FeaturePlan& plan);
 
   // The largest time of a record that was added; kNoTimestamp before the first.
-  [[nodiscard]] Timestamp seen() const { return seen_; }
+  [[nodiscard]] Timestamp seen() const { return memory_.facts().seen; }
   // Whether a record of that time comes later than the grace.
   [[nodiscard]] bool is_late(Timestamp time) const {
-    return seen_ != kNoTimestamp && time < seen_ - plan_->spec().grace.count();
+    return seen() != kNoTimestamp && time < seen() - plan_->spec().grace.count();
   }
+
+  // Asks for the memory that the next record will touch. Where there are many keys, the earlier the better.
+  void prefetch() const { memory_.prefetch(); }
 
   // Writes the row of a record, a value for each output of the plan; kNoValue where there is none. `added`: the record was
   // added before.
@@ -86,25 +102,25 @@ class KeyState {
 
   // ------------------------------------------------------------------------------------------------ what is to be stored
 
-  [[nodiscard]] bool changed() const { return !changed_.empty() || !gone_.empty(); }
-  // Tiles that changed, or went away, since the last call of settle; what went away may be there again.
-  [[nodiscard]] const std::vector<TileId>& changed_tiles() const { return changed_; }
-  [[nodiscard]] const std::vector<TileId>& gone_tiles() const { return gone_; }
+  // Lists the tiles that changed, or went away, since the last call of settle.
+  void list_unsaved(std::vector<TileId>& out) const { memory_.list_unsaved(out); }
+  // About how many.
+  [[nodiscard]] std::size_t unsaved_tiles() const { return memory_.facts().unsaved; }
   // Returns whether there is such a tile, and if so appends its bytes.
   [[nodiscard]] bool encode_tile(const TileId& id, Bytes& out) const;
-  void settle();
+  void settle() { memory_.settle(); }
 
   // Takes a tile from bytes, in any order of tiles. `cells`: for each cell in the bytes the place in the level's own list, or
   // -1 for one that is not wanted any more; `columns` the same for what records remember. Returns false if the bytes are not
   // such a tile.
   [[nodiscard]] bool decode_tile(const TileId& id, StateReader& bytes, std::span<const int> cells,
                                  std::span<const int> columns, Workspace& workspace);
-  void see(Timestamp time) { seen_ = std::max(seen_, time); }
+  void see(Timestamp time) { memory_.facts().seen = std::max(seen(), time); }
 
-  [[nodiscard]] std::size_t tiles() const;
+  [[nodiscard]] std::size_t tiles() const { return memory_.facts().tiles; }
   // About.
   [[nodiscard]] std::size_t memory_bytes() const;
-  [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
+  [[nodiscard]] std::uint64_t evicted() const { return memory_.facts().evicted; }
 
  private:
   struct StoredValue {
@@ -120,83 +136,49 @@ class KeyState {
     std::int64_t order = 0;
     std::vector<StoredValue> values;
   };
-  struct Tile {
-    std::int64_t start = 0;
-    std::int64_t last = 0;  // of a session: its newest record
-    bool changed = false;
-  };
-  struct LevelState {
-    explicit LevelState(const Layout& layout) : blocks(layout) {}
-    std::vector<Tile> tiles;                 // by start
-    StateBlocks blocks;                      // of each
-    std::vector<std::vector<Kept>> records;  // of each, by (at, order); empty if the level has none
-  };
-  // What is remembered of a span, beside two sums: the prefix from the block to the head, and all from `from` to the head.
-  struct Fold {
-    explicit Fold(const Layout& layout) : suffixes(layout) {}
-    bool valid = false;
-    std::int64_t from = 0;
-    std::int64_t head = 0;
-    std::int64_t block = 0;
-    std::vector<std::int64_t> starts;  // of the suffixes
-    std::size_t next = 0;              // the first suffix that is in the window
-    StateBlocks suffixes;              // of all tiles from there to the block
-  };
-  // The sums of all spans, in one piece: at 20,000 keys what is scattered costs most.
-  class Sums {
-   public:
-    explicit Sums(const FeaturePlan& plan);
-    ~Sums();
-    Sums(Sums&& other) noexcept = default;
-    Sums& operator=(Sums&&) = delete;
-    [[nodiscard]] std::byte* prefix(std::size_t span) { return memory_.get() + plan_->spans()[span].sums_at; }
-    [[nodiscard]] std::byte* all(std::size_t span) {
-      return prefix(span) + plan_->spans()[span].layout.bytes();
-    }
-    void prefetch() const;
-
-   private:
-    const FeaturePlan* plan_;
-    std::unique_ptr<std::byte[]> memory_;
-  };
+  // The records of each tile of a level, by (at, order).
+  using Records = std::vector<std::vector<Kept>>;
+  using Sum = Workspace::Sum;
   struct Range;
 
-  const std::byte* sum_of(std::size_t span, const Event& event, bool added, Workspace& workspace);
-  const std::byte* sum_with_records(std::size_t span, const Range& range, Workspace& workspace);
-  const std::byte* sum_of_closed(std::size_t span, std::int64_t from, std::int64_t head,
+  // `index` is that of a span.
+  Sum sum_of(std::size_t index, const Event& event, bool added, Workspace& workspace);
+  Sum tile_of(std::size_t index, Timestamp time, Workspace& workspace) const;
+  const std::byte* sum_with_records(std::size_t index, const Range& range, Workspace& workspace);
+  const std::byte* sum_of_closed(std::size_t index, std::int64_t from, std::int64_t head,
                                  Workspace& workspace);
-  void fold_anew(std::size_t span, std::int64_t from, std::int64_t head, std::int64_t block, Fold& fold);
-  const std::byte* fold_plainly(std::size_t span, std::int64_t from, std::int64_t head, Workspace& workspace);
-  void refresh_sum(std::size_t span, Fold& fold);
-  void assign_tile(std::size_t span, std::byte* to, const std::byte* tile) const;
-  void merge_tile(std::size_t span, std::byte* to, const std::byte* tile) const;
-  void answer(std::size_t span, const std::byte* sum, bool of_tile, const Event& event,
-              Evaluation& evaluation, double* row) const;
-  void prefetch() const;
+  void fold_anew(std::size_t index, std::int64_t from, std::int64_t head, std::int64_t block);
+  const std::byte* fold_plainly(std::size_t index, std::int64_t from, std::int64_t head,
+                                Workspace& workspace);
+  void refresh_sum(std::size_t index);
+  void assign_tile(std::size_t index, std::byte* to, const std::byte* tile) const;
+  void merge_tile(std::size_t index, std::byte* to, const std::byte* tile) const;
+  void answer(const Event& event, bool added, Workspace& workspace, double* row) const;
+  void prefetch_folds(const std::vector<std::size_t>& spans) const;
 
+  // `index` is that of a level, but for add_record.
+  bool note_current(std::size_t index);
+  std::byte* tile_for(std::size_t index, Timestamp time);
+  void add_to_tiles(const Event& event, const std::vector<std::byte*>& tiles) const;
   void add_to_cells(const FeaturePlan::Level& level, const Event& event, std::byte* tile) const;
-  std::byte* add_record(std::size_t span, const Kept& kept, Workspace& workspace, std::byte* sum) const;
+  std::byte* add_record(std::size_t index, const Kept& kept, Workspace& workspace, std::byte* sum) const;
   void restore_values(const FeaturePlan::Level& level, const Kept& kept, std::vector<Value>& values) const;
-  void add_kept(std::size_t level, std::size_t tile, const Event& event, std::int64_t at,
+  void add_kept(std::size_t index, std::size_t tile_index, const Event& event, std::int64_t at,
                 Workspace& workspace);
-  void add_to_session(std::size_t level, const Event& event);
-  std::size_t find_or_insert(std::size_t level, std::int64_t start);
+  void add_to_session(std::size_t index, const Event& event);
+  std::size_t find_or_insert(std::size_t index, std::int64_t start);
+  // Returns whether there is a tile that begins there, and where.
+  [[nodiscard]] bool find(std::size_t index, std::int64_t start, std::size_t& tile) const;
   // Returns where the tile of a place on the level's axis begins.
-  [[nodiscard]] std::int64_t tile_start(std::size_t level, std::int64_t at) const;
-  [[nodiscard]] std::size_t lower_bound(std::size_t level, std::int64_t start) const;
-  void touch(std::size_t level, std::size_t tile);
-  void forget_old(std::size_t level);
-  void erase_tiles(std::size_t level, std::size_t first, std::size_t count);
+  [[nodiscard]] std::int64_t tile_start(std::size_t index, std::int64_t at) const;
+  void touch(std::size_t index, std::size_t tile);
+  void forget_folds(std::size_t index, std::int64_t start);
+  void forget_old(std::size_t index);
+  void erase_tiles(std::size_t index, std::size_t first, std::size_t count);
 
   const FeaturePlan* plan_;
-  std::vector<LevelState> levels_;
-  std::vector<Fold> folds_;  // by span
-  Sums sums_;
-  Timestamp seen_ = kNoTimestamp;
-  std::int64_t rows_ = 0;  // how many were added, if a level counts them
-  std::uint64_t evicted_ = 0;
-  std::vector<TileId> changed_;
-  std::vector<TileId> gone_;
+  KeyMemory memory_;
+  std::unique_ptr<Records[]> records_;  // by level, if any has records
 };
 
 }  // namespace weir::ml

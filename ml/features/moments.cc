@@ -1,7 +1,9 @@
 #include <weir/ml/features/moments.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <utility>
@@ -39,7 +41,7 @@ inline void add_to(NumberSummary& state, double value) {
   if (value > state.high) state.high = value;
 }
 
-inline void merge_into(NumberSummary& state, const NumberSummary& later) {
+[[gnu::always_inline]] inline void merge_into(NumberSummary& state, const NumberSummary& later) {
   if (later.count == 0) return;
   if (state.count == 0) {
     state = later;
@@ -63,40 +65,50 @@ double total_of(const NumberSummary& state) {
   return std::isfinite(state.sum) ? state.sum + state.lost : state.sum;
 }
 
-// Inlined into the loop over the questions: a view asks some twenty of each record.
-[[gnu::always_inline]] inline double answer_of(const NumberSummary& state, SummaryOf what,
-                                               const Evaluation& evaluation) {
-  const auto count = static_cast<double>(state.count);
-  if (what == SummaryOf::kCount) return count;
-  if (state.count == 0) return kNoValue;
-  switch (what) {
-    case SummaryOf::kCount:
-      return count;
-    case SummaryOf::kSum:
-      return total_of(state);
-    case SummaryOf::kMean:
-      return state.mean;
-    case SummaryOf::kVariancePopulation:
-      return state.squares / count;
-    case SummaryOf::kVarianceSample:
-      return state.count < 2 ? kNoValue : state.squares / (count - 1);
-    case SummaryOf::kDeviationPopulation:
-      return std::sqrt(state.squares / count);
-    case SummaryOf::kDeviationSample:
-      return state.count < 2 ? kNoValue : std::sqrt(state.squares / (count - 1));
-    // Nothing but values that are not numbers.
-    case SummaryOf::kMin:
-      return state.low > state.high ? kNoValue : state.low;
-    case SummaryOf::kMax:
-      return state.low > state.high ? kNoValue : state.high;
-    case SummaryOf::kRange:
-      return state.low > state.high ? kNoValue : state.high - state.low;
-    case SummaryOf::kSumPerSecond:
-      return evaluation.window_seconds > 0 ? total_of(state) / evaluation.window_seconds : kNoValue;
-    case SummaryOf::kDeltaToMean:
-      return evaluation.value->null ? kNoValue : evaluation.value->number - state.mean;
+using SummaryAnswers = std::array<double, static_cast<std::size_t>(SummaryOf::kDeltaToMean) + 1>;
+
+constexpr std::uint64_t kind_of(SummaryOf what) { return std::uint64_t{1} << static_cast<int>(what); }
+
+// Makes the answers that `kinds` has a bit of, and those that cost nothing. A view asks some twenty questions of each record.
+[[gnu::always_inline]] inline void answer_all(const NumberSummary& state, std::uint64_t kinds,
+                                              const Evaluation& evaluation, SummaryAnswers& answers) {
+  const auto at = [&](SummaryOf what) -> double& { return answers[static_cast<std::size_t>(what)]; };
+  const auto asks = [&](SummaryOf what) { return (kinds & kind_of(what)) != 0; };
+  if (state.count == 0) {
+    answers.fill(kNoValue);
+    at(SummaryOf::kCount) = 0;
+    return;
   }
-  return kNoValue;
+  const auto count = static_cast<double>(state.count);
+  const double others = state.count < 2 ? kNoValue : count - 1;
+  at(SummaryOf::kCount) = count;
+  at(SummaryOf::kSum) = total_of(state);
+  at(SummaryOf::kMean) = state.mean;
+  if (asks(SummaryOf::kVariancePopulation)) at(SummaryOf::kVariancePopulation) = state.squares / count;
+  if (asks(SummaryOf::kVarianceSample)) at(SummaryOf::kVarianceSample) = state.squares / others;
+  if (asks(SummaryOf::kDeviationPopulation))
+    at(SummaryOf::kDeviationPopulation) = std::sqrt(state.squares / count);
+  if (asks(SummaryOf::kDeviationSample)) at(SummaryOf::kDeviationSample) = std::sqrt(state.squares / others);
+  at(SummaryOf::kMin) = state.low;
+  at(SummaryOf::kMax) = state.high;
+  at(SummaryOf::kRange) = state.high - state.low;
+  if (state.low > state.high) {  // nothing but values that are not numbers
+    for (const SummaryOf what : {SummaryOf::kMin, SummaryOf::kMax, SummaryOf::kRange}) at(what) = kNoValue;
+  }
+  if (asks(SummaryOf::kSumPerSecond)) {
+    const double seconds = evaluation.window_seconds;
+    at(SummaryOf::kSumPerSecond) = seconds > 0 ? total_of(state) / seconds : kNoValue;
+  }
+  if (asks(SummaryOf::kDeltaToMean)) {
+    const Value& own = *evaluation.value;
+    at(SummaryOf::kDeltaToMean) = own.null ? kNoValue : own.number - state.mean;
+  }
+}
+
+double answer_of(const NumberSummary& state, SummaryOf what, const Evaluation& evaluation) {
+  SummaryAnswers answers{};
+  answer_all(state, kind_of(what), evaluation, answers);
+  return answers[static_cast<std::size_t>(what)];
 }
 
 void encode_summary(const NumberSummary& state, Bytes& out) {
@@ -125,6 +137,15 @@ struct SummaryAggregator {
   void merge(State& state, const State& later) const { merge_into(state, later); }
   double value(const State& state, const Query& query, const Evaluation& evaluation) const {
     return answer_of(state, static_cast<SummaryOf>(query.what), evaluation);
+  }
+  [[gnu::always_inline]] void answer(const State& state, const AskedWindow& window,
+                                     const Evaluation& evaluation, double* row) const {
+    SummaryAnswers answers{};
+    answer_all(state, window.kinds, evaluation, answers);
+    for (const Query& query : window.queries) {
+      const double value = answers[static_cast<std::size_t>(query.what)];
+      row[query.column] = std::isnan(value) ? query.empty : value;
+    }
   }
   void encode(const State& state, Bytes& out) const { encode_summary(state, out); }
   bool decode(StateReader& bytes, State& state) const { return decode_summary(bytes, state); }

@@ -510,8 +510,9 @@ void play(std::uint64_t seed) {
       other.add(event, forgetting);
       known.push_back(one);
     }
-    for (const auto& id : state->gone_tiles()) stored.erase(id);
-    for (const auto& id : state->changed_tiles()) stored.insert(id);
+    std::vector<KeyState::TileId> unsaved;
+    state->list_unsaved(unsaved);
+    stored.insert(unsaved.begin(), unsaved.end());
     state->settle();
     other.settle();
     if (random() % 10 == 0) state = copy_through_bytes(**plan, *state, remembering, stored);
