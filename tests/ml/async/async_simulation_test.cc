@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(Orders, AsyncSimulation,
 TEST_P(AsyncSimulation, EachRecordHasOneCommittedScore) {
   const Simulation simulation(asking_for_scores(GetParam()));
   const std::uint64_t first = number_from("WEIR_SIMULATION_FIRST", 1);
-  const std::uint64_t seeds = number_from("WEIR_SIMULATION_SEEDS", 40);
+  const std::uint64_t seeds = number_from("WEIR_SIMULATION_SEEDS", 12);
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const SimulationResult result = simulation.run(simulation.draw(seed));
     ASSERT_TRUE(result.ok()) << "seed " << seed << ": " << simulation.explain(result);
