@@ -7,6 +7,7 @@
 #include <numbers>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@
 #include <weir/ml/seeded_random.h>
 
 #include "cards.h"
+#include "clicks.h"
 #include "fleet.h"
 #include "portable_math.h"
 #include "random.h"
@@ -322,6 +324,74 @@ TEST(Fleet, NoiseIsAsLargeAsItSays) {
     }
   }
   for (const std::vector<double>& each : squares) EXPECT_NEAR(mean_of(each), 1, 0.15);
+}
+
+std::uint64_t digest_of_clicks(std::uint64_t seed) {
+  Digest digest;
+  for (const Click& click : Shop({.seed = seed, .clicks = 3000}).browse()) {
+    for (const std::int64_t value : {std::int64_t{click.user}, std::int64_t{click.item},
+                                     std::int64_t{click.position}, std::int64_t{click.session}, click.time})
+      digest.add(value);
+  }
+  return digest.sum();
+}
+
+TEST(Clicks, AreTheSameOnEveryMachine) {
+  EXPECT_EQ(digest_of_clicks(1), 1509723978651113316U);
+  EXPECT_NE(digest_of_clicks(2), digest_of_clicks(1));
+}
+
+TEST(Clicks, ComeInSessionsOfOneUserAndOneKind) {
+  Shop shop({.clicks = 20'000});
+  std::map<int, Click> last;  // by user
+  std::map<int, std::map<int, int>> kinds;
+  std::map<int, std::set<int>> items;
+  weir::Timestamp time = 0;
+  int longest_share = 0;
+  int clicks = 0;
+  for (const Click& click : shop.browse()) {
+    ASSERT_GE(click.time, time);
+    time = click.time;
+    const auto before = last.find(click.user);
+    if (before != last.end()) {
+      // Sessions are apart, so that a gap of half an hour tells them.
+      const weir::Timestamp pause = click.time - before->second.time;
+      ASSERT_EQ(pause < 1'800'000, click.session == before->second.session) << pause;
+    }
+    last[click.user] = click;
+    ++kinds[click.session][shop.kind_of(click.item)];
+    ASSERT_TRUE(items[click.session].insert(click.item).second) << "twice in a session";
+  }
+  for (const auto& [session, counts] : kinds) {
+    int most = 0;
+    for (const auto& [kind, count] : counts) {
+      most = std::max(most, count);
+      clicks += count;
+    }
+    longest_share += most;
+  }
+  // Of twelve kinds; by chance it would be far less.
+  EXPECT_GT(longest_share, clicks / 2);
+}
+
+TEST(Clicks, FollowPopularityAndPlace) {
+  const ClickOptions options{.clicks = 40'000};
+  Shop shop(options);
+  std::vector<std::pair<double, int>> by_popularity;
+  for (int item = 0; item < options.items; ++item) by_popularity.emplace_back(-shop.popularity(item), item);
+  std::sort(by_popularity.begin(), by_popularity.end());
+  std::set<int> popular;
+  for (std::size_t i = 0; i < 24; ++i) popular.insert(by_popularity[i].second);
+  int popular_clicks = 0;
+  double upper = 0;
+  const std::vector<Click> clicks = shop.browse();
+  ASSERT_EQ(clicks.size(), options.clicks);
+  for (const Click& click : clicks) {
+    popular_clicks += popular.contains(click.item) ? 1 : 0;
+    upper += click.position < Shop::kPage / 2 ? 1 : 0;
+  }
+  EXPECT_GT(popular_clicks, 40'000 / 5);  // a tenth of the items
+  EXPECT_GT(upper, 40'000 * 0.58);
 }
 
 }  // namespace
