@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/planted.h>
+
 namespace weir {
 namespace {
 
@@ -148,7 +150,8 @@ absl::StatusOr<Duration> GlobalUpdater::advance() {
 absl::Status GlobalUpdater::connect() {
   ConsumerOptions options;
   options.client_id = options_.client_id;
-  options.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
+  options.read_committed =
+      options_.guarantee == Guarantee::kExactlyOnce && !WEIR_PLANTED("global-uncommitted");
   options.session_timeout = options_.session_timeout;
   options.properties = options_.consumer_properties;
   auto consumer = transport_.make_consumer(options);

@@ -95,7 +95,7 @@ absl::Status Restorer::step() {
 // Whether a row may have been deleted, and the deletion forgotten, since the stores were last up to date. When that was is
 // known since the first commit; a store without it is as old as its changelog offset, which decides alone.
 bool Restorer::tombstones_gone() const {
-  if (store_.meta().wall <= 0) return false;
+  if (store_.meta().wall <= 0 || WEIR_PLANTED("tombstones-forgotten")) return false;
   const Timestamp age = clock_.wall() - store_.meta().wall;
   return std::any_of(logs_.begin(), logs_.end(), [&](const Log& log) {
     const auto lifetime = tombstones_.find(log.where.topic);
@@ -112,6 +112,7 @@ absl::Status Restorer::begin(const std::vector<OffsetRange>& ranges) {
     const auto& known = store_.meta().changelogs;
     const auto stored = known.find(log.store.name);
     log.next = stored != known.end() ? stored->second : ranges[i].begin;
+    if (WEIR_PLANTED("restore-skips-one") && log.next < ranges[i].end) ++log.next;
     if (stored != known.end() && too_old) {
       WEIR_RETURN_IF_ERROR(rebuild(log, ranges[i], "it is older than its changelog keeps deletions"));
     }
@@ -188,6 +189,7 @@ absl::StatusOr<std::size_t> Restorer::read() {
     const std::size_t count = log->reader->fetch(kBatchRecords, batch_);
     log->next = std::max(log->next, log->reader->position());
     if (count == 0) continue;
+    if (WEIR_PLANTED("restore-backwards")) std::reverse(batch_.begin(), batch_.end());
     // What came after the end was asked for is of no concern: restored as well, it is committed data all the same.
     WEIR_RETURN_IF_ERROR(
         store_.restore(log->store.name, batch_, log->next + (WEIR_PLANTED("restore-offset-ahead") ? 1 : 0)));
@@ -219,7 +221,8 @@ void Restorer::stamp() {
 }
 
 bool Restorer::complete() const {
-  return sealed_ && std::all_of(logs_.begin(), logs_.end(), [](const Log& log) {
+  return sealed_ && std::all_of(logs_.begin(), logs_.end(), [this](const Log& log) {
+           if (WEIR_PLANTED("restore-of-first-store") && &log != logs_.data()) return true;
            return log.next >= log.end ||
                   (WEIR_PLANTED("restore-to-stable-end") && log.reader != nullptr &&
                    log.next == log.reader->known_end()) ||

@@ -276,6 +276,10 @@ void StoreKeeper::serve_clients() {
     for (auto& [task, entry] : entries_) {
       if (entry.restorer == nullptr || !entry.restorer->lost_place(error->where)) continue;
       ours = true;
+      if (absl::IsPermissionDenied(error->status)) {
+        fail_entry(task, entry, with_context(error->status, "cannot read " + error->where.topic));
+        continue;
+      }
       entry.retry_at = clock_.steady() + kRetryInterval;
     }
     if (!ours && class_of(error->status) == ErrorClass::kFatal && error->where.topic.empty()) {

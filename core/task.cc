@@ -98,7 +98,7 @@ class Task::Changelog final : public ChangelogWriter {
     record.topic = topic_of(store.name);
     record.partition = WEIR_PLANTED("changelog-partition") ? 0 : partition_;
     record.key = key;
-    record.value = value;
+    record.value = value || !WEIR_PLANTED("deletes-logged-empty") ? value : BytesView("");
     record.timestamp = WEIR_PLANTED("changelog-time") ? 0 : std::max<Timestamp>(timestamp, 0);
     producer_->send(record);
   }
@@ -166,8 +166,14 @@ absl::Status Task::guarded(F&& call) {
 }
 
 void Task::load_meta() {
-  for (auto& [name, time] : times_) *time = remembered_time(kTimePrefix + name);
-  if (!WEIR_PLANTED("stream-time-lost")) stream_time_ = remembered_time(kStreamTime);
+  for (auto& [name, time] : times_) {
+    *time = std::max(remembered_time(kTimePrefix + name),
+                     WEIR_PLANTED("operator-time-not-rewound") ? *time : kNoTimestamp);
+  }
+  if (!WEIR_PLANTED("stream-time-lost")) {
+    stream_time_ = std::max(remembered_time(kStreamTime),
+                            WEIR_PLANTED("stream-time-not-rewound") ? stream_time_ : kNoTimestamp);
+  }
   for (Source& source : sources_) source.partition_time = remembered_time(time_key(source.buffer.where()));
 }
 
@@ -186,7 +192,7 @@ NamedTimes Task::times_of_group(const std::vector<Input>& inputs) const {
         return known != store_->meta().positions.end() && known->second >= input.position;
       });
   NamedTimes times;
-  if (stores_know) return times;
+  if (stores_know || (store_ != nullptr && WEIR_PLANTED("times-of-store"))) return times;
   for (const Input& input : inputs) times.merge(times_in(input.metadata));
   return times;
 }
@@ -631,8 +637,9 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
     if (*timers_[i].cancelled) continue;
     const Timestamp interval = timers_[i].interval.count();
     timers_[i].next = added(now, interval - (now - next) % interval);
+    if (WEIR_PLANTED("timer-too-soon")) timers_[i].next = now + interval / 2;
     timers_[i].last = now;
-    dirty_ = true;
+    dirty_ = dirty_ || !WEIR_PLANTED("timers-not-committed");
     // A copy: the callback may schedule a timer, which moves the others.
     const auto fire = timers_[i].fire;
     fire(now);
@@ -645,7 +652,7 @@ absl::Status Task::prepare_commit() {
   WEIR_RETURN_IF_ERROR(guarded([&] {
     do {
       release_held();
-    } while (store_ != nullptr && store_->emit_pending());
+    } while (!WEIR_PLANTED("emit-after-encode") && store_ != nullptr && store_->emit_pending());
   }));
   for (const auto& [name, view] : views_) {
     WEIR_RETURN_IF_ERROR(with_context(view->failure(), fmt::format("global store '{}'", name)));
@@ -654,6 +661,8 @@ absl::Status Task::prepare_commit() {
   absl::Status encoded;
   // Serdes are the user's.
   WEIR_RETURN_IF_ERROR(guarded([&] { encoded = store_->encode(*changelog_); }));
+  if (WEIR_PLANTED("emit-after-encode"))
+    WEIR_RETURN_IF_ERROR(guarded([&] { std::ignore = store_->emit_pending(); }));
   return encoded;
 }
 
@@ -835,7 +844,7 @@ OutputTopic Task::output(const std::string& topic) {
 
 void Task::send(const OutgoingRecord& record) {
   if (environment_.gate != nullptr && !environment_.gate->empty() && refused(record)) return;
-  dirty_ = true;
+  dirty_ = dirty_ || !WEIR_PLANTED("timers-not-committed") || current_ != nullptr;
   ++sends_;
   ++unapplied_records_;
   unapplied_bytes_ += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
@@ -914,7 +923,7 @@ void Task::send_dead_letter(std::string_view node, DropReason reason, const std:
   }
   Headers headers;
   if (current_ != nullptr) {
-    current_->read_headers(headers);
+    if (!WEIR_PLANTED("letters-without-headers")) current_->read_headers(headers);
   } else if (outgoing != nullptr && outgoing->headers != nullptr) {
     headers = *outgoing->headers;
   }

@@ -2,6 +2,7 @@
 #include <weir/core/worker.h>
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -164,7 +165,9 @@ void Worker::advance(Duration& idle) {
   }
   // Positions that were not sent yet would go out in the name of a member that no longer has these tasks: of none, or of the
   // new one that this consumer is by now. The group refuses neither. What was sent before the loss is the group's to judge.
-  if (commit_->phase() == CommitCycle::Phase::kDraining && lost_tasks()) commit_->abandon();
+  if (commit_->phase() == CommitCycle::Phase::kDraining && lost_tasks() &&
+      !WEIR_PLANTED("lost-commit-goes-on"))
+    commit_->abandon();
   if (commit_->running()) {
     activity_ = name_of(commit_->phase());
     advance_commit();
@@ -204,7 +207,7 @@ void Worker::connect() {
   group.client_id = options_.client_id;
   group.group = options_.application_id;
   group.instance_id = options_.instance_id;
-  group.read_committed = options_.guarantee == Guarantee::kExactlyOnce;
+  group.read_committed = options_.guarantee == Guarantee::kExactlyOnce && !WEIR_PLANTED("read-uncommitted");
   group.session_timeout = options_.session_timeout;
   group.partition_queue_bytes = options_.partition_queue_bytes;
   group.properties = options_.consumer_properties;
@@ -413,7 +416,7 @@ bool Worker::lose_position(const TopicPartition& where, const absl::Status& why)
                     where.topic, where.partition, message_of(why)));
     metrics_.positions_lost.fetch_add(1, std::memory_order_relaxed);
     // It may be of a topic that is gone, and would mean other records in one that has taken its name.
-    commit_->withhold(where);
+    if (!WEIR_PLANTED("lost-position-committed")) commit_->withhold(where);
     lost_[token].insert(where);
     return true;
   }
@@ -497,22 +500,33 @@ void Worker::open_tasks() {
 // -------------------------------------------------------------------------------------------------- processing
 
 std::size_t Worker::buffered_bytes_max() const {
+  if (WEIR_PLANTED("buffers-unbounded")) return std::numeric_limits<std::size_t>::max();
   return options_.shares != nullptr ? options_.shares->buffered_bytes() : options_.buffered_bytes;
 }
 
 std::size_t Worker::uncommitted_bytes_max() const {
+  if (WEIR_PLANTED("budget-ignored")) return std::numeric_limits<std::size_t>::max();
   return options_.shares != nullptr ? options_.shares->uncommitted_bytes() : options_.uncommitted_bytes_max;
 }
 
+std::size_t Worker::uncommitted_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [token, task] : tasks_) {
+    if (TaskStore* store = task->task_store(); store != nullptr) bytes += store->uncommitted_bytes();
+  }
+  return bytes;
+}
+
+// A commit makes room for more; it may have to wait where the last one failed.
 bool Worker::process() {
-  if (!producer_->has_room()) return false;
+  if (!producer_->has_room() || uncommitted_bytes() >= uncommitted_bytes_max()) return false;
   bool progressed = false;
   std::size_t sources = 0;
   for (const auto& [token, task] : tasks_) sources += task->source_count();
   const BufferLimit limit{options_.buffered_records,
                           buffered_bytes_max() / std::max<std::size_t>(sources, 1)};
   for (auto& [token, task] : tasks_) {
-    if (options_.pauses != nullptr && options_.pauses->holds(task->id())) {
+    if (options_.pauses != nullptr && options_.pauses->holds(task->id()) && !WEIR_PLANTED("hold-ignored")) {
       // What is under way comes home all the same, rather than to wake the worker in vain until the next commit.
       const auto home = task->come_home();
       if (!home.ok()) {
@@ -570,7 +584,6 @@ bool Worker::commit_due() const {
   if (commit_forced_ || (now - last_forced_commit_ >= options_.positions_interval &&
                          !WEIR_PLANTED("positions-at-rest-forgotten")))
     return true;
-  std::size_t uncommitted = 0;
   std::uint64_t sent_records = 0;
   std::uint64_t sent_bytes = 0;
   bool dirty = false;
@@ -579,12 +592,12 @@ bool Worker::commit_due() const {
     dirty |= task->dirty();
     sent_records += task->unapplied_records();
     sent_bytes += task->unapplied_bytes();
-    if (TaskStore* store = task->task_store(); store != nullptr) uncommitted += store->uncommitted_bytes();
   }
   const auto full = [](std::uint64_t sent, std::uint64_t most) { return most > 0 && sent >= most; };
-  return dirty && (now - last_commit_ >= pacer_.interval() || uncommitted >= uncommitted_bytes_max() ||
-                   (in_transaction_ && (full(sent_records, options_.transaction_records_max) ||
-                                        full(sent_bytes, options_.transaction_bytes_max))));
+  return dirty &&
+         (now - last_commit_ >= pacer_.interval() || uncommitted_bytes() >= uncommitted_bytes_max() ||
+          (in_transaction_ && (full(sent_records, options_.transaction_records_max) ||
+                               full(sent_bytes, options_.transaction_bytes_max))));
 }
 
 // At least once, tasks whose positions could not be committed have nothing left to apply, but owe the positions.
@@ -641,6 +654,7 @@ void Worker::start_commit() {
 }
 
 void Worker::advance_commit() {
+  if (WEIR_PLANTED("purge-before-commit")) purge_.committed(commit_->committed());
   const auto over = commit_->step();
   if (!over.ok()) return commit_failed(over.status());
   if (!*over) return;
@@ -746,6 +760,10 @@ bool Worker::goes_on_without(const absl::Status& failure) {
   if (policy.policy != ErrorPolicy::kSkip && policy.policy != ErrorPolicy::kDeadLetter) return false;
   log(LogLevel::kWarning, "set back to what is committed, to go on without a record: " + message_of(failure));
   gate_.learn(*refusal);
+  if (WEIR_PLANTED("refused-is-passed")) {
+    producer_->clear_failure();
+    return true;
+  }
   commit_->abandon();
   set_back_all();
   return true;
@@ -769,7 +787,7 @@ void Worker::set_back(Partition token, const absl::Status& status) {
 
 void Worker::begin_closing() {
   state_ = WorkerState::kStopping;
-  if (owes_commit() && stage_ == Stage::kMember) {
+  if (owes_commit() && stage_ == Stage::kMember && !WEIR_PLANTED("closed-uncommitted")) {
     activity_ = "committing before the end";
     return start_commit();
   }
@@ -852,6 +870,19 @@ void Worker::report_stall(const TaskId& task, Duration lasts, const std::string&
   log(LogLevel::kWarning,
       fmt::format("task {} has not got on for {} ms: {}", task.name(), lasts.count(), waits_for));
   if (options_.on_stall) options_.on_stall({options_.client_id, task.name(), lasts, waits_for});
+}
+
+WorkerHoldings Worker::holdings() const {
+  WorkerHoldings held;
+  held.uncommitted_bytes = uncommitted_bytes();
+  held.processed = past_.processed;
+  held.committing = commit_ != nullptr && commit_->running();
+  for (const auto& [token, task] : tasks_) {
+    held.processed += task->counters().processed;
+    held.buffered_bytes += task->buffered_bytes();
+    held.sources += task->source_count();
+  }
+  return held;
 }
 
 void Worker::publish() {

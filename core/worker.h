@@ -67,6 +67,15 @@ struct WorkerMetrics {
   std::atomic<std::uint64_t> records_committed{0};
 };
 
+// What the tasks of a worker hold in memory.
+struct WorkerHoldings {
+  std::size_t uncommitted_bytes = 0;
+  std::size_t buffered_bytes = 0;
+  std::size_t sources = 0;
+  std::uint64_t processed = 0;  // records, since the worker began
+  bool committing = false;
+};
+
 class Worker {
  public:
   // Everything referred to outlives the worker.
@@ -104,6 +113,9 @@ class Worker {
   // Any thread: the name of the task with that token; empty if there is none.
   [[nodiscard]] std::string task_name(Partition token) const;
 
+  // The thread of run_once only.
+  [[nodiscard]] WorkerHoldings holdings() const;
+
   // Why it failed. Only once state() says so.
   [[nodiscard]] const absl::Status& failure() const { return failure_; }
 
@@ -135,6 +147,8 @@ class Worker {
   [[nodiscard]] std::unique_ptr<TaskOpening> opening_of(Partition token);
   bool process();
   [[nodiscard]] std::size_t buffered_bytes_max() const;
+  // What tasks have written to their stores since their last commit, and may have.
+  [[nodiscard]] std::size_t uncommitted_bytes() const;
   [[nodiscard]] std::size_t uncommitted_bytes_max() const;
   // Whether records are processed although a commit is under way.
   [[nodiscard]] bool processes_meanwhile() const;

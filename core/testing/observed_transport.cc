@@ -1,5 +1,6 @@
 #include <weir/core/testing/observed_transport.h>
 
+#include <algorithm>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -14,12 +15,31 @@ struct Surroundings {
   std::shared_ptr<Transport> inner;  // shared with whoever made it
   int instance = 0;
   SimulationObserver* observer = nullptr;
-  bool rewinding = false;  // a transaction was given up, and nothing was processed since
+  std::size_t fetched_records = 0;  // at most at a time; 0: as many as are asked for
+  bool rewinding = false;           // a transaction was given up, and nothing was processed since
 
   // A seam's call has no way to fail but its own; what the observer would have it fail with is for stores.
   void reached(Phase phase) const { observer->reached(instance, phase).IgnoreError(); }
 };
 using SharedSurroundings = std::shared_ptr<Surroundings>;  // shared by the clients of an instance
+
+// Gives a few records at a time.
+class StingyReader final : public PartitionReader {
+ public:
+  StingyReader(std::unique_ptr<PartitionReader> inner, std::size_t most)
+      : inner_(std::move(inner)), most_(most) {}
+
+  std::size_t fetch(std::size_t max_records, std::vector<RawRecord>& out) override {
+    return inner_->fetch(std::min(max_records, most_), out);
+  }
+  Offset position() const override { return inner_->position(); }
+  Offset known_end() const override { return inner_->known_end(); }
+  const TopicPartition& where() const override { return inner_->where(); }
+
+ private:
+  const std::unique_ptr<PartitionReader> inner_;
+  const std::size_t most_;
+};
 
 class ObservedConsumer final : public Consumer {
  public:
@@ -45,7 +65,11 @@ class ObservedConsumer final : public Consumer {
   absl::StatusOr<std::vector<std::unique_ptr<PartitionReader>>> assign(
       std::span<const PartitionOffset> starts) override {
     around_->reached(opening());
-    return inner_->assign(starts);
+    auto readers = inner_->assign(starts);
+    if (!readers.ok() || around_->fetched_records == 0) return readers;
+    for (auto& reader : *readers)
+      reader = std::make_unique<StingyReader>(std::move(reader), around_->fetched_records);
+    return readers;
   }
   Pending<> commit(std::vector<PartitionOffset> offsets) override {
     return start(Phase::kStoringPositions, [&] { return inner_->commit(std::move(offsets)); });
@@ -182,10 +206,12 @@ class ObservedTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> make_observed_transport(std::shared_ptr<Transport> inner, int instance,
+                                                   std::size_t fetched_records,
                                                    SimulationObserver& observer) {
   auto around = std::make_shared<Surroundings>();
   around->inner = std::move(inner);
   around->instance = instance;
+  around->fetched_records = fetched_records;
   around->observer = &observer;
   return std::make_unique<ObservedTransport>(std::move(around));
 }

@@ -13,6 +13,13 @@
 
 namespace weir {
 
+namespace {
+
+// Of so many batches of a global store the first is looked at.
+constexpr std::uint64_t kGlobalChecks = 4;
+
+}  // namespace
+
 class ObservedStore final : public TaskStore {
  public:
   ObservedStore(SimulatedDisk& disk, SimulatedDisk::Folder& folder, const TaskStoreOptions& options,
@@ -71,6 +78,7 @@ class ObservedStore final : public TaskStore {
     for (auto& [store, key, value, timestamp] : staged_) put(store, key, std::move(value), timestamp);
     staged_.clear();
     note_applied();
+    if (task_ == kGlobalTask.name() && ++applied_ % kGlobalChecks == 1) check_global();
     // It is written, and nobody hears of a failure any more.
     observer_.reached(instance_, SimulationPhase::kApplying).IgnoreError();
     return absl::OkStatus();
@@ -222,6 +230,24 @@ class ObservedStore final : public TaskStore {
          fmt::format("{} rows when it is read, its changelog has {} or others", found, expected.size()));
   }
 
+  // Compares a global store with what was committed to its topics before the positions in it.
+  void check_global() {
+    StateStore* const store = inner_->find(specs_.front().name);
+    if (!disk_.options_.check_state || !disk_.options_.read || specs_.size() != 1 || store == nullptr) return;
+    SimulatedDisk::Rows expected;
+    for (const auto& [where, position] : inner_->meta().positions) disk_.fold(where, position, expected);
+    std::size_t found = 0;
+    bool same = true;
+    const bool readable = disk_.options_.read(*store, [&](BytesView key, BytesView value, Timestamp) {
+      ++found;
+      const auto row = expected.find(Bytes(key));
+      same = same && row != expected.end() && row->second.first == value;
+    });
+    if (!readable || (same && found == expected.size())) return;
+    tell(specs_.front(), "after a batch",
+         fmt::format("{} rows, its topic has {} or others", found, expected.size()));
+  }
+
   void tell(const StoreSpec& spec, std::string_view when, const std::string& what) {
     observer_.violated("state-is-fold", fmt::format("the store '{}' of task {} of instance {} has {} {}",
                                                     spec.name, task_, instance_, when, what));
@@ -236,6 +262,7 @@ class ObservedStore final : public TaskStore {
   std::unique_ptr<TaskStore> inner_;
   std::vector<Change> staged_;
   bool checked_ = false;
+  std::uint64_t applied_ = 0;
 };
 
 class ObservedEngine final : public StateEngine {
@@ -301,18 +328,20 @@ Offset SimulatedDisk::stable_end(const std::string& store, Partition partition) 
 SimulatedDisk::Rows SimulatedDisk::fold(const std::string& store, Partition partition, Offset end,
                                         Offset& beyond) const {
   Rows rows;
-  for (const BrokerRecord& record : broker_.read(changelog_topic(application_id_, store), partition)) {
-    if (record.offset >= end) {
-      beyond = record.offset;
-      break;
-    }
+  beyond = fold({changelog_topic(application_id_, store), partition}, end, rows);
+  return rows;
+}
+
+Offset SimulatedDisk::fold(const TopicPartition& where, Offset end, Rows& rows) const {
+  for (const BrokerRecord& record : broker_.read(where.topic, where.partition)) {
+    if (record.offset >= end) return record.offset;
     if (record.value) {
       rows[*record.key] = {*record.value, record.timestamp};
     } else {
       rows.erase(*record.key);
     }
   }
-  return rows;
+  return kNoOffset;
 }
 
 bool SimulatedDisk::in_use() const {

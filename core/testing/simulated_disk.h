@@ -75,6 +75,9 @@ class SimulatedDisk {
   [[nodiscard]] Offset stable_end(const std::string& store, Partition partition) const;
   // Returns what a changelog's committed records before `end` amount to, and the offset of the first that is not before it.
   [[nodiscard]] Rows fold(const std::string& store, Partition partition, Offset end, Offset& beyond) const;
+  // Adds what a topic's committed records before `end` amount to. Returns the offset of the first that is not before it, or
+  // kNoOffset.
+  Offset fold(const TopicPartition& where, Offset end, Rows& rows) const;
   // Puts a copy of a directory in the place of another.
   static void copy(const std::string& from, const std::string& to);
 

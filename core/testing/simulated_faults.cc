@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/core/embedded/errors.h>
 #include <weir/core/status.h>
 
 namespace weir {
@@ -26,6 +27,8 @@ void SimulatedFaults::begin(const SimulationFault& fault) {
     cut_off_.push_back({host, until, fault.amount});
   } else if (fault.kind == FaultKind::kLateAssignment) {
     unassigned_.push_back({host, until, 0});
+  } else if (fault.kind == FaultKind::kForbid) {
+    forbidden_.push_back({host, until, fault.amount});
   } else {
     armed_.push_back({fault, host, fault.skip});
   }
@@ -36,6 +39,7 @@ void SimulatedFaults::heal() {
   slow_.clear();
   cut_off_.clear();
   unassigned_.clear();
+  forbidden_.clear();
 }
 
 Fate SimulatedFaults::fate_of(const FaultSite& site) {
@@ -50,6 +54,7 @@ Fate SimulatedFaults::fate_of(const FaultSite& site) {
   }
   Fate fate;
   const Duration now = clock_.steady();
+  if (const auto refusal = refusal_of(site)) fate = Fate::refused(*refusal);
   for (const Spell& spell : slow_) {
     if (spell.host != site.client.host || spell.until <= now) continue;
     // Most take some time, a few take very long.
@@ -58,6 +63,23 @@ Fate SimulatedFaults::fate_of(const FaultSite& site) {
     fate.answer_after = fate.request_after + Duration{latency_.between(0, most)};
   }
   return fate;
+}
+
+// With the classes that the client library gives these answers.
+std::optional<absl::Status> SimulatedFaults::refusal_of(const FaultSite& site) const {
+  const Duration now = clock_.steady();
+  for (const Spell& spell : forbidden_) {
+    if (spell.until <= now) continue;
+    if (spell.amount == 2 &&
+        (site.operation == Operation::kCommitOffsets || site.operation == Operation::kFetchOffsets))
+      return embedded::not_allowed("read", "group " + site.client.group);
+    if (spell.amount == 2 && site.operation == Operation::kSendOffsets)
+      return embedded::not_allowed("read", "group", ErrorClass::kAbortable);
+    if (spell.amount == 3 && !site.client.transactional_id.empty() &&
+        (site.operation == Operation::kInitTransactions || site.operation == Operation::kSendOffsets))
+      return embedded::not_allowed("write", "transactional id " + site.client.transactional_id);
+  }
+  return std::nullopt;
 }
 
 Fate SimulatedFaults::fate(const SimulationFault& fault, bool transactional) const {

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <weir/core/clock.h>
@@ -24,7 +26,8 @@ class SimulatedFaults final : public Faults {
   SimulatedFaults(const Clock& clock, std::uint64_t seed, std::string reason,
                   std::function<void(const SimulationFault&)> struck);
 
-  // From now on, for a fault of an operation or a time in which an instance is slow or cut off.
+  // From now on, for a fault of an operation, a time in which an instance is slow or cut off, or one in which nobody has a right
+  // to the group or to transactions.
   void begin(const SimulationFault& fault);
   // Ends them all. What was sent keeps its fate.
   void heal();
@@ -45,6 +48,8 @@ class SimulatedFaults final : public Faults {
     int left = 0;
   };
 
+  // What is answered to an operation that is forbidden at present; nothing if it is not.
+  [[nodiscard]] std::optional<absl::Status> refusal_of(const FaultSite& site) const;
   [[nodiscard]] Fate fate(const SimulationFault& fault, bool transactional) const;
 
   const Clock& clock_;
@@ -55,6 +60,7 @@ class SimulatedFaults final : public Faults {
   std::vector<Spell> slow_;
   std::vector<Spell> cut_off_;
   std::vector<Spell> unassigned_;
+  std::vector<Spell> forbidden_;
 };
 
 }  // namespace weir

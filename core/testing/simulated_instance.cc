@@ -40,6 +40,12 @@ Duration SimulatedInstance::step(std::size_t part) {
   return std::next(workers_.begin(), static_cast<std::ptrdiff_t>(part))->second->run_once();
 }
 
+const Worker* SimulatedInstance::worker_at(std::size_t part) const {
+  const std::size_t others = parts() - workers_.size();
+  if (part < others) return nullptr;
+  return std::next(workers_.begin(), static_cast<std::ptrdiff_t>(part - others))->second.get();
+}
+
 void SimulatedInstance::add_worker() {
   if (stopping_ || slots_.size() >= kSimulatedWorkers) return;
   int slot = 0;

@@ -46,6 +46,9 @@ class SimulatedInstance {
     return 1 + (globals_ != nullptr ? 1 : 0) + (keeper_ != nullptr ? 1 : 0) + workers_.size();
   }
 
+  // Returns the worker that a part is; null if it is none.
+  [[nodiscard]] const Worker* worker_at(std::size_t part) const;
+
   // Advances a part. Returns how long it has nothing to do.
   [[nodiscard]] Duration step(std::size_t part);
 

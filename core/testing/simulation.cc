@@ -52,28 +52,56 @@ std::optional<Bytes> last_of(const Values& values) {
   return values.empty() ? std::nullopt : values.back().value;
 }
 
+std::set<std::optional<Bytes>> set_of(const Values& values) {
+  std::set<std::optional<Bytes>> set;
+  for (const SimulatedValue& value : values) set.insert(value.value);
+  return set;
+}
+
 Values sorted(Values values) {
   std::sort(values.begin(), values.end());
   return values;
 }
 
-// Returns whether the values are what the rule demands.
-bool fits(OutputRule rule, bool exactly_once, const Values& expected, const Values& actual) {
+// At least once: returns whether all values come, the first of each in its order, and then no other.
+bool repeats(const Values& expected, const Values& actual) {
   std::set<std::optional<Bytes>> seen;
-  for (const SimulatedValue& value : actual) seen.insert(value.value);
-  const auto contains = [&](const SimulatedValue& value) { return seen.contains(value.value); };
+  std::size_t next = 0;
+  for (const SimulatedValue& value : actual) {
+    if (!seen.insert(value.value).second) continue;
+    if (next == expected.size() || expected[next].value != value.value) return false;
+    while (next < expected.size() && seen.contains(expected[next].value)) ++next;
+  }
+  return next == expected.size();
+}
+
+// At least once: returns whether what grows by one with each record has grown as far at least, one by one but for what a topic
+// did not take (`gaps`): what it was made of is in the changelog then, and counted once more.
+bool outgrows(const Values& expected, const Values& actual, bool gaps) {
+  if (expected.empty() || actual.size() < expected.size()) return expected.empty() && actual.empty();
+  std::int64_t most = 0;
+  for (const SimulatedValue& value : actual) {
+    const std::int64_t now = number_in(value.value);
+    if (now > most + 1 && !gaps) return false;
+    most = std::max(most, now);
+  }
+  return most >= number_in(expected.back().value);
+}
+
+// Returns whether the values are what the rule demands. `gaps`: topics did not take what was sent to them.
+bool fits(OutputRule rule, bool exactly_once, bool gaps, const Values& expected, const Values& actual) {
+  const std::set<std::optional<Bytes>> seen = set_of(actual);
   switch (rule) {
     case OutputRule::kSamePerKey:
-      return exactly_once ? expected == actual : std::all_of(expected.begin(), expected.end(), contains);
+      return exactly_once ? expected == actual : repeats(expected, actual);
     case OutputRule::kSameRecords:
-      return exactly_once ? sorted(expected) == sorted(actual)
-                          : std::all_of(expected.begin(), expected.end(), contains);
+      return exactly_once ? sorted(expected) == sorted(actual) : set_of(expected) == seen;
     case OutputRule::kSameLast:
       // A key that was never written and one that was deleted are the same.
       return exactly_once ? last_of(expected) == last_of(actual)
                           : !last_of(expected) || seen.contains(last_of(expected));
     case OutputRule::kSameCounts:
-      return exactly_once ? expected == actual : expected.size() <= actual.size();
+      return exactly_once ? expected == actual : outgrows(expected, actual, gaps);
     case OutputRule::kSameSums:
       return exactly_once ? sum_of(expected) == sum_of(actual) : sum_of(expected) <= sum_of(actual);
     case OutputRule::kNotCompared:
@@ -83,8 +111,13 @@ bool fits(OutputRule rule, bool exactly_once, const Values& expected, const Valu
 }
 
 // Returns the first difference, or nothing.
-std::string difference(const SimulatedScenario& scenario, bool exactly_once, const SimulatedOutputs& expected,
-                       const SimulatedOutputs& actual) {
+std::string difference(const SimulatedScenario& scenario, const SimulationPlan& plan,
+                       const SimulatedOutputs& expected, const SimulatedOutputs& actual) {
+  const bool exactly_once = plan.guarantee == Guarantee::kExactlyOnce;
+  const bool gaps = std::any_of(plan.faults.begin(), plan.faults.end(), [](const SimulationFault& fault) {
+    return fault.kind == FaultKind::kForbid || fault.kind == FaultKind::kLimit ||
+           fault.operation == embedded::Operation::kProduce;
+  });
   for (const SimulatedOutput& output : scenario.outputs) {
     const auto& wanted = expected.at(output.topic);
     const auto& found = actual.at(output.topic);
@@ -97,9 +130,20 @@ std::string difference(const SimulatedScenario& scenario, bool exactly_once, con
       const Values none;
       const Values& wanted_values = want == wanted.end() ? none : want->second;
       const Values& found_values = have == found.end() ? none : have->second;
-      if (fits(output.rule, exactly_once, wanted_values, found_values)) continue;
+      if (fits(output.rule, exactly_once, gaps, wanted_values, found_values)) continue;
       return fmt::format("topic={} key={}: expected {}, found {}", output.topic, key, shown(wanted_values),
                          shown(found_values));
+    }
+  }
+  return "";
+}
+
+// Returns the first key that came twice where none may, or nothing.
+std::string told_twice(const SimulatedScenario& scenario, const SimulatedOutputs& actual) {
+  for (const SimulatedOutput& output : scenario.outputs) {
+    if (!output.once) continue;
+    for (const auto& [key, values] : actual.at(output.topic)) {
+      if (values.size() > 1) return fmt::format("topic={} key={}: {}", output.topic, key, shown(values));
     }
   }
   return "";
@@ -122,8 +166,10 @@ SimulationPlan peaceful(SimulationPlan plan) {
   plan.on_disk = false;
   plan.standbys = 0;
   plan.quiet = Duration{0};
+  plan.tombstones = Duration{0};
   plan.commit_interval = Duration{100};
   plan.buffered_records = 1000;
+  plan.fetched_records = 0;
   plan.uncommitted_bytes_max = SimulationPlan().uncommitted_bytes_max;
   plan.buffered_bytes = SimulationPlan().buffered_bytes;
   plan.schedule = SimulationSchedule::kUniform;
@@ -161,14 +207,16 @@ SimulationResult Simulation::run_once(const SimulationPlan& plan, const Logger& 
     if (result.ok()) {
       SimulationRun reference(scenario_, peaceful(plan), directory_, {});
       const SimulationResult peace = reference.go();
-      const std::string different = difference(scenario_, plan.guarantee == Guarantee::kExactlyOnce,
-                                               reference.outputs(), run.outputs());
+      const std::string different = difference(scenario_, plan, reference.outputs(), run.outputs());
       if (!peace.ok()) {
         result.invariant = peace.invariant;
         result.what = "without any fault: " + peace.what;
       } else if (!different.empty()) {
         result.invariant = "outputs";
         result.what = different;
+      } else if (const std::string twice = told_twice(scenario_, run.outputs()); !twice.empty()) {
+        result.invariant = "finality";
+        result.what = twice;
       }
     }
   }
@@ -185,12 +233,12 @@ std::string Simulation::explain(const SimulationResult& failed) const {
 }
 
 std::string coverage_table(const FaultCoverage& coverage) {
-  std::string text = fmt::format("{:12}", "");
+  std::string text = fmt::format("{:16}", "");
   for (std::size_t phase = 0; phase < kSimulationPhases; ++phase) {
     text += fmt::format(" {:>10.10}", name_of(static_cast<SimulationPhase>(phase)));
   }
   for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
-    text += fmt::format("\n{:12}", name_of(static_cast<FaultKind>(kind)));
+    text += fmt::format("\n{:16}", name_of(static_cast<FaultKind>(kind)));
     for (std::size_t phase = 0; phase < kSimulationPhases; ++phase) {
       text +=
           fmt::format(" {:>10}", coverage[kind][phase] == 0 ? "." : std::to_string(coverage[kind][phase]));

@@ -21,20 +21,24 @@
 //   invariant           | says
 //   outputs             | committed outputs are those of the run without faults, as the rule of the topic has it
 //   state-is-fold       | a store has what the committed records of its changelog amount to: all of them when its task
-//                       | begins, what it has applied when it is closed
+//                       | begins, what it has applied when it is closed. A global store has what its topic amounts to
 //   offsets             | committed positions never go back, and never past the end
 //   ownership           | of one generation of the group one member commits for a partition, and older ones come first
 //   atomicity           | no transaction that wrote is committed without positions
 //   economy             | what was applied is there after a crash, is not read again, and no store is wiped without need
 //   conservation        | without faults every record of a source is processed once
 //   progress            | once the faults are over, everything runs, nothing is left to read, no transaction is open
-//   explained           | an instance ends only when it is told to, or because user code or a disk failed
+//   explained           | an instance ends only when it is told to, because user code or a disk failed, or because a topic or a
+//                       | right was taken from it, which it names
+//   memory              | a worker commits before it processes more than may be uncommitted, and buffers what it may
+//   paused              | what is paused processes nothing
+//   finality            | what is told once is told once
 //   closing             | a closed application ends, and leaves no transaction and no store open
 //   replay              | a new application that reads the same input again without faults writes the same bytes
 //   determinism         | the same plan gives the same run (every 20th seed)
 //
-// Generators and callables must depend on nothing but their arguments. With at-least-once nothing may be missing, and
-// repeats are fine.
+// Generators and callables must depend on nothing but their arguments. With at-least-once repeats are fine, and nothing else:
+// what comes for the first time comes in its order, nothing is missing, and nothing is there that should not be.
 //
 // Thread safety: none; several simulations may run on several threads.
 #pragma once
@@ -72,7 +76,8 @@ enum class OutputRule {
   kSamePerKey,   // each key has the same values in the same order
   kSameRecords,  // each key has the same values in any order
   kSameLast,  // each key has the same last value; which others it had depends on the order of several inputs
-  // As kSamePerKey, of values that depend on what was processed before. At least once there may be more and others.
+  // As kSamePerKey, of counts: 64-bit integers in big-endian order that grow by one with each record. At least once they grow one
+  // by one as well, as far and perhaps further.
   kSameCounts,
   kSameSums,  // each key's values, 64-bit integers in big-endian order, have the same sum. At least once it may be larger
   kNotCompared,  // for the scenario's own check
@@ -85,6 +90,7 @@ struct SimulatedOutput {
   // several inputs.
   bool whole = false;
   std::map<std::string, std::string> config = {};  // of the topic
+  bool once = false;                               // a key never comes a second time
 };
 
 // Reads the rows of a store with the keys and values of its changelog, and their times. Returns false for a store it cannot

@@ -31,7 +31,9 @@ constexpr std::array<std::string_view, kFaultKinds> kFaultNames{"kill",         
                                                                 "exhaust",       "late-assignment",
                                                                 "hold",          "add-worker",
                                                                 "remove-worker", "upgrade",
-                                                                "trim",          "grow"};
+                                                                "trim",          "grow",
+                                                                "forbid",        "too-few-replicas",
+                                                                "limit",         "recreate"};
 constexpr std::array<std::string_view, embedded::kOperations> kOperationNames{
     "produce",        "init_transactions", "send_offsets",  "commit_transaction", "abort_transaction",
     "commit_offsets", "fetch_offsets",     "list_offsets",  "leave_group",        "describe_topics",
@@ -46,8 +48,8 @@ std::optional<Enum> find(const std::array<std::string_view, N>& names, const std
 }
 
 std::string line_of(const SimulationFault& fault) {
-  std::string line =
-      fmt::format("at {} {} instance {}", fault.at.count(), name_of(fault.kind), fault.instance);
+  std::string line = fmt::format("{} {} {} instance {}", fault.follows ? "then" : "at", fault.at.count(),
+                                 name_of(fault.kind), fault.instance);
   if (fault.during) line += fmt::format(" during {} skip {}", name_of(*fault.during), fault.skip);
   if (fault.operation) line += fmt::format(" of {} skip {}", name_of(*fault.operation), fault.skip);
   if (fault.topic != 0) line += fmt::format(" topic {}", fault.topic);
@@ -57,8 +59,9 @@ std::string line_of(const SimulationFault& fault) {
   return line;
 }
 
-absl::StatusOr<SimulationFault> parse_fault(std::istringstream& in) {
+absl::StatusOr<SimulationFault> parse_fault(std::istringstream& in, bool follows) {
   SimulationFault fault;
+  fault.follows = follows;
   std::int64_t at = 0;
   std::string word;
   if (!(in >> at >> word)) return absl::InvalidArgumentError("a time and a fault are expected");
@@ -226,6 +229,7 @@ void draw_others(SimulationPlan& plan) {
     SimulationFault fault = store.make();
     store.during(fault, {Phase::kEncoding, Phase::kApplying, Phase::kRestoring, Phase::kStandingBy}, 3);
     fault.lasts = Duration{store.chance().between(1, 3'000)};
+    if (store.chance().percent(50)) fault.amount = store.chance().magnitude(50, 6'000);
     plan.faults.push_back(fault);
   }
   FaultDraw jump(plan, FaultKind::kClockJump);
@@ -244,11 +248,13 @@ void draw_others(SimulationPlan& plan) {
   }
   FaultDraw pin(plan, FaultKind::kPin);
   // Who reads what is not committed reads what a foreign transaction writes.
-  if (plan.guarantee == Guarantee::kExactlyOnce && pin.active(30)) {
-    SimulationFault fault = pin.make();
-    fault.lasts = Duration{pin.chance().between(100, 9'000)};
-    fault.topic = static_cast<int>(pin.chance().below(12));
-    plan.faults.push_back(fault);
+  if (plan.guarantee == Guarantee::kExactlyOnce && pin.active(40)) {
+    for (std::int64_t left = pin.chance().between(1, 4); left > 0; --left) {
+      SimulationFault fault = pin.make();
+      fault.lasts = Duration{pin.chance().magnitude(50, 9'000)};
+      fault.topic = static_cast<int>(pin.chance().below(12));
+      plan.faults.push_back(fault);
+    }
   }
 }
 
@@ -283,6 +289,23 @@ void draw_operations(SimulationPlan& plan) {
   }
 }
 
+// Ends of transactions whose outcome nobody hears of, and that come to the broker when the next one is open.
+void draw_late_ends(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "late-ends");
+  if (plan.guarantee == Guarantee::kAtLeastOnce || !chance.percent(30)) return;
+  for (std::int64_t left = chance.between(1, 4); left > 0; --left) {
+    SimulationFault fault;
+    fault.kind = chance.percent(70) ? FaultKind::kOverdue : FaultKind::kTwice;
+    fault.at = Duration{chance.between(100, plan.input_time.count())};
+    fault.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    fault.operation = chance.percent(80) ? Operation::kCommitTransaction : Operation::kAbortTransaction;
+    fault.skip = static_cast<int>(chance.between(0, 5));
+    fault.lasts = Duration{chance.magnitude(1, 500)};
+    fault.amount = chance.between(1, plan.commit_interval.count() + 100);
+    plan.faults.push_back(fault);
+  }
+}
+
 void draw_outages(SimulationPlan& plan) {
   const bool exactly_once = plan.guarantee == Guarantee::kExactlyOnce;
   for (const FaultKind kind :
@@ -312,6 +335,113 @@ void draw_outages(SimulationPlan& plan) {
       if (kind == FaultKind::kRebalance || kind == FaultKind::kExhaust) fault.lasts = Duration{0};
       plan.faults.push_back(fault);
     }
+  }
+}
+
+// What administrators do to topics and rights.
+void draw_administration(SimulationPlan& plan, const SimulationLimits& limits) {
+  for (const FaultKind kind : {FaultKind::kForbid, FaultKind::kTooFewReplicas, FaultKind::kLimit}) {
+    FaultDraw draw(plan, kind);
+    if (!draw.active(15)) continue;
+    for (std::int64_t left = draw.chance().between(1, 2); left > 0; --left) {
+      SimulationFault fault = draw.make();
+      fault.lasts = Duration{draw.chance().magnitude(20, 12'000)};
+      fault.topic = static_cast<int>(draw.chance().below(12));
+      if (kind == FaultKind::kForbid) fault.amount = draw.chance().between(0, 3);
+      if (kind == FaultKind::kLimit) fault.amount = draw.chance().magnitude(1, 150);
+      plan.faults.push_back(fault);
+    }
+  }
+  FaultDraw recreate(plan, FaultKind::kRecreate);
+  if (!limits.recreating || !recreate.active(90)) return;
+  for (std::int64_t left = recreate.chance().between(1, 2); left > 0; --left) {
+    SimulationFault fault = recreate.make();
+    fault.lasts = Duration{recreate.chance().magnitude(50, 6'000)};
+    plan.faults.push_back(fault);
+  }
+}
+
+// Positions are committed by a topic's name. One that is on its way while a topic of that name is made anew is taken for a
+// position of the new one, which no client can help: what takes its time stays away from plans in which that happens.
+bool delays_commits(const SimulationFault& fault) {
+  switch (fault.kind) {
+    case FaultKind::kPause:
+    case FaultKind::kSlow:
+    case FaultKind::kCutOff:
+    case FaultKind::kCoordinator:
+    case FaultKind::kLateMarkers:
+    case FaultKind::kTooFewReplicas:
+      return true;
+    default:
+      return is_of_operation(fault.kind);
+  }
+}
+
+// Changelogs that cannot be read while tasks move: standbys have not everything then. Changelogs are most often the first of the
+// topics, which are in the order of their names.
+void draw_standbys_behind(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "standbys-behind");
+  std::vector<SimulationFault> added;
+  for (const SimulationFault& fault : plan.faults) {
+    if (fault.kind != FaultKind::kStop && fault.kind != FaultKind::kKick &&
+        fault.kind != FaultKind::kAddWorker && fault.kind != FaultKind::kRemoveWorker &&
+        fault.kind != FaultKind::kRebalance)
+      continue;
+    if (chance.percent(50)) continue;
+    added.push_back({.kind = FaultKind::kUnreadable,
+                     .at = std::max(fault.at - Duration{chance.between(0, 300)}, Duration{0}),
+                     .topic = static_cast<int>(chance.below(3)),
+                     .lasts = Duration{chance.between(200, 3'000)}});
+  }
+  plan.faults.insert(plan.faults.end(), added.begin(), added.end());
+}
+
+// What goes wrong while the application is busy with what went wrong before.
+void draw_followers(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "followers");
+  if (plan.faults.empty() || !chance.percent(60)) return;
+  for (std::int64_t left = chance.between(1, 4); left > 0; --left) {
+    const auto leader = static_cast<std::ptrdiff_t>(chance.below(plan.faults.size()));
+    SimulationFault fault;
+    fault.follows = true;
+    fault.at = Duration{chance.magnitude(1, 1'500)};
+    fault.instance = chance.percent(50)
+                         ? plan.faults[static_cast<std::size_t>(leader)].instance
+                         : static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    switch (chance.below(8)) {
+      case 0:
+        fault.kind = FaultKind::kFence;
+        if (plan.guarantee == Guarantee::kAtLeastOnce) fault.kind = FaultKind::kKick;
+        break;
+      case 1:
+        fault.kind = FaultKind::kPause;
+        fault.lasts = Duration{chance.magnitude(50, 12'000)};
+        break;
+      case 2:
+        fault.kind = chance.percent(50) ? FaultKind::kStop : FaultKind::kRebalance;
+        fault.lasts = Duration{fault.kind == FaultKind::kStop ? chance.magnitude(1, 4'000) : 0};
+        break;
+      case 3:
+        fault.kind = chance.percent(50) ? FaultKind::kLostAnswer : FaultKind::kLostRequest;
+        fault.operation = kOperations[chance.below(kOperations.size())];
+        fault.lasts = Duration{chance.magnitude(1, 12'000)};
+        break;
+      default:
+        fault.kind = FaultKind::kKill;
+        fault.lasts = Duration{chance.magnitude(1, 6'000)};
+        fault.lose_directory = chance.percent(30);
+        break;
+    }
+    const bool somewhere = fault.kind != FaultKind::kStop && !fault.operation && chance.percent(50);
+    if (somewhere) {
+      constexpr std::array kBusy{Phase::kProcessing,     Phase::kEncoding,   Phase::kDraining,
+                                 Phase::kSendingOffsets, Phase::kCommitting, Phase::kApplying,
+                                 Phase::kAborting,       Phase::kRewinding,  Phase::kRestoring,
+                                 Phase::kReleasing,      Phase::kPolling};
+      fault.during = kBusy[chance.below(kBusy.size())];
+      fault.skip = static_cast<int>(chance.between(0, 3));
+    }
+    plan.faults.insert(plan.faults.begin() + leader + 1, fault);
   }
 }
 
@@ -392,19 +522,32 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_swizzle(plan);
   draw_others(plan);
   draw_operations(plan);
+  draw_late_ends(plan);
   draw_outages(plan);
   draw_control(plan, limits);
+  draw_administration(plan, limits);
+  SimulationChance more(seed, "plan-more/" + scenario);
+  if (more.percent(40)) plan.standbys = more.percent(30) ? -1 : static_cast<int>(more.between(1, 2));
+  if (plan.standbys != 0 && more.percent(60)) draw_standbys_behind(plan);
+  if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
+  if (more.percent(25)) plan.fetched_records = static_cast<std::size_t>(more.magnitude(1, 16));
+  if (more.percent(20)) {
+    plan.tombstones = Duration{more.magnitude(100, 4'000)};
+    // The first time compaction meets a tombstone, the next time it may take it.
+    for (std::int64_t left = more.between(4, 10); left > 0; --left)
+      plan.faults.push_back(
+          {.kind = FaultKind::kCompact, .at = Duration{more.between(100, plan.input_time.count())}});
+  }
   if (limits.abreast) {
     std::erase_if(plan.faults, [](const SimulationFault& fault) {
       return fault.kind == FaultKind::kUnreadable || fault.kind == FaultKind::kPin ||
              fault.kind == FaultKind::kLateMarkers || fault.kind == FaultKind::kCutOff;
     });
   }
-  SimulationChance more(seed, "plan-more/" + scenario);
-  if (more.percent(40)) plan.standbys = more.percent(30) ? -1 : static_cast<int>(more.between(1, 2));
-  if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
+  draw_followers(plan);
+  if (limits.recreating) std::erase_if(plan.faults, delays_commits);
   return plan;
 }
 
@@ -425,11 +568,13 @@ std::string SimulationPlan::script() const {
   add("session-timeout", session_timeout.count(), defaults.session_timeout.count());
   add("max-task-idle", max_task_idle.count(), defaults.max_task_idle.count());
   add("buffered-records", buffered_records, defaults.buffered_records);
+  add("fetched-records", fetched_records, defaults.fetched_records);
   add("uncommitted-bytes", uncommitted_bytes_max, defaults.uncommitted_bytes_max);
   add("buffered-bytes", buffered_bytes, defaults.buffered_bytes);
   if (standbys < 0) text += "standbys all\n";
   if (standbys > 0) add("standbys", standbys, 0);
   add("quiet", quiet.count(), defaults.quiet.count());
+  add("tombstones", tombstones.count(), defaults.tombstones.count());
   if (on_disk) text += "on-disk yes\n";
   if (schedule != defaults.schedule) text += fmt::format("schedule {}\n", name_of(schedule));
   for (const SimulationFault& fault : faults) text += line_of(fault) + "\n";
@@ -448,8 +593,8 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
     const auto wrong = [&](std::string_view what) {
       return absl::InvalidArgumentError(fmt::format("line {}: '{}': {}", number, line, what));
     };
-    if (name == "at") {
-      auto fault = parse_fault(in);
+    if (name == "at" || name == "then") {
+      auto fault = parse_fault(in, name == "then");
       if (!fault.ok()) return wrong(message_of(fault.status()));
       plan.faults.push_back(*fault);
       continue;
@@ -496,12 +641,16 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
       plan.max_task_idle = Duration{count};
     } else if (name == "buffered-records") {
       plan.buffered_records = static_cast<std::size_t>(count);
+    } else if (name == "fetched-records") {
+      plan.fetched_records = static_cast<std::size_t>(count);
     } else if (name == "buffered-bytes") {
       plan.buffered_bytes = static_cast<std::size_t>(count);
     } else if (name == "standbys") {
       plan.standbys = static_cast<int>(count);
     } else if (name == "quiet") {
       plan.quiet = Duration{count};
+    } else if (name == "tombstones") {
+      plan.tombstones = Duration{count};
     } else if (name == "uncommitted-bytes") {
       plan.uncommitted_bytes_max = static_cast<std::size_t>(count);
     } else {

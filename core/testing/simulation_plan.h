@@ -5,9 +5,11 @@
 //   scenario count
 //   instances 2
 //   ...
-//   at 5200 kill instance 1 during applying skip 1 keep, back after 300
+//   at 5200 kill instance 1 during applying skip 1 for 300
+//   then 20 pause instance 0 for 4000
 //
-// A line that is not there leaves the default. Times are virtual milliseconds from the start.
+// A line that is not there leaves the default. Times are virtual milliseconds from the start, behind `then` from when the fault
+// in the line before has struck.
 //
 // Thread safety: none.
 #pragma once
@@ -54,7 +56,7 @@ enum class FaultKind {
   kKick,        // the group drops the members of an instance
   kFence,       // somebody takes over the transactional ids of an instance
   kThrow,       // user code throws
-  kStoreError,  // the store refuses
+  kStoreError,  // the store refuses; for `amount` ms all stores of the instance do, as on a full disk
   kClockJump,   // the wall clock of an instance jumps by `amount` ms
   kCompact,     // compacts what is compacted
   kPin,         // a foreign transaction holds the last stable offset of a topic for `lasts`
@@ -85,8 +87,13 @@ enum class FaultKind {
   kUpgrade,       // as a stop; what comes back has the next version of the topology
   kTrim,          // what was processed of internal topics is deleted
   kGrow,          // a source topic gets one more partition
+  // Of the broker, for `lasts`.
+  kForbid,  // a right is withdrawn; `amount`: to read a topic (0), to write it (1), to the group (2), to transactions (3)
+  kTooFewReplicas,  // what is written to a topic waits
+  kLimit,           // a topic takes no records larger than `amount` bytes
+  kRecreate,        // a source topic is deleted, and made anew after that time
 };
-inline constexpr std::size_t kFaultKinds = 32;
+inline constexpr std::size_t kFaultKinds = 36;
 // Whether a fault of that kind befalls an operation.
 [[nodiscard]] bool is_of_operation(FaultKind kind);
 [[nodiscard]] std::string_view name_of(FaultKind kind);
@@ -105,6 +112,8 @@ struct SimulationFault {
   Duration lasts{0};
   bool lose_directory = false;  // of a kill
   std::int64_t amount = 0;
+  // `at` counts from when the fault before it in the plan has struck; if that never does, this one does not either.
+  bool follows = false;
 
   bool operator==(const SimulationFault&) const = default;
 };
@@ -132,6 +141,8 @@ struct SimulationPlan {
   Duration session_timeout{3'000};
   Duration max_task_idle{0};
   std::size_t buffered_records = 1000;
+  std::size_t fetched_records =
+      0;  // at most so many come at once from a partition; 0: as many as are asked for
   std::size_t uncommitted_bytes_max = std::size_t{64} << 20;
   std::size_t buffered_bytes = std::size_t{16} << 20;
   int standbys = 0;  // of each task; -1: one on every instance
@@ -140,7 +151,9 @@ struct SimulationPlan {
   Duration quiet{0};
   bool on_disk = false;  // with RocksDB; otherwise disks are simulated as well
   SimulationSchedule schedule = SimulationSchedule::kUniform;
-  std::vector<SimulationFault> faults = {};  // ascending by time
+  // Tombstones stay that long in changelogs that are compacted; 0: as long as the broker's default has it.
+  Duration tombstones{0};
+  std::vector<SimulationFault> faults = {};  // ascending by time, each before those that follow it
 
   [[nodiscard]] std::string script() const;
   // InvalidArgument names the line that cannot be read.
@@ -154,6 +167,9 @@ struct SimulationLimits {
   bool on_disk = true;     // it has persistent stores
   bool growing = false;    // its sources may get more partitions, and keys move
   bool upgrading = false;  // it has another version
+  // Its sources may be deleted and made anew. What was in them goes to a topic "<source>-deleted" of one partition, each record
+  // with a header "processed" if the group's position was behind it.
+  bool recreating = false;
   // Records reach several sources in the order of their times, more or less: nothing keeps one of them back.
   bool abreast = false;
 };

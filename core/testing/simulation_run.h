@@ -64,8 +64,10 @@ class SimulationRun final : private SimulationObserver {
     bool upgraded = false;
     std::vector<std::pair<Duration, std::int64_t>> holds;  // until when, which tasks
     int directories = 0;                                   // lost so far
+    std::map<std::string, std::int16_t> orphans;  // transactions that were open when it ended unasked
     SimulationPhase last_phase = SimulationPhase::kStarting;
     Duration paused_until{0};
+    Duration no_disk_before{0};
     Duration back_at{0};                          // when there is no instance
     Duration away_for{0};                         // after it will have stopped
     std::vector<Duration> ready;                  // by part: when it goes on
@@ -93,6 +95,8 @@ class SimulationRun final : private SimulationObserver {
   [[nodiscard]] std::vector<std::pair<int, std::size_t>> steppable() const;
   [[nodiscard]] std::size_t choose(const std::vector<std::pair<int, std::size_t>>& parts);
   void step(int index, std::size_t part);
+  // Lets a fault strike, or wait for its operation or its phase.
+  void bring(const SimulationFault& fault);
   [[nodiscard]] absl::Status strike(const SimulationFault& fault, SimulationPhase phase);
   void struck(const SimulationFault& fault, SimulationPhase phase);
   void kick(int index);
@@ -100,6 +104,17 @@ class SimulationRun final : private SimulationObserver {
   void exhaust(int index);
   void trim();
   void grow(int number);
+  void forbid(const SimulationFault& fault);
+  void limit(const SimulationFault& fault);
+  void recreate(const SimulationFault& fault);
+  // Does now what is due of what ends after a while: limits, topics that are gone.
+  void restore_topics(Duration now);
+  // Whether an instance may end so: by a fault, or naming what was taken from it.
+  [[nodiscard]] bool explained(const absl::Status& failure) const;
+  // Returns the transactions of an instance that are open, by their ids, with the epochs of their producers.
+  [[nodiscard]] std::map<std::string, std::int16_t> open_transactions(int index) const;
+  void judge_farewell(int index);
+  void judge_memory(int index, const WorkerHoldings& before, const WorkerHoldings& after);
   void hold(Host& host, std::int64_t which, bool on);
   // A long time in which nothing happens, and then a new beginning.
   void be_quiet();
@@ -107,6 +122,8 @@ class SimulationRun final : private SimulationObserver {
   void to_topic(const SimulationFault& fault,
                 const std::function<absl::Status(const TopicPartition& where)>& what);
   void heal();
+  // How long it may take to catch up.
+  [[nodiscard]] Duration patience() const;
   [[nodiscard]] bool caught_up();
   void watch_positions();
   void judge_commits();
@@ -140,6 +157,14 @@ class SimulationRun final : private SimulationObserver {
   std::size_t next_ = 0;
   std::vector<Armed> armed_;
   std::vector<std::pair<Duration, TopicPartition>> late_markers_;  // until when
+  std::vector<std::pair<std::string, std::string>>
+      excuses_;  // what failures of instances may say, and of what
+  // Topics with a limit: until when, and what they had before. Topics that are gone: until when, and their partitions.
+  std::map<std::string, std::pair<Duration, std::string>> limited_;
+  std::map<std::string, std::pair<Duration, Partition>> gone_;
+  std::set<std::size_t> begun_;      // faults that struck, by their places in the plan
+  std::set<std::string> recreated_;  // topics; their positions begin anew
+  bool healed_ = false;
   std::optional<SimulationFault> killed_;  // by what the instance was killed whose step is being unwound
   bool tearing_down_ = false;
   Duration next_look_{0};

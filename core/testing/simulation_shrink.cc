@@ -101,6 +101,13 @@ void simplify_faults(Shrinker& shrinker) {
       shrinker.accept(plan);
     }
     plan = shrinker.plan();
+    if (plan.faults[i].follows) {
+      // By itself, at a time of its own.
+      plan.faults[i].follows = false;
+      if (i > 0) plan.faults[i].at += plan.faults[i - 1].at;
+      shrinker.accept(plan);
+    }
+    plan = shrinker.plan();
     if (plan.faults[i].lose_directory) {
       plan.faults[i].lose_directory = false;
       shrinker.accept(plan);
@@ -124,10 +131,12 @@ SimulationResult Simulation::shrink(const SimulationResult& failed, int runs_max
     settle_for(shrinker, &SimulationPlan::on_disk, false);
     settle_for(shrinker, &SimulationPlan::standbys, 0);
     settle_for(shrinker, &SimulationPlan::quiet, Duration{0});
+    settle_for(shrinker, &SimulationPlan::tombstones, Duration{0});
     settle_for(shrinker, &SimulationPlan::schedule, SimulationSchedule::kUniform);
     settle_for(shrinker, &SimulationPlan::uncommitted_bytes_max, plain.uncommitted_bytes_max);
     settle_for(shrinker, &SimulationPlan::buffered_bytes, plain.buffered_bytes);
     settle_for(shrinker, &SimulationPlan::buffered_records, plain.buffered_records);
+    settle_for(shrinker, &SimulationPlan::fetched_records, plain.fetched_records);
     settle_for(shrinker, &SimulationPlan::max_task_idle, plain.max_task_idle);
     settle_for(shrinker, &SimulationPlan::commit_interval, plain.commit_interval);
     settle_for(shrinker, &SimulationPlan::session_timeout, plain.session_timeout);

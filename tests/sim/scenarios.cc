@@ -6,7 +6,10 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <set>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -33,16 +36,19 @@ std::string skewed_key(SimulationChance& chance, const SimulationPlan& plan) {
   return fmt::format("k{}", std::min(chance.below(keys), chance.below(keys)));
 }
 
-// In order on the whole, with ties, and here and there early or late by up to `disorder`.
-Timestamp time_of(SimulationChance& chance, int n, std::int64_t disorder) {
-  return kBegin + Timestamp{n} / 3 * 30 + (chance.percent(30) ? chance.between(-disorder, disorder) : 0);
+// In order on the whole, with ties, and here and there early or late by up to `disorder`; with some seeds now and then a long
+// time passes.
+Timestamp time_of(SimulationChance& chance, const SimulationPlan& plan, int n, std::int64_t disorder) {
+  const Timestamp gaps = plan.seed % 3 == 0 ? Timestamp{n} / 70 * 4'000 : 0;
+  return kBegin + Timestamp{n} / 3 * 30 + gaps +
+         (chance.percent(30) ? chance.between(-disorder, disorder) : 0);
 }
 
 NewRecord numbered(SimulationChance& chance, const SimulationPlan& plan, int n) {
   NewRecord record;
   record.key = skewed_key(chance, plan);
   record.value = fmt::format("v{}", n);
-  record.timestamp = time_of(chance, n, 300);
+  record.timestamp = time_of(chance, plan, n, 300);
   record.headers = {{"n", std::to_string(n)}};
   return record;
 }
@@ -192,6 +198,25 @@ std::vector<BrokerRecord> plainly_counted_in_slices(const std::vector<BrokerReco
   return plainly_counted_in(in, 400, 100);
 }
 
+// Each window that is over has been told of once, with all that was not too late for it.
+absl::Status has_all_closed_windows(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  std::map<Bytes, Bytes> expected;
+  std::map<Bytes, Bytes> actual;
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    const std::vector<BrokerRecord> in = broker.read("in", partition);
+    Timestamp now = kNoTimestamp;
+    for (const BrokerRecord& record : in) now = std::max(now, record.timestamp);
+    for (const BrokerRecord& record : plainly_counted_in_windows(in)) {
+      const Timestamp start = std::strtoll(record.key->c_str() + record.key->find('@') + 1, nullptr, 10);
+      if (start + kSize + kGrace <= now) expected[*record.key] = *record.value;
+    }
+    for (const BrokerRecord& record : broker.read("out", partition)) actual[*record.key] = *record.value;
+  }
+  if (expected == actual) return absl::OkStatus();
+  return absl::InternalError(
+      fmt::format("{} windows are told of, not {}, or others", actual.size(), expected.size()));
+}
+
 constexpr std::int64_t kApart = 150;
 
 std::vector<BrokerRecord> plainly_distinct(const std::vector<BrokerRecord>& in) {
@@ -268,29 +293,128 @@ SimulatedScenario copy(const std::string& name, bool growing) {
           .check = growing ? nullptr : as_plain(plainly_copied)};
 }
 
-// What is too large for the topic goes aside, and everything else is as if it had not been there.
+constexpr std::size_t kTooLarge = 500;
+constexpr char kStray[] = "s-";  // what goes to a topic that is not there
+
+int number_of(const Bytes& value) {
+  return static_cast<int>(std::strtol(value.c_str() + value.find('v') + 1, nullptr, 10));
+}
+
+// Each record arrives once, or lies aside once. Which, depends on when a right was taken, but for those that never arrive.
+absl::Status arrives_or_lies_aside(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  std::map<Bytes, int> left;
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    for (const BrokerRecord& record : broker.read("in", partition)) ++left[*record.value];
+    std::map<Bytes, int> last;
+    for (const BrokerRecord& record : broker.read("out", partition)) {
+      --left[*record.value];
+      int& before = last.try_emplace(*record.key, -1).first->second;
+      if (record.value->size() > kTooLarge || record.value->starts_with(kStray) ||
+          number_of(*record.value) <= before)
+        return absl::InternalError(
+            fmt::format("partition {} has {} behind number {}", partition, *record.value, before));
+      before = number_of(*record.value);
+    }
+    for (const BrokerRecord& record : broker.read("aside", partition)) --left[*record.value];
+  }
+  for (const auto& [value, count] : left) {
+    if (count != 0) return absl::InternalError(fmt::format("{} is missing {} times", value, count));
+  }
+  return absl::OkStatus();
+}
+
+// What a topic does not take goes aside: what is too large, what is for a topic that is not there, and what must not be written.
 SimulatedScenario refused() {
   return {.name = "refused",
           .topology =
               [] {
                 StreamBuilder builder;
-                builder.stream<std::string, std::string>("in").to("out");
+                const auto in = builder.stream<std::string, std::string>("in");
+                in.filter([](const std::string& value) { return !value.starts_with(kStray); }).to("out");
+                in.filter([](const std::string& value) {
+                    return value.starts_with(kStray);
+                  }).to([](const std::string&, const std::string&) { return std::string("nowhere"); });
                 return builder.build();
               },
           .inputs = {{"in",
                       [](SimulationChance& chance, const SimulationPlan& plan, int n) {
                         NewRecord record = numbered(chance, plan, n);
                         if (chance.percent(2)) *record.value += Bytes(1'000, '.');
+                        if (chance.percent(2)) record.value->insert(0, kStray);
                         return record;
                       }}},
-          .outputs = {{.topic = "out", .whole = true, .config = {{"max.message.bytes", "500"}}},
-                      {"aside", OutputRule::kSameRecords}},
+          .outputs = {{.topic = "out",
+                       .rule = OutputRule::kNotCompared,
+                       .config = {{"max.message.bytes", "500"}}},
+                      {"aside", OutputRule::kNotCompared}},
           .limits = {.records_max = 600, .at_least_once = false, .on_disk = false},
           .configure =
               [](AppConfig& config) {
                 config.dead_letter_topic = "aside";
                 config.on_production_error = ErrorPolicy::kDeadLetter;
-              }};
+              },
+          .check = arrives_or_lies_aside};
+}
+
+// What was processed before a topic was deleted is there once, what is in the new one as well, and each key in its order.
+absl::Status has_what_was_there(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  std::map<Bytes, std::pair<int, int>> times;  // at least, at most
+  for (const BrokerRecord& record : broker.read("in-deleted", 0))
+    times[*record.value + "!"] = {record.headers.last("processed") != nullptr ? 1 : 0, 1};
+  std::map<Bytes, int> last;
+  std::map<Bytes, int> found;
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    for (const BrokerRecord& record : broker.read("in", partition)) times[*record.value + "!"] = {1, 1};
+    for (const BrokerRecord& record : broker.read("out", partition)) {
+      ++found[*record.value];
+      int& before = last.try_emplace(*record.key, -1).first->second;
+      if (number_of(*record.value) <= before)
+        return absl::InternalError(
+            fmt::format("key={} has {} behind number {}", *record.key, *record.value, before));
+      before = number_of(*record.value);
+    }
+  }
+  for (const auto& [value, count] : found) {
+    if (!times.contains(value)) return absl::InternalError(value + " never came");
+  }
+  for (const auto& [value, allowed] : times) {
+    if (found[value] < allowed.first || found[value] > allowed.second)
+      return absl::InternalError(fmt::format("{} is there {} times", value, found[value]));
+  }
+  return absl::OkStatus();
+}
+
+SimulatedScenario copy_recreated() {
+  SimulatedScenario scenario = copy("copy-recreated", /*growing=*/false);
+  scenario.outputs = {{"out", OutputRule::kNotCompared}};
+  scenario.limits.recreating = true;
+  scenario.limits.at_least_once = false;
+  scenario.check = has_what_was_there;
+  return scenario;
+}
+
+// A dead letter has the headers of its record, and names the record.
+absl::Status letters_say_from_where(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  for (Partition partition = 0; partition < plan.partitions; ++partition) {
+    for (const BrokerRecord& letter : broker.read("aside", partition)) {
+      const auto says = [&](std::string_view name) {
+        const Header* const header = letter.headers.last(name);
+        return header == nullptr ? Bytes() : header->value.value_or("");
+      };
+      const Bytes offset = says("__streams.errors.offset");
+      const auto from =
+          static_cast<Partition>(std::strtol(says("__streams.errors.partition").c_str(), nullptr, 10));
+      const std::vector<BrokerRecord> origin =
+          broker.read("in", from, std::strtoll(offset.c_str(), nullptr, 10));
+      if (!offset.empty() && says("__streams.errors.topic") == "in" && !origin.empty() &&
+          std::to_string(origin.front().offset) == offset && origin.front().key == letter.key &&
+          origin.front().value == letter.value && says("n") == origin.front().headers.last("n")->value)
+        continue;
+      return absl::InternalError(fmt::format(
+          "a letter of partition {} is from offset {} of partition {}, or is not", partition, offset, from));
+    }
+  }
+  return absl::OkStatus();
 }
 
 SimulatedScenario dead_letters() {
@@ -306,7 +430,8 @@ SimulatedScenario dead_letters() {
       // Headers of dead letters tell offsets, which a foreign transaction moves.
       .outputs = {{.topic = "out", .whole = true}, {"aside", OutputRule::kSameRecords}},
       .limits = {.on_disk = false},
-      .configure = [](AppConfig& config) { config.dead_letter_topic = "aside"; }};
+      .configure = [](AppConfig& config) { config.dead_letter_topic = "aside"; },
+      .check = letters_say_from_where};
 }
 
 // The next version has one more step, which changes nothing.
@@ -404,8 +529,9 @@ SimulatedScenario suppressed_windows() {
                 return builder.build();
               },
           .inputs = {{"in", numbered}},
-          .outputs = {{.topic = "out", .whole = true}},
-          .limits = {.at_least_once = false}};
+          .outputs = {{.topic = "out", .whole = true, .once = true}},
+          .limits = {.at_least_once = false},
+          .check = has_all_closed_windows};
 }
 
 SimulatedScenario distinct() {
@@ -438,8 +564,9 @@ SimulatedScenario final_windows() {
                 return builder.build();
               },
           .inputs = {{"in", numbered}},
-          .outputs = {{.topic = "out", .whole = true}},
-          .limits = {.at_least_once = false}};
+          .outputs = {{.topic = "out", .whole = true, .once = true}},
+          .limits = {.at_least_once = false},
+          .check = has_all_closed_windows};
 }
 
 // What finds no partner is told of as well, by a clock that both sides move.
@@ -633,13 +760,33 @@ SimulatedScenario sessions() {
       .limits = {.at_least_once = false}};
 }
 
+constexpr Timestamp kTelling = 250;
+
+// Fails when a timer fires more often than its interval allows: in any time at most once more than it fits in.
+class TimerWatch {
+ public:
+  void fired(Timestamp now) {
+    if (!fires_.empty() && now < fires_.back()) fires_.clear();  // somebody set the clock back
+    fires_.push_back(now);
+    for (std::size_t i = 0; i + 1 < fires_.size(); ++i) {
+      const auto times = static_cast<Timestamp>(fires_.size() - 1 - i);
+      if (now - fires_[i] <= (times - 1) * kTelling)
+        throw std::runtime_error(fmt::format("a timer fired {} times in {} ms", times + 1, now - fires_[i]));
+    }
+    if (fires_.size() > 8) fires_.erase(fires_.begin());
+  }
+
+ private:
+  std::vector<Timestamp> fires_;
+};
+
 // Collects what comes and tells it by the clock.
 class Collector final : public Processor<std::string, std::string, std::string, std::int64_t> {
  public:
   void open(Context& context) override {
     context_ = &context;
     held_ = &context.store<KeyValueStore<std::string, std::int64_t>>("held");
-    context.schedule(250ms, TimerClock::kWallClock, [this](Timestamp now) { tell(now); });
+    context.schedule(Duration{kTelling}, TimerClock::kWallClock, [this](Timestamp now) { tell(now); });
   }
   void process(const Record<std::string, std::string>& record) override {
     const auto* held = held_->find(record.key);
@@ -648,6 +795,7 @@ class Collector final : public Processor<std::string, std::string, std::string, 
 
  private:
   void tell(Timestamp now) {
+    watch_.fired(now);
     std::vector<std::pair<std::string, std::int64_t>> rows;
     for (const auto& [key, row] : held_->all()) rows.emplace_back(key, row.value);
     for (const auto& [key, held] : rows) {
@@ -658,6 +806,7 @@ class Collector final : public Processor<std::string, std::string, std::string, 
 
   Context* context_ = nullptr;
   KeyValueStore<std::string, std::int64_t>* held_ = nullptr;
+  TimerWatch watch_;
 };
 
 SimulatedScenario collector() {
@@ -699,25 +848,30 @@ class StreamClock final : public Processor<std::string, std::string, std::string
   std::string key_;
 };
 
-// And tells of every time that is an interval away from the last.
-absl::Status never_goes_back(EmbeddedBroker& broker, const SimulationPlan& plan) {
+// Tells of each time at which an interval was over, in order. A new owner may tell of the present one once more.
+absl::Status tells_the_time(EmbeddedBroker& broker, const SimulationPlan& plan) {
   for (Partition partition = 0; partition < plan.partitions; ++partition) {
-    std::int64_t last = 0;
-    Timestamp end = 0;
-    for (const BrokerRecord& record : broker.read("in", partition)) end = std::max(end, record.timestamp);
+    std::vector<Timestamp> expected;
+    std::set<Timestamp> times;
+    Timestamp now = 0;
+    for (const BrokerRecord& record : broker.read("in", partition)) {
+      const Timestamp before = std::exchange(now, std::max(now, record.timestamp));
+      times.insert(now);
+      if (before == 0 || now / kTick > before / kTick) expected.push_back(now);
+    }
+    std::size_t next = 0;
+    Timestamp last = 0;
     for (const BrokerRecord& record : broker.read("out", partition)) {
-      const auto now = get_big_endian<std::int64_t>(record.value.value_or(Bytes(8, '\0')).data());
-      if (now < last) {
+      const auto told = get_big_endian<std::int64_t>(record.value.value_or(Bytes(8, '\0')).data());
+      if (told < last || !times.contains(told)) {
         return absl::InternalError(
-            fmt::format("the stream time went back: partition={} offset={} from={} to={}", partition,
-                        record.offset, last, now));
+            fmt::format("partition={} offset={} tells {} after {}", partition, record.offset, told, last));
       }
-      last = now;
+      last = told;
+      if (next < expected.size() && told == expected[next]) ++next;
     }
-    if (last <= end - kTick) {
-      return absl::InternalError(fmt::format(
-          "the last timer of partition {} fired at {}, the stream ends at {}", partition, last, end));
-    }
+    if (next < expected.size())
+      return absl::InternalError(fmt::format("partition={} never tells {}", partition, expected[next]));
   }
   return absl::OkStatus();
 }
@@ -735,7 +889,7 @@ SimulatedScenario stream_clock() {
           .inputs = {{"in", numbered}},
           .outputs = {{"out", OutputRule::kNotCompared}},
           .limits = {.at_least_once = false, .on_disk = false},
-          .check = never_goes_back};
+          .check = tells_the_time};
 }
 
 // Rows of stores whose keys look as in their changelogs, but for a number behind those of windows.
@@ -780,6 +934,7 @@ std::vector<SimulatedScenario> scenarios() {
       outer_joined_streams(),
       refused(),
       copy("copy-growing", /*growing=*/true),
+      copy_recreated(),
       models_as_of(),
       models_at_a_barrier(),
       replayed_features()};

@@ -176,7 +176,8 @@ TEST(Simulation, UpgradesToTheNextVersion) {
 
 TEST(SimulationPlan, IsReadAsItIsWritten) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    const SimulationPlan plan = draw_plan(seed, "any", {.growing = true, .upgrading = true});
+    const SimulationPlan plan =
+        draw_plan(seed, "any", {.growing = true, .upgrading = true, .recreating = seed % 4 == 0});
     const auto read = SimulationPlan::parse(plan.script());
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->script(), plan.script());
