@@ -223,7 +223,7 @@ int main(int argc, char** argv) {
                                      std::filesystem::temp_directory_path() / name);
   const int rounds = std::stoi(argument(1, "3"));
   check(examples::make_topics(*setting.transport, {{.name = name + "-in", .partitions = kPartitions},
-                                                {.name = name + "-out", .partitions = kPartitions}}));
+                                                   {.name = name + "-out", .partitions = kPartitions}}));
   const auto writer = check(examples::TopicWriter::make(*setting.transport));
 
   Watch watch;

@@ -123,8 +123,9 @@ absl::StatusOr<weir::Topology> make_topology() {
 absl::Status write_rows(weir::Transport& transport, const std::vector<Row>& rows) {
   // The times lie in the past: nothing may be deleted by age.
   const std::map<std::string, std::string> keep = {{"retention.ms", "-1"}};
-  absl::Status status = examples::make_topics(transport, {{.name = kReadings, .partitions = 1, .config = keep},
-                                                       {.name = kScores, .partitions = 1, .config = keep}});
+  absl::Status status =
+      examples::make_topics(transport, {{.name = kReadings, .partitions = 1, .config = keep},
+                                        {.name = kScores, .partitions = 1, .config = keep}});
   if (!status.ok()) return status;
   auto writer = examples::TopicWriter::make(transport);
   if (!writer.ok()) return writer.status();

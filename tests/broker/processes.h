@@ -67,7 +67,7 @@ class ProcessesTest : public testing::Test {
   void make_topic(const std::string& topic, Partition partitions) {
     ASSERT_TRUE(
         examples::make_topics(*transport_,
-                           {{.name = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}})
+                              {{.name = topic, .partitions = partitions, .config = {{"retention.ms", "-1"}}}})
             .ok());
     // The broker answers before everybody may ask for it.
     ASSERT_TRUE(
