@@ -58,7 +58,7 @@ class ReplayTest : public ProcessesTest {
     make_topic(name("payments"), kReplayPartitions);
     for (const char* topic : {"log", "scores", "log-again", "scores-again"})
       make_topic(name(topic), kReplayPartitions);
-    auto writer = fraud::TopicWriter::make(*transport_);
+    auto writer = examples::TopicWriter::make(*transport_);
     ASSERT_TRUE(writer.ok()) << writer.status();
     writer_ = *std::move(writer);
   }
@@ -155,7 +155,7 @@ class ReplayTest : public ProcessesTest {
 
   std::vector<std::string> records_of(const std::string& topic) {
     std::vector<std::string> records;
-    const absl::Status read = fraud::read_topic(
+    const absl::Status read = examples::read_topic(
         *transport_, name(topic), [&](const RawRecord& record) { records.push_back(whole(record)); });
     EXPECT_TRUE(read.ok()) << read;
     return records;
@@ -171,31 +171,32 @@ class ReplayTest : public ProcessesTest {
     std::optional<ml::FeatureComputer<std::string>> computer;
     Partition partition = -1;
     Offset last = kNoOffset;
-    const absl::Status read = fraud::read_topic(*transport_, name("payments"), [&](const RawRecord& record) {
-      const Partition lies_in = partition_for_key(*record.key, kReplayPartitions);
-      if (lies_in != partition || record.offset <= last) {
-        auto made = ml::FeatureComputer<std::string>::of(payments_view(""));
-        ASSERT_TRUE(made.ok()) << made.status();
-        computer.emplace(*std::move(made));
-      }
-      partition = lies_in;
-      last = record.offset;
-      const ml::FeatureRow& row =
-          computer->row(*record.key, std::string(*record.value), record.timestamp, record.offset);
-      ml::FeatureLogEntry entry;
-      entry.view = "payments";
-      entry.version = 1;
-      entry.hash = row.hash();
-      entry.time = record.timestamp;
-      entry.topic = name("payments");
-      entry.partition = partition;
-      entry.offset = record.offset;
-      entry.late = computer->late();
-      entry.values.assign(row.values().begin(), row.values().end());
-      Bytes bytes;
-      Serde<ml::FeatureLogEntry>::encode(entry, bytes);
-      entries.push_back(fmt::format("{}\n{}\n{}", *record.key, bytes, record.timestamp));
-    });
+    const absl::Status read =
+        examples::read_topic(*transport_, name("payments"), [&](const RawRecord& record) {
+          const Partition lies_in = partition_for_key(*record.key, kReplayPartitions);
+          if (lies_in != partition || record.offset <= last) {
+            auto made = ml::FeatureComputer<std::string>::of(payments_view(""));
+            ASSERT_TRUE(made.ok()) << made.status();
+            computer.emplace(*std::move(made));
+          }
+          partition = lies_in;
+          last = record.offset;
+          const ml::FeatureRow& row =
+              computer->row(*record.key, std::string(*record.value), record.timestamp, record.offset);
+          ml::FeatureLogEntry entry;
+          entry.view = "payments";
+          entry.version = 1;
+          entry.hash = row.hash();
+          entry.time = record.timestamp;
+          entry.topic = name("payments");
+          entry.partition = partition;
+          entry.offset = record.offset;
+          entry.late = computer->late();
+          entry.values.assign(row.values().begin(), row.values().end());
+          Bytes bytes;
+          Serde<ml::FeatureLogEntry>::encode(entry, bytes);
+          entries.push_back(fmt::format("{}\n{}\n{}", *record.key, bytes, record.timestamp));
+        });
     EXPECT_TRUE(read.ok()) << read;
     return entries;
   }
@@ -215,7 +216,7 @@ class ReplayTest : public ProcessesTest {
         << (other == again.end() ? "nothing" : *other);
   }
 
-  std::unique_ptr<fraud::TopicWriter> writer_;
+  std::unique_ptr<examples::TopicWriter> writer_;
   std::array<Job, kJobs> jobs_;
   std::int64_t written_ = 0;
   std::int64_t awaited_ = 0;  // payments from that one on wait until then
