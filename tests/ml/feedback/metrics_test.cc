@@ -70,7 +70,10 @@ TEST(BinaryMetrics, AreWhatTheirDefinitionsSay) {
     EXPECT_NEAR(*metrics.calibration_error(), apart / count, 1e-8);
     if (positives > 0 && positives < count) {
       EXPECT_NEAR(*metrics.auc(), won / (positives * (count - positives)), *metrics.auc_error() + 1e-12);
-      EXPECT_LT(*metrics.auc_error(), 0.05);
+      // A pair of a few in one bin is a large part of them.
+      if (std::min(positives, count - positives) >= 30) {
+        EXPECT_LT(*metrics.auc_error(), 0.05);
+      }
     } else {
       EXPECT_EQ(metrics.auc(), std::nullopt);
     }
