@@ -33,6 +33,7 @@ constexpr Timestamp kBetweenPayments = 1'000;
 // longer than ModelUse::freshness.
 constexpr std::int64_t kPaymentsAhead = 3'000;
 constexpr seconds kModelAhead{3};
+constexpr seconds kLongerAtMost{120};  // on a machine that is slow, until there is something to compare
 
 // A record as it is compared: all but its offset, which depends on transactions.
 std::string whole(const RawRecord& record) {
@@ -129,6 +130,8 @@ class ReplayTest : public ProcessesTest {
     ASSERT_EQ(std::system(command.c_str()), 0) << command << "\n" << text_of(folder_ / "command.log");
     ++publications_;
   }
+  // Each model but the last has been in use when the next is published.
+  [[nodiscard]] bool enough_happened() const { return kills_ >= 2 && publications_ >= 4; }
   // The next payments wait until everybody can have heard of it.
   void model_command_ahead(const std::string& what) {
     const std::int64_t from = written_ + kPaymentsAhead;
@@ -240,7 +243,8 @@ TEST_F(ReplayTest, LogAndScoresAreThoseOfAReplayByteForByte) {
   auto next_kill = began + seconds(4);
   auto next_model = began;
   int version = 1;
-  while (steady_clock::now() < began + duration) {
+  while (steady_clock::now() < began + duration ||
+         (!enough_happened() && steady_clock::now() < began + duration + kLongerAtMost)) {
     write_payments(random, kPaymentsPerRound);
     if (steady_clock::now() > began + duration / 3) jobs = kJobs;
     revive(jobs);
