@@ -16,8 +16,7 @@ namespace {
 // The client gives every request up earlier; this is for answers that never come back from inside it.
 constexpr Duration kAnswerDeadline{60'000};
 constexpr Duration kUnstableRetry{50};
-// Requests to the coordinator that time out inside the client may end the process (quirks.md): only kAnswerDeadline ends them.
-constexpr Duration kAdminTimeout{3'600'000};
+constexpr Duration kAdminTimeout{15'000};
 // How often a client that commits positions tells where it is in joining.
 constexpr Duration kJoinStateInterval{50};
 
