@@ -96,11 +96,8 @@ inline constexpr std::array kPlantedBugs{
     PlantedBug{"deletes-logged-empty", "the changelog has empty rows for tombstones"},
     PlantedBug{"timer-too-soon", "a timer fires again after half its interval"},
     PlantedBug{"letters-without-headers", "dead letters lose the headers of their records"},
-    PlantedBug{"lost-position-committed",
-               "positions of a topic that is gone are committed for the one that took its name"},
     PlantedBug{"closed-uncommitted", "an application closes without a commit"},
     PlantedBug{"restore-backwards", "the records of a batch are restored from the last to the first"},
-    PlantedBug{"refused-is-passed", "the position moves past a record that its topic refused"},
 };
 
 // Returns the number of a bug; one that is not in the table does not compile.

@@ -416,7 +416,7 @@ bool Worker::lose_position(const TopicPartition& where, const absl::Status& why)
                     where.topic, where.partition, message_of(why)));
     metrics_.positions_lost.fetch_add(1, std::memory_order_relaxed);
     // It may be of a topic that is gone, and would mean other records in one that has taken its name.
-    if (!WEIR_PLANTED("lost-position-committed")) commit_->withhold(where);
+    commit_->withhold(where);
     lost_[token].insert(where);
     return true;
   }
@@ -760,10 +760,6 @@ bool Worker::goes_on_without(const absl::Status& failure) {
   if (policy.policy != ErrorPolicy::kSkip && policy.policy != ErrorPolicy::kDeadLetter) return false;
   log(LogLevel::kWarning, "set back to what is committed, to go on without a record: " + message_of(failure));
   gate_.learn(*refusal);
-  if (WEIR_PLANTED("refused-is-passed")) {
-    producer_->clear_failure();
-    return true;
-  }
   commit_->abandon();
   set_back_all();
   return true;

@@ -306,22 +306,23 @@ void draw_late_ends(SimulationPlan& plan) {
   }
 }
 
-void draw_outages(SimulationPlan& plan) {
+void draw_outages(SimulationPlan& plan, const SimulationLimits& limits) {
   const bool exactly_once = plan.guarantee == Guarantee::kExactlyOnce;
   for (const FaultKind kind :
        {FaultKind::kSlow, FaultKind::kCutOff, FaultKind::kCoordinator, FaultKind::kUnreadable,
         FaultKind::kUnwritable, FaultKind::kLateMarkers, FaultKind::kRebalance, FaultKind::kExhaust}) {
     FaultDraw draw(plan, kind);
-    if (!draw.active(20)) continue;
+    const bool often = kind == FaultKind::kCutOff && limits.beside;
+    if (!draw.active(often ? 90 : 20)) continue;
     // At least once a record that cannot be written ends the instance, and there are no markers.
     if (!exactly_once &&
         (kind == FaultKind::kUnwritable || kind == FaultKind::kLateMarkers || kind == FaultKind::kExhaust))
       continue;
     for (std::int64_t left = draw.chance().between(1, 3); left > 0; --left) {
       SimulationFault fault = draw.make();
-      fault.lasts = Duration{draw.chance().magnitude(50, 15'000)};
+      fault.lasts = Duration{draw.chance().magnitude(often ? 2'500 : 50, 15'000)};
       if (kind == FaultKind::kSlow) fault.amount = draw.chance().magnitude(1, 500);
-      if (kind == FaultKind::kCutOff) fault.amount = draw.chance().between(0, 3);
+      if (kind == FaultKind::kCutOff) fault.amount = draw.chance().between(0, often ? 1 : 3);
       if (kind == FaultKind::kLateMarkers) fault.amount = draw.chance().magnitude(1, 3'000);
       if (kind == FaultKind::kUnreadable || kind == FaultKind::kUnwritable || kind == FaultKind::kLateMarkers)
         fault.topic = static_cast<int>(draw.chance().below(12));
@@ -377,28 +378,85 @@ bool delays_commits(const SimulationFault& fault) {
   }
 }
 
-// Changelogs that cannot be read while tasks move: standbys have not everything then. Changelogs are most often the first of the
-// topics, which are in the order of their names.
+bool moves_tasks(const SimulationFault& fault) {
+  switch (fault.kind) {
+    case FaultKind::kStop:
+    case FaultKind::kKick:
+    case FaultKind::kAddWorker:
+    case FaultKind::kRemoveWorker:
+    case FaultKind::kRebalance:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Changelogs whose end cannot be read while tasks move: standbys have not everything then. Changelogs are most often the first of
+// the topics, which are in the order of their names.
 void draw_standbys_behind(SimulationPlan& plan) {
   SimulationChance chance(plan.seed, "standbys-behind");
+  constexpr std::array kKinds{FaultKind::kUnreadable, FaultKind::kPin, FaultKind::kLateMarkers};
   std::vector<SimulationFault> added;
   for (const SimulationFault& fault : plan.faults) {
-    if (fault.kind != FaultKind::kStop && fault.kind != FaultKind::kKick &&
-        fault.kind != FaultKind::kAddWorker && fault.kind != FaultKind::kRemoveWorker &&
-        fault.kind != FaultKind::kRebalance)
-      continue;
-    if (chance.percent(50)) continue;
-    added.push_back({.kind = FaultKind::kUnreadable,
+    if (!moves_tasks(fault) || chance.percent(40)) continue;
+    const FaultKind kind = plan.guarantee == Guarantee::kExactlyOnce ? kKinds[chance.below(kKinds.size())]
+                                                                     : FaultKind::kUnreadable;
+    added.push_back({.kind = kind,
                      .at = std::max(fault.at - Duration{chance.between(0, 300)}, Duration{0}),
                      .topic = static_cast<int>(chance.below(3)),
-                     .lasts = Duration{chance.between(200, 3'000)}});
+                     .lasts = Duration{chance.between(200, 3'000)},
+                     .amount = kind == FaultKind::kLateMarkers ? chance.magnitude(50, 2'000) : 0});
   }
   plan.faults.insert(plan.faults.end(), added.begin(), added.end());
+}
+
+// Changelogs that forget deletions soon, so that who was away for a while has to begin anew. How old a store is counts from
+// when it was last up to date by the wall clock of its instance; one that is read into for longer than tombstones live may miss
+// some. So here clocks do not jump, and nothing keeps readers behind.
+void draw_tombstones(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "tombstones");
+  plan.tombstones = Duration{chance.between(1'000, 4'000)};
+  plan.standbys = 0;
+  plan.fetched_records = 0;
+  std::erase_if(plan.faults, [](const SimulationFault& fault) {
+    return fault.kind == FaultKind::kClockJump || fault.kind == FaultKind::kUnreadable ||
+           fault.kind == FaultKind::kCutOff || fault.kind == FaultKind::kPin ||
+           fault.kind == FaultKind::kLateMarkers || fault.kind == FaultKind::kPause ||
+           fault.kind == FaultKind::kForbid;
+  });
+  // Somebody is away for longer, and comes back with what it had.
+  plan.instances = std::max(plan.instances, 2);
+  for (std::int64_t left = chance.between(1, 3); left > 0; --left) {
+    plan.faults.push_back(
+        {.kind = chance.percent(50) ? FaultKind::kKill : FaultKind::kStop,
+         .at = Duration{chance.between(100, plan.input_time.count())},
+         .instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances))),
+         .lasts = plan.tombstones + Duration{chance.between(0, 6'000)}});
+  }
+  // The first time compaction meets a tombstone, the next time it may take it.
+  for (std::int64_t left = chance.between(4, 10); left > 0; --left)
+    plan.faults.push_back(
+        {.kind = FaultKind::kCompact, .at = Duration{chance.between(100, plan.input_time.count())}});
 }
 
 // What goes wrong while the application is busy with what went wrong before.
 void draw_followers(SimulationPlan& plan) {
   SimulationChance chance(plan.seed, "followers");
+  // Somebody dies when tasks have just moved, or are about to.
+  for (std::size_t i = 0; i < plan.faults.size(); ++i) {
+    if (!moves_tasks(plan.faults[i]) || !chance.percent(40)) continue;
+    SimulationFault fault;
+    fault.follows = true;
+    fault.at = Duration{chance.magnitude(1, 400)};
+    fault.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    fault.lasts = Duration{chance.magnitude(1, 3'000)};
+    fault.lose_directory = chance.percent(30);
+    if (chance.percent(60)) {
+      fault.during = Phase::kReleasing;
+      fault.skip = static_cast<int>(chance.between(0, 3));
+    }
+    plan.faults.insert(plan.faults.begin() + static_cast<std::ptrdiff_t>(++i), fault);
+  }
   if (plan.faults.empty() || !chance.percent(60)) return;
   for (std::int64_t left = chance.between(1, 4); left > 0; --left) {
     const auto leader = static_cast<std::ptrdiff_t>(chance.below(plan.faults.size()));
@@ -414,6 +472,7 @@ void draw_followers(SimulationPlan& plan) {
         if (plan.guarantee == Guarantee::kAtLeastOnce) fault.kind = FaultKind::kKick;
         break;
       case 1:
+        if (plan.tombstones.count() > 0) continue;
         fault.kind = FaultKind::kPause;
         fault.lasts = Duration{chance.magnitude(50, 12'000)};
         break;
@@ -503,6 +562,8 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   plan.guarantee =
       limits.at_least_once && chance.percent(20) ? Guarantee::kAtLeastOnce : Guarantee::kExactlyOnce;
   plan.instances = static_cast<int>(chance.between(1, 4));
+  // Who is cut off and not alone loses its tasks.
+  if (limits.beside && chance.percent(50)) plan.instances = 1;
   plan.workers = static_cast<int>(chance.between(1, 3));
   plan.partitions = static_cast<Partition>(chance.magnitude(1, 12));
   plan.records = static_cast<int>(chance.magnitude(50, limits.records_max));
@@ -523,7 +584,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_others(plan);
   draw_operations(plan);
   draw_late_ends(plan);
-  draw_outages(plan);
+  draw_outages(plan, limits);
   draw_control(plan, limits);
   draw_administration(plan, limits);
   SimulationChance more(seed, "plan-more/" + scenario);
@@ -531,13 +592,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   if (plan.standbys != 0 && more.percent(60)) draw_standbys_behind(plan);
   if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
   if (more.percent(25)) plan.fetched_records = static_cast<std::size_t>(more.magnitude(1, 16));
-  if (more.percent(20)) {
-    plan.tombstones = Duration{more.magnitude(100, 4'000)};
-    // The first time compaction meets a tombstone, the next time it may take it.
-    for (std::int64_t left = more.between(4, 10); left > 0; --left)
-      plan.faults.push_back(
-          {.kind = FaultKind::kCompact, .at = Duration{more.between(100, plan.input_time.count())}});
-  }
+  if (more.percent(20)) draw_tombstones(plan);
   if (limits.abreast) {
     std::erase_if(plan.faults, [](const SimulationFault& fault) {
       return fault.kind == FaultKind::kUnreadable || fault.kind == FaultKind::kPin ||

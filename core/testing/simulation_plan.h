@@ -170,6 +170,8 @@ struct SimulationLimits {
   // Its sources may be deleted and made anew. What was in them goes to a topic "<source>-deleted" of one partition, each record
   // with a header "processed" if the group's position was behind it.
   bool recreating = false;
+  // It depends on topics beside its sources: instances are cut off more often, and for long.
+  bool beside = false;
   // Records reach several sources in the order of their times, more or less: nothing keeps one of them back.
   bool abreast = false;
 };

@@ -64,7 +64,8 @@ class SimulationRun final : private SimulationObserver {
     bool upgraded = false;
     std::vector<std::pair<Duration, std::int64_t>> holds;  // until when, which tasks
     int directories = 0;                                   // lost so far
-    std::map<std::string, std::int16_t> orphans;  // transactions that were open when it ended unasked
+    // Its transactions when it ended unasked, which may still be open, or be opened by what was on its way.
+    std::map<std::string, TransactionDescription> orphans;
     SimulationPhase last_phase = SimulationPhase::kStarting;
     Duration paused_until{0};
     Duration no_disk_before{0};
@@ -111,9 +112,10 @@ class SimulationRun final : private SimulationObserver {
   void restore_topics(Duration now);
   // Whether an instance may end so: by a fault, or naming what was taken from it.
   [[nodiscard]] bool explained(const absl::Status& failure) const;
-  // Returns the transactions of an instance that are open, by their ids, with the epochs of their producers.
-  [[nodiscard]] std::map<std::string, std::int16_t> open_transactions(int index) const;
+  // Returns the last transactions of an instance, by their ids.
+  [[nodiscard]] std::map<std::string, TransactionDescription> transactions_of(int index) const;
   void judge_farewell(int index);
+  void judge_buffers(int index, const WorkerHoldings& after);
   void judge_memory(int index, const WorkerHoldings& before, const WorkerHoldings& after);
   void hold(Host& host, std::int64_t which, bool on);
   // A long time in which nothing happens, and then a new beginning.
@@ -165,6 +167,8 @@ class SimulationRun final : private SimulationObserver {
   std::set<std::size_t> begun_;      // faults that struck, by their places in the plan
   std::set<std::string> recreated_;  // topics; their positions begin anew
   bool healed_ = false;
+  const Worker* stepped_ = nullptr;  // the worker whose step it is
+  std::uint64_t looks_ = 0;
   std::optional<SimulationFault> killed_;  // by what the instance was killed whose step is being unwound
   bool tearing_down_ = false;
   Duration next_look_{0};

@@ -170,7 +170,7 @@ SimulatedScenario replayed_features() {
           .inputs = {{"in", number, 9}, {"models", published, 1, /*partitions=*/1}},
           // What tells offsets is not compared: a foreign transaction moves them.
           .outputs = {{"out"}, {"log", OutputRule::kNotCompared}, {"sums"}},
-          .limits = {.at_least_once = false},
+          .limits = {.at_least_once = false, .beside = true},
           .prepare = publish_first_model,
           .replay = [] { return program("-again"); },
           .replayed = {{"log", "log-again"}, {"out", "out-again"}, {"sums", "sums-again"}}};
