@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <numbers>
 #include <set>
@@ -14,34 +13,19 @@
 
 #include <weir/ml/features/feature_computer.h>
 #include <weir/ml/features/feature_view.h>
-#include <weir/ml/seeded_random.h>
 
 #include "cards.h"
 #include "clicks.h"
 #include "fleet.h"
 #include "portable_math.h"
 #include "random.h"
+#include "world_digest.h"
 
 namespace generators {
 namespace {
 
 constexpr weir::Timestamp kHour = 3'600'000;
 constexpr weir::Timestamp kDay = 24 * kHour;
-
-// Adds up what a world says, bit by bit.
-class Digest {
- public:
-  void add(double value) {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, &value, sizeof bits);
-    sum_ = weir::ml::mixed(sum_ ^ bits);
-  }
-  void add(std::int64_t value) { sum_ = weir::ml::mixed(sum_ ^ static_cast<std::uint64_t>(value)); }
-  [[nodiscard]] std::uint64_t sum() const { return sum_; }
-
- private:
-  std::uint64_t sum_ = 0;
-};
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
