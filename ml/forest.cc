@@ -100,7 +100,7 @@ absl::StatusOr<BasicForest<Sum>> BasicForest<Sum>::build(std::span<const Tree> t
         fmt::format("{} outputs, at most {} allowed", base_margins.size(), bounds.outputs));
   }
   for (std::size_t i = 0; i < base_margins.size(); ++i) {
-    if (!std::isfinite(base_margins[i])) {
+    if (!(base_margins[i] < std::numeric_limits<Sum>::infinity())) {
       return absl::InvalidArgumentError(fmt::format("base margin {} is {}", i, base_margins[i]));
     }
   }

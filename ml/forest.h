@@ -52,8 +52,8 @@ class BasicForest {
   //
   // Nothing about the trees is trusted. INVALID_ARGUMENT, naming tree and node, for: a tree without nodes, a
   // child or feature or output or set out of range, a node with one child, a node reached twice (a cycle, or a
-  // shared child), a threshold, leaf or base margin that is not finite. UNIMPLEMENTED for linear leaves where
-  // sums are of floats. RESOURCE_EXHAUSTED for more than `limits` allow.
+  // shared child), a threshold or leaf that is not finite, a base margin that is NaN or infinity (below
+  // everything it may be: there all sums stay). UNIMPLEMENTED for linear leaves where sums are of floats. RESOURCE_EXHAUSTED for more than `limits` allow.
   [[nodiscard]] static absl::StatusOr<BasicForest> build(std::span<const Tree> trees, std::size_t features,
                                                          std::vector<Sum> base_margins,
                                                          const LoadLimits& limits = {});

@@ -83,6 +83,7 @@ constexpr std::array kFields = {
     Field{Place::kLearnerParameters, "num_class", Shape::kText},
     Field{Place::kLearnerParameters, "num_target", Shape::kText},
     Field{Place::kLearnerParameters, "base_score", Shape::kText},
+    Field{Place::kLearnerParameters, "boost_from_average", Shape::kText},
     Field{Place::kObjective, "name", Shape::kText},
     Field{Place::kBooster, "name", Shape::kText},
     Field{Place::kBooster, "model", Shape::kObject, Place::kModel},
@@ -373,6 +374,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
         if (field.key == "num_feature") return document_.feature_count;
         if (field.key == "num_class") return document_.class_count;
         if (field.key == "num_target") return document_.target_count;
+        if (field.key == "boost_from_average") return document_.boosts_from_average;
         return document_.base_score;
       case Place::kObjective:
         return document_.objective;

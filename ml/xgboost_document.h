@@ -48,6 +48,7 @@ struct XgboostDocument {
   std::optional<std::string> class_count;
   std::optional<std::string> target_count;
   std::optional<std::string> base_score;
+  std::optional<std::string> boosts_from_average;
   std::optional<std::string> tree_count;
   std::optional<std::vector<std::int32_t>> tree_outputs;
   std::optional<std::vector<XgboostTree>> trees;

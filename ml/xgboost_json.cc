@@ -125,13 +125,17 @@ absl::StatusOr<Version> version_of(const XgboostDocument& document) {
   return version;
 }
 
+bool is_since(Version version, std::int32_t major, std::int32_t minor) {
+  return version.major > major || (version.major == major && version.minor >= minor);
+}
+
 absl::StatusOr<float> margin_of(float base_score, BaseScore kind, Version version) {
   switch (kind) {
     case BaseScore::kIsMargin:
       return base_score;
     case BaseScore::kIsProbability: {
       // Since 3.2 the trainer moves the ends of the range inwards instead of refusing them.
-      const bool clamps = version.major > 3 || (version.major == 3 && version.minor >= 2);
+      const bool clamps = is_since(version, 3, 2);
       constexpr float kMargin = 1e-6f;
       if (clamps && base_score >= 0.0f && base_score <= 1.0f) {
         base_score = std::min(std::max(base_score, kMargin), 1.0f - kMargin);
@@ -141,8 +145,8 @@ absl::StatusOr<float> margin_of(float base_score, BaseScore kind, Version versio
       }
       return -std::log(1.0f / base_score - 1.0f);
     }
-    case BaseScore::kIsRate:
-      if (!(base_score > 0.0f)) return invalid(fmt::format("base_score is not above zero: {}", base_score));
+    case BaseScore::kIsRate:  // of nothing: less than any number, whatever the trees add
+      if (!(base_score >= 0.0f)) return invalid(fmt::format("base_score is below zero: {}", base_score));
       return std::log(base_score);
   }
   return invalid("base_score of no known kind");
@@ -328,9 +332,17 @@ absl::StatusOr<std::vector<Tree>> trees_of(const XgboostDocument& document, std:
   return trees;
 }
 
+// Whether there is anything that would add to the base score.
+bool was_trained(const XgboostDocument& document) {
+  if (document.booster == "gblinear") return document.linear_weights && !document.linear_weights->empty();
+  return document.trees && !document.trees->empty();
+}
+
 absl::StatusOr<std::vector<float>> linear_weights_of(const XgboostDocument& document, std::size_t features,
                                                      std::size_t outputs) {
   if (!document.linear_weights) return invalid("a linear booster without weights");
+  // What was never trained adds nothing.
+  if (document.linear_weights->empty()) return std::vector<float>((features + 1) * outputs, 0.0f);
   const std::vector<float>& weights = *document.linear_weights;
   if (weights.size() != (features + 1) * outputs) {
     return invalid(
@@ -402,8 +414,12 @@ absl::StatusOr<std::unique_ptr<const Model>> interpret(XgboostDocument document,
   if (base->size() != 1 && base->size() != outputs) {
     return invalid(fmt::format("base_score has {} values for {} outputs", base->size(), outputs));
   }
+  // What is to begin at the labels' average, and was never trained, begins since 3.1 at the number as it is written.
+  const bool is_margin =
+      is_since(*version, 3, 1) && document.boosts_from_average == "1" && !was_trained(document);
   for (float& value : *base) {
-    const absl::StatusOr<float> margin = margin_of(value, objective->base, *version);
+    const absl::StatusOr<float> margin =
+        margin_of(value, is_margin ? BaseScore::kIsMargin : objective->base, *version);
     if (!margin.ok()) return margin.status();
     value = *margin;
   }

@@ -89,8 +89,12 @@ void expect_xgboost_parity(const std::filesystem::path& model, const std::filesy
   EXPECT_EQ(scores->precision(), Precision::kFloat);
   const std::vector<double> rows = numbers_of(stem.string() + ".rows");
   const std::vector<float> expected = floats_of(numbers_of(stem.string() + ".margins"));
-  EXPECT_NE(*std::min_element(expected.begin(), expected.end()),
-            *std::max_element(expected.begin(), expected.end()));
+  // A model that says the same of every row would hide mistakes; those of such names have nothing else to say.
+  const std::string name = stem.filename().string();
+  if (!name.starts_with("untrained") && name != "rate_of_nothing") {
+    EXPECT_NE(*std::min_element(expected.begin(), expected.end()),
+              *std::max_element(expected.begin(), expected.end()));
+  }
   expect_same_bits(scores_of(*margins, floats_of(rows)), expected);
   expect_same_bits(floats_of(scores_of(*margins, rows)), expected);
   expect_close(scores_of(*scores, floats_of(rows)), floats_of(numbers_of(stem.string() + ".scores")), 1e-6f);

@@ -156,6 +156,9 @@ class Xgboost:
             self.call("XGBoosterSetParam", booster, name.encode(), str(value).encode())
         for number in range(rounds):
             self.call("XGBoosterUpdateOneIter", booster, ctypes.c_int(number), matrix)
+        # What is never trained learns here how many columns there are.
+        length, text = ctypes.c_uint64(), ctypes.c_char_p()
+        self.call("XGBoosterSaveJsonConfig", booster, ctypes.byref(length), ctypes.byref(text))
         self.library.XGDMatrixFree(matrix)
         return booster
 
@@ -219,6 +222,10 @@ XGBOOST_CASES = {
     "categories": ("real", {"objective": "reg:squarederror", "tree_method": "hist"}, {"categories": CATEGORIES}),
     "categories_one_hot": ("binary", {"objective": "binary:logistic", "tree_method": "hist", "max_cat_to_onehot": 500},
                            {"categories": CATEGORIES}),
+    "untrained": ("positive", {"objective": "reg:gamma"}, {"rounds": 0}),
+    "untrained_base": ("positive", {"objective": "reg:gamma", "base_score": 0.3}, {"rounds": 0}),
+    "untrained_linear": ("binary", {"objective": "binary:logistic", "booster": "gblinear"}, {"rounds": 0}),
+    "rate_of_nothing": ("count", {"objective": "count:poisson", "base_score": 0}),
     "categories_of_classes": ("class", {"objective": "multi:softprob", "num_class": 4, "tree_method": "approx"},
                               {"categories": CATEGORIES}),
 }
@@ -247,7 +254,8 @@ def xgboost_cases(path, folder, seed):
         categories = unusual.get("categories")
         data = Data(seed + 2 * number, label, categories=categories)
         unseen = Data(seed + 2 * number + 1, label, rows=200, categories=categories).odd()
-        booster = trainer.train(data, {"max_depth": 5, **parameters}, 15, info=unusual.get("info", ("label",)))
+        booster = trainer.train(data, {"max_depth": 5, **parameters}, unusual.get("rounds", 15),
+                                info=unusual.get("info", ("label",)))
         ending = "json" if number % 2 == 0 else "ubj"
         (folder / f"{name}.{ending}").write_bytes(trainer.save(booster, ending))
         write_table(folder / f"{name}.rows", [value for row in unseen.rows for value in row], unseen.columns, True)

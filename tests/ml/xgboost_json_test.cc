@@ -358,7 +358,7 @@ TEST(XgboostJson, RefusesAModelThatContradictsItself) {
         learner(model)["objective"]["name"] = "count:poisson";
         parameters(model)["base_score"] = "-1E0";
       },
-      kInvalid, "base_score is not above zero: -1");
+      kInvalid, "base_score is below zero: -1");
   expect_refused(
       [](json& model) {
         booster(model) = {
@@ -374,6 +374,34 @@ TEST(XgboostJson, RefusesAModelThatContradictsItself) {
                  "gradient_booster.name is missing: not a model of XGBoost");
   expect_refused([](json& model) { learner(model).erase("objective"); }, kInvalid,
                  "objective.name is missing: not a model of XGBoost");
+}
+
+TEST(XgboostJson, BeginsAtARateOfNothing) {
+  json model = small_model();
+  learner(model)["objective"]["name"] = "count:poisson";
+  parameters(model)["base_score"] = "0E0";
+  EXPECT_EQ(score(model.dump(), {0.0f, 0.0f}), 0.0f);
+  EXPECT_EQ(scores(*load(model.dump(), {.output = Output::kMargin}), {0.0f, 0.0f})[0],
+            -std::numeric_limits<float>::infinity());
+}
+
+TEST(XgboostJson, ScoresWhatWasNeverTrainedAsTheTrainerDoes) {
+  const auto margin = [](std::vector<int> version, const char* from_average) {
+    json model = small_model();
+    model["version"] = version;
+    learner(model)["objective"]["name"] = "reg:gamma";
+    parameters(model)["boost_from_average"] = from_average;
+    booster(model)["model"] = {
+        {"gbtree_model_param", {{"num_trees", "0"}}}, {"tree_info", json::array()}, {"trees", json::array()}};
+    return scores(*load(model.dump(), {.output = Output::kMargin}), {0.0f, 0.0f})[0];
+  };
+  EXPECT_EQ(margin({3, 0, 0}, "1"), std::log(0.5f));
+  EXPECT_EQ(margin({3, 1, 0}, "0"), std::log(0.5f));
+  EXPECT_EQ(margin({3, 1, 0}, "1"), 0.5f);
+
+  json model = small_model();
+  booster(model) = {{"name", "gblinear"}, {"model", {{"weights", json::array()}}}};
+  EXPECT_EQ(score(model.dump(), {1.0f, 1.0f}), 0.5f);
 }
 
 TEST(XgboostJson, WeighsTheTreesOfDart) {
