@@ -19,6 +19,9 @@ constexpr Duration kUnstableRetry{50};
 constexpr Duration kAdminTimeout{15'000};
 // How often a client that commits positions tells where it is in joining.
 constexpr Duration kJoinStateInterval{50};
+// How long a client may take to part while it joins.
+constexpr Duration kPartingDeadline{5'000};
+constexpr int kPartingPoll = 10;  // ms
 
 bool may_settle(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -46,6 +49,60 @@ bool joins(std::string_view statistics) {
          state.starts_with("wait-sync");
 }
 
+bool is_assignment(rd_kafka_event_t& rebalance) {
+  return rd_kafka_event_error(&rebalance) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+}
+
+void answer_rebalance(rd_kafka_t* client, bool assigned, const rd_kafka_topic_partition_list_t* tokens) {
+  const std::string_view protocol = rd_kafka_rebalance_protocol(client);
+  PartitionListHandle copy(tokens == nullptr ? rd_kafka_topic_partition_list_new(0)
+                                             : rd_kafka_topic_partition_list_copy(tokens));
+  // An explicit place to read from, so that no committed position is looked up for partitions that hold
+  // nothing.
+  for (int index = 0; index < copy->cnt; ++index) copy->elems[index].offset = RD_KAFKA_OFFSET_END;
+  if (protocol == "EAGER") {
+    // The user chose another assignor. An answer in the wrong dialect would be refused and the group would
+    // stall.
+    rd_kafka_assign(client, assigned ? copy.get() : nullptr);
+    return;
+  }
+  // An error here says that the assignment is gone already (fatal error, closing): nothing is left to answer.
+  const ErrorHandle ignored(assigned ? rd_kafka_incremental_assign(client, copy.get())
+                                     : rd_kafka_incremental_unassign(client, copy.get()));
+}
+
+// Whether the group has accepted the client, which agrees on assignments with the other members.
+bool is_accepted(rd_kafka_t* client) {
+  const char* protocol = rd_kafka_rebalance_protocol(client);
+  return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
+}
+
+// Leaves the group and takes the client apart. A client that the group has accepted must have its first assignment before that
+// (see quirks.md), so the round is seen through; one that does not get it in time is left behind: out of the group, with nothing
+// to do.
+void part_before_first_assignment(ClientHandle client, QueueHandle its_queue) {
+  const QueueHandle queue = std::move(its_queue);  // destroyed before the client
+  rd_kafka_unsubscribe(client.get());
+  const Duration deadline = steady_now() + kPartingDeadline;
+  bool assigned = false;
+  while (!assigned && is_accepted(client.get()) && steady_now() < deadline) {
+    const EventHandle event(rd_kafka_queue_poll(queue.get(), kPartingPoll));
+    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
+    assigned = is_assignment(*event);
+    answer_rebalance(client.get(), assigned, rd_kafka_event_topic_partition_list(event.get()));
+  }
+  const ErrorHandle ignored(rd_kafka_consumer_close_queue(client.get(), queue.get()));
+  if (!assigned && is_accepted(client.get())) {
+    static_cast<void>(client.release());
+    return;
+  }
+  while (rd_kafka_consumer_closed(client.get()) == 0 && steady_now() < deadline) {
+    const EventHandle event(rd_kafka_queue_poll(queue.get(), kPartingPoll));
+    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
+    answer_rebalance(client.get(), is_assignment(*event), rd_kafka_event_topic_partition_list(event.get()));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<Shared> shared,
@@ -61,7 +118,8 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<S
   configuration.add_layer(shared->options.properties);
   configuration.add_layer(options.properties);
   const std::string* protocol = configuration.find("group.protocol");
-  if (protocol == nullptr || *protocol != "consumer") {
+  const bool assigns_itself = protocol == nullptr || *protocol != "consumer";
+  if (assigns_itself) {
     configuration.set_default("session.timeout.ms", milliseconds(options.session_timeout));
     // A member hears of a rebalance with its next heartbeat, and a cooperative one takes several rounds.
     configuration.set_default("heartbeat.interval.ms", milliseconds(std::clamp(options.session_timeout / 3,
@@ -81,27 +139,40 @@ absl::StatusOr<std::unique_ptr<GroupMember>> GroupMember::make(std::shared_ptr<S
                             RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS);
   if (!client.ok()) return client.status();
   return std::make_unique<GroupMember>(std::move(shared), std::move(*client), std::move(wakeup),
-                                       options.group);
+                                       options.group, assigns_itself);
 }
 
 GroupMember::GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
-                         std::string group)
-    : shared_(std::move(shared)), group_(std::move(group)), client_(std::move(client)) {
+                         std::string group, bool assigns_itself)
+    : shared_(std::move(shared)),
+      group_(std::move(group)),
+      client_(std::move(client)),
+      assigns_itself_(assigns_itself) {
   rd_kafka_poll_set_consumer(client_.get());
   queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
   wakeup->listen(queue_.get());
 }
 
 GroupMember::~GroupMember() {
-  unanswered_.clear();
+  // A client that waits for an answer would not end.
+  while (!unanswered_.empty()) complete_rebalance();
   Wakeup::mute(queue_.get());
+  if (is_joining_first_time()) {
+    shared_->background.bury([client = client_.release(), queue = queue_.release()] {
+      part_before_first_assignment(ClientHandle(client), QueueHandle(queue));
+    });
+    return;
+  }
   queue_.reset();
   shared_->background.bury(std::move(client_));
 }
 
+bool GroupMember::is_joining_first_time() const { return assigns_itself_ && subscribed_ && !assigned_; }
+
 absl::Status GroupMember::subscribe(const std::string& topic) {
   const TopicPartition where{topic, kAnyPartition};
   const PartitionListHandle list = make_list(std::span<const TopicPartition>(&where, 1));
+  subscribed_ = true;
   return status_of_code(rd_kafka_subscribe(client_.get(), list.get()),
                         fmt::format("cannot subscribe to {}", topic));
 }
@@ -146,12 +217,13 @@ void GroupMember::poll(std::vector<ConsumerEvent>& events) {
 }
 
 bool GroupMember::on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events) {
-  const bool assigned = rd_kafka_event_error(&event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  const bool assigned = is_assignment(event);
+  assigned_ = assigned_ || assigned;
   const rd_kafka_topic_partition_list_t* tokens = rd_kafka_event_topic_partition_list(&event);
   if (leaving_) {
     // On the way out nobody is asked: the readers are gone already, and the client takes whatever is given
     // back itself.
-    answer(assigned, tokens);
+    answer_rebalance(client_.get(), assigned, tokens);
     return false;
   }
   RebalanceEvent told;
@@ -163,35 +235,16 @@ bool GroupMember::on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEven
   }
   // Lost is lost: the group does not wait, so neither does the answer.
   const bool needs_answer = told.kind != RebalanceEvent::Kind::kLost;
-  if (!needs_answer) answer(false, tokens);
+  if (!needs_answer) answer_rebalance(client_.get(), false, tokens);
   events.emplace_back(std::move(told));
   return needs_answer;
-}
-
-void GroupMember::answer(bool assigned, const rd_kafka_topic_partition_list_t* tokens) {
-  const std::string_view protocol = rd_kafka_rebalance_protocol(client_.get());
-  PartitionListHandle copy(tokens == nullptr ? rd_kafka_topic_partition_list_new(0)
-                                             : rd_kafka_topic_partition_list_copy(tokens));
-  // An explicit place to read from, so that no committed position is looked up for partitions that hold
-  // nothing.
-  for (int index = 0; index < copy->cnt; ++index) copy->elems[index].offset = RD_KAFKA_OFFSET_END;
-  if (protocol == "EAGER") {
-    // The user chose another assignor. An answer in the wrong dialect would be refused and the group would
-    // stall.
-    rd_kafka_assign(client_.get(), assigned ? copy.get() : nullptr);
-    return;
-  }
-  // An error here says that the assignment is gone already (fatal error, closing): nothing is left to answer.
-  const ErrorHandle ignored(assigned ? rd_kafka_incremental_assign(client_.get(), copy.get())
-                                     : rd_kafka_incremental_unassign(client_.get(), copy.get()));
 }
 
 void GroupMember::complete_rebalance() {
   if (unanswered_.empty()) return;
   const EventHandle event = std::move(unanswered_.front());
   unanswered_.pop_front();
-  answer(rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
-         rd_kafka_event_topic_partition_list(event.get()));
+  answer_rebalance(client_.get(), is_assignment(*event), rd_kafka_event_topic_partition_list(event.get()));
 }
 
 Pending<> GroupMember::commit(const std::vector<PartitionOffset>& offsets) {
@@ -357,6 +410,8 @@ GroupMetadata GroupMember::group_metadata() {
 
 absl::Status GroupMember::start_leaving() {
   leaving_ = true;
+  // Holds nothing that anybody waits for: the destructor does it.
+  if (is_joining_first_time()) return absl::OkStatus();
   while (!unanswered_.empty()) complete_rebalance();
   // Before the close, which alone does not tell the broker about a member that owns nothing: its ghost would
   // hold every rebalance up until its session ends.
@@ -369,6 +424,8 @@ absl::Status GroupMember::start_leaving() {
                         rd_kafka_error_string(error.get()));
 }
 
-bool GroupMember::left() const { return rd_kafka_consumer_closed(client_.get()) != 0; }
+bool GroupMember::left() const {
+  return is_joining_first_time() || rd_kafka_consumer_closed(client_.get()) != 0;
+}
 
 }  // namespace weir::kafka

@@ -26,8 +26,9 @@ class GroupMember {
                                                                          const ConsumerOptions& options,
                                                                          std::shared_ptr<Wakeup> wakeup);
 
+  // `assigns_itself`: the group's members agree on the assignment, as the classic protocol has it.
   GroupMember(std::shared_ptr<Shared> shared, ClientHandle client, std::shared_ptr<Wakeup> wakeup,
-              std::string group);
+              std::string group, bool assigns_itself);
   // Stops without leaving the group.
   ~GroupMember();
   GroupMember(const GroupMember&) = delete;
@@ -59,13 +60,13 @@ class GroupMember {
 
   // Returns whether the event waits for the application's answer.
   bool on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events);
-  void answer(bool assigned, const rd_kafka_topic_partition_list_t* tokens);
   // Sends the positions that are held back, unless the group is in the middle of a round.
   void send_held_back();
   void on_commit(rd_kafka_event_t& event);
   void on_committed(rd_kafka_event_t& event);
   void ask_committed(std::uintptr_t id, Looking& looking);
   void check_deadlines();
+  [[nodiscard]] bool is_joining_first_time() const;
 
   const std::shared_ptr<Shared> shared_;
   const std::string group_;
@@ -76,8 +77,11 @@ class GroupMember {
   std::uintptr_t last_id_ = 0;
   std::map<std::uintptr_t, Committing> committing_;
   std::map<std::uintptr_t, Looking> looking_;
+  const bool assigns_itself_;
   bool joining_ = false;  // as its statistics said last
   bool leaving_ = false;
+  bool subscribed_ = false;
+  bool assigned_ = false;  // had an assignment, be it an empty one
 };
 
 }  // namespace weir::kafka

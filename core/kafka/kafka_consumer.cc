@@ -134,7 +134,7 @@ Pending<> KafkaConsumer::close(bool leave_group) {
   absl::Status started;
   if (member_ != nullptr && leave_group) {
     started = member_->start_leaving();
-    if (!started.ok()) finish_close(started);
+    if (!started.ok() || member_->left()) finish_close(started);
   } else {
     finish_close(absl::OkStatus());
   }

@@ -803,6 +803,29 @@ TEST_F(KafkaTransportTest, MembersThatComeAndGoLeaveNoTokenBehind) {
   });
 }
 
+// On librdkafka 2.0.2 a client that the group had accepted, and that went before its first assignment, ended the process.
+TEST_F(KafkaTransportTest, AMemberMayGoInAnyPhaseOfJoining) {
+  const std::string tokens = make_topic("phase-tokens", 2);
+  for (int round = 0; round < 60; ++round) {
+    const auto member = make_consumer(unique("phase"));
+    ASSERT_TRUE(member->subscribe(tokens).ok());
+    std::vector<ConsumerEvent> events;
+    const auto enough = steady_clock::now() + std::chrono::microseconds(500 * round);
+    while (steady_clock::now() < enough) {
+      member->poll(events);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    if (round % 3 == 0) continue;  // dropped as it is
+    Pending<> closing = member->close(round % 3 == 1);
+    until([&] {
+      member->poll(events);
+      return closing.ready();
+    });
+    const auto closed = closing.take();
+    EXPECT_TRUE(closed.ok()) << round << ": " << closed.status();
+  }
+}
+
 TEST_F(KafkaTransportTest, CommitsAndLooksUpPositions) {
   const std::string tokens = make_topic("commit-tokens", 1);
   const std::string data = make_topic("commit-data", 3);
