@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/ml/anomaly/anomaly.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
 
@@ -48,18 +49,28 @@ absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Mod
 
   weir::StreamBuilder builder;
   builder.key_value_store<std::string, Baselines>(kBaselineStore);
-  const auto forecasts =
+  const auto units =
       builder.stream<std::string, Reading>(kReadings, {.on_error = weir::ErrorPolicy::kDeadLetter})
           .process_values(
               {.name = "normalise", .stores = {kBaselineStore}, .on_error = weir::ErrorPolicy::kDeadLetter},
               [] { return std::make_unique<Normaliser>(); })
-          .apply(view)
-          .apply(weir::ml::score(
-              {.model = std::move(model), .name = "forecast"},
-              [](const weir::ml::Featured<Normalised>& reading) { return reading.row.values(); },
-              [](const weir::ml::Featured<Normalised>& reading, std::span<const float> scores) {
-                return Forecast{reading.value.cycle, std::max(0.0, static_cast<double>(scores[0]))};
-              }));
+          .apply(weir::ml::anomaly({.store = "unit-detectors",
+                                    .name = "watch",
+                                    .detector = unit_detector(),
+                                    .on_error = weir::ErrorPolicy::kDeadLetter},
+                                   distance_of, watched));
+  units.filter({.name = "alarming"}, [](const Watched& unit) { return unit.alarm; })
+      .map_values([](const Watched& unit) {
+        return Alarm{unit.reading.cycle, unit.surprise};
+      })
+      .to(kAlarms);
+
+  const auto forecasts = units.apply(view).apply(weir::ml::score(
+      {.model = std::move(model), .name = "forecast"},
+      [](const weir::ml::Featured<Watched>& unit) { return unit.row.values(); },
+      [](const weir::ml::Featured<Watched>& unit, std::span<const float> scores) {
+        return Forecast{unit.value.reading.cycle, std::max(0.0, static_cast<double>(scores[0]))};
+      }));
   forecasts.to(kForecasts);
   forecasts.filter({.name = "soon"}, [soon](const Forecast& forecast) { return forecast.remaining < soon; })
       .to(kWorkshop);

@@ -14,7 +14,8 @@ namespace maintenance {
 // What is longer is as good as for ever.
 inline constexpr int kLongest = 125;
 
-// Forecasts every reading, and sends units to the workshop that have fewer than `soon` cycles left. Readings that are none go
+// Watches each unit for what is unlike its own past, forecasts every reading with that among the features, and sends units
+// to the workshop that have fewer than `soon` cycles left. Readings that are none go
 // to the application's dead-letter topic. Fails if the model has other inputs than the view of unit_features.h.
 [[nodiscard]] absl::StatusOr<weir::Topology> make_topology(std::shared_ptr<const weir::ml::Model> model,
                                                            double soon);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include <unistd.h>
@@ -78,6 +79,40 @@ class Errors {
   int count_ = 0;
 };
 
+// What the alarms were worth: they come from detectors that were told of no failure.
+absl::Status report_alarms(weir::Transport& transport, const std::vector<generators::Cycle>& cycles,
+                           int failed) {
+  std::map<std::pair<std::string, int>, int> remaining;  // by unit and cycle
+  int healthy = 0;
+  for (const generators::Cycle& cycle : cycles) {
+    remaining[{unit_name(cycle.unit), cycle.cycle}] = cycle.remaining;
+    healthy += cycle.remaining > kLongest ? 1 : 0;
+  }
+  std::set<std::pair<std::string, int>> early;  // alarms: after a crash one may be there twice
+  std::map<std::string, int> first;  // by unit, the cycles that were left at the first that was not early
+  absl::Status broken;
+  WEIR_RETURN_IF_ERROR(examples::read_topic(transport, kAlarms, [&](const weir::RawRecord& record) {
+    Alarm alarm;
+    broken.Update(weir::decode_nullable(record.value, alarm));
+    const std::string unit(record.key.value_or(""));
+    const auto left = remaining.find({unit, alarm.cycle});
+    if (left == remaining.end()) return;
+    if (left->second > kLongest) {
+      early.emplace(unit, alarm.cycle);
+    } else {
+      first.try_emplace(unit, left->second);
+    }
+  }));
+  WEIR_RETURN_IF_ERROR(broken);
+  double ahead = 0;
+  for (const auto& [unit, left] : first) ahead += left;
+  fmt::print("  unlike themselves         {:>8} of {} units, {:.0f} cycles ahead on average   topic {}\n",
+             first.size(), failed, first.empty() ? 0 : ahead / static_cast<double>(first.size()), kAlarms);
+  fmt::print("  alarms too early          {:>8} in {} readings with more than {} cycles left\n", early.size(),
+             healthy, kLongest);
+  return absl::OkStatus();
+}
+
 absl::Status report(weir::Transport& transport, const std::vector<generators::Cycle>& cycles, double soon) {
   std::map<std::pair<std::string, int>, double>
       forecasts;  // by unit and cycle: after a crash there may be two
@@ -125,7 +160,7 @@ absl::Status report(weir::Transport& transport, const std::vector<generators::Cy
   fmt::print("\n  warned before failing     {:>8} of {} units, {:.0f} cycles ahead on average   topic {}\n",
              first_warning.size(), failed,
              first_warning.empty() ? 0 : sum / static_cast<double>(first_warning.size()), kWorkshop);
-  return absl::OkStatus();
+  return report_alarms(transport, cycles, failed);
 }
 
 absl::Status run(const Options& options) {
@@ -137,7 +172,7 @@ absl::Status run(const Options& options) {
   if (!transport.ok()) return transport.status();
   const std::map<std::string, std::string> keep = {{"retention.ms", "-1"}};
   std::vector<weir::NewTopic> topics;
-  for (const char* name : {kReadings, kForecasts, kWorkshop, kDeadLetters})
+  for (const char* name : {kReadings, kForecasts, kAlarms, kWorkshop, kDeadLetters})
     topics.push_back({.name = name, .partitions = 4, .config = keep});
   WEIR_RETURN_IF_ERROR(examples::make_topics(**transport, topics));
   const auto already = examples::records_in(**transport, kReadings);

@@ -13,6 +13,7 @@ namespace maintenance {
 
 inline constexpr char kReadings[] = "readings";
 inline constexpr char kForecasts[] = "forecasts";
+inline constexpr char kAlarms[] = "alarms";
 inline constexpr char kWorkshop[] = "workshop";
 
 // What a unit reports of a cycle; topic "readings", keyed by unit.
@@ -26,6 +27,12 @@ struct Reading {
 struct Forecast {
   std::int32_t cycle = 0;
   double remaining = 0;
+};
+
+// That a unit has begun to be unlike itself, whatever that means for it; topic "alarms", keyed by unit.
+struct Alarm {
+  std::int32_t cycle = 0;
+  double surprise = 0;  // decades of rarity
 };
 
 // What is remembered of a unit, in the store "unit-baselines": what its sensors showed the first times it flew in a regime.
@@ -50,6 +57,12 @@ template <>
 struct weir::Serde<maintenance::Forecast> : weir::JsonSerde<maintenance::Forecast> {
   using T = maintenance::Forecast;
   static constexpr auto kFields = fields(field("cycle", &T::cycle), field("remaining", &T::remaining));
+};
+
+template <>
+struct weir::Serde<maintenance::Alarm> : weir::JsonSerde<maintenance::Alarm> {
+  using T = maintenance::Alarm;
+  static constexpr auto kFields = fields(field("cycle", &T::cycle), field("surprise", &T::surprise));
 };
 
 template <>

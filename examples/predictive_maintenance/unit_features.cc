@@ -50,4 +50,19 @@ Normalised normalise(const Reading& reading, Baselines& baselines) {
   return result;
 }
 
+double distance_of(const Normalised& reading) {
+  double squares = 0;
+  for (const double each : reading.per_cent) squares += each * each;
+  return std::sqrt(squares / static_cast<double>(reading.per_cent.size()));
+}
+
+weir::ml::DetectorOptions unit_detector() {
+  // Lives are some two hundred cycles: what is usual has to be known after sixty.
+  return {.members = {{weir::ml::LevelShiftOptions{.recent = 10, .before = 150}, 1},
+                      {weir::ml::RobustZOptions{.window = 150}, 0.5}},
+          .warm_up = 60,
+          .refractory = 50,
+          .alarm_at = 3};
+}
+
 }  // namespace maintenance

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "random.h"
 #include "unit_features.h"
 
 namespace maintenance {
@@ -55,6 +56,34 @@ TEST(Normalise, RefusesWhatIsNoReading) {
   Reading infinite = reading(0, 1);
   infinite.settings[0] = std::numeric_limits<double>::infinity();
   EXPECT_THROW((void)normalise(infinite, baselines), std::invalid_argument);
+}
+
+TEST(UnitDetector, NoticesWhatIsUnlikeTheUnitsOwnPast) {
+  auto detector = weir::ml::Detector::create(unit_detector());
+  ASSERT_TRUE(detector.ok()) << detector.status();
+  generators::Random random(1);
+  int alarms = 0;
+  for (int cycle = 1; cycle <= 200; ++cycle) {
+    const bool worn = cycle > 150;
+    Normalised reading{cycle, {}};
+    for (std::size_t i = 0; i < generators::kSensors; ++i)
+      reading.per_cent.push_back(random.normal(worn && i % 3 != 2 ? 0.6 : 0, 0.4));
+    const double distance = distance_of(reading);
+    const auto verdict = detector->update({time_of(cycle), {&distance, 1}});
+    ASSERT_TRUE(verdict.ok());
+    const Watched unit = watched(reading, *verdict);
+    EXPECT_EQ(unit.alarm, verdict->alarm);
+    if (!worn) {
+      EXPECT_FALSE(unit.alarm) << cycle;
+    }
+    alarms += unit.alarm ? 1 : 0;
+  }
+  EXPECT_GT(alarms, 0);
+}
+
+TEST(Distance, IsOverAllSensors) {
+  EXPECT_EQ(distance_of({1, std::vector<double>(generators::kSensors, -2)}), 2);
+  EXPECT_EQ(distance_of({1, {3, 4, 0, 0}}), 2.5);
 }
 
 }  // namespace
