@@ -15,24 +15,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <weir/core/app.h>
 #include <weir/core/connect.h>
 #include <weir/ml/anomaly/anomaly.h>
 #include <weir/weir.h>
 
 #include "support/broker_io.h"
+#include "support/run_to_end.h"
 
 namespace {
 
 constexpr char kReadings[] = "readings";
 constexpr char kScores[] = "scores";
-constexpr char kApplication[] = "nab-detect";
 
 template <class T>
 bool read_number(std::string_view& text, T& number) {
@@ -143,24 +141,8 @@ absl::Status run(const std::string& path) {
   const auto transport = weir::connect("embedded:");
   if (!transport.ok()) return transport.status();
   if (absl::Status written = write_rows(**transport, *rows); !written.ok()) return written;
-  auto app = weir::App::create(*std::move(topology), {.application_id = kApplication,
-                                                      .transport = *transport,
-                                                      .commit_interval = weir::Duration{100},
-                                                      .log = weir::log_to_stderr(weir::LogLevel::kError)});
-  if (!app.ok()) return app.status();
-  if (absl::Status started = (*app)->start(); !started.ok()) return started;
-  auto progress = examples::GroupProgress::of(**transport, kApplication, kReadings);
-  if (!progress.ok()) return progress.status();
-  while ((*app)->state() != weir::AppState::kError) {
-    const auto remaining = (*progress)->remaining();
-    if (!remaining.ok()) return remaining.status();
-    if (*remaining == 0) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  const bool failed = (*app)->state() == weir::AppState::kError;
-  progress->reset();
-  if (absl::Status closed = (*app)->close(weir::Duration{10'000}); !closed.ok()) return closed;
-  if (failed) return absl::InternalError("the topology failed; the log says why");
+  absl::Status ran = examples::run_once(*transport, *std::move(topology), "nab-detect", kReadings);
+  if (!ran.ok()) return ran;
 
   std::string out = "timestamp,value,anomaly_score\n";
   std::size_t scored = 0;

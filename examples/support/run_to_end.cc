@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 #include <unistd.h>
 
@@ -46,6 +47,27 @@ absl::Status run_to_end(weir::Transport& transport, const std::vector<Run>& runs
     if (*done) break;
   }
   return absl::OkStatus();
+}
+
+absl::Status run_once(const std::shared_ptr<weir::Transport>& transport, weir::Topology topology,
+                      const std::string& application_id, const std::string& source) {
+  auto app = weir::App::create(std::move(topology), {.application_id = application_id,
+                                                     .transport = transport,
+                                                     .commit_interval = weir::Duration{100},
+                                                     .log = weir::log_to_stderr(weir::LogLevel::kError)});
+  if (!app.ok()) return app.status();
+  auto progress = GroupProgress::of(*transport, application_id, source);
+  if (!progress.ok()) return progress.status();
+  absl::Status status = (*app)->start();
+  while (status.ok()) {
+    if ((*app)->state() == weir::AppState::kError) status.Update((*app)->failure());
+    const auto remaining = (*progress)->remaining();
+    status.Update(remaining.status());
+    if (remaining.ok() && *remaining == 0) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  status.Update((*app)->close(weir::Duration{10'000}));
+  return status;
 }
 
 ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1), next_(Clock::now()) {}

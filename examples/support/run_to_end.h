@@ -4,12 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <absl/status/status.h>
 
 #include <weir/core/app.h>
+#include <weir/core/topology.h>
 #include <weir/core/transport.h>
 
 namespace examples {
@@ -27,6 +29,11 @@ struct Run {
 [[nodiscard]] absl::Status run_to_end(weir::Transport& transport, const std::vector<Run>& runs,
                                       const std::function<bool()>& filled, const std::atomic<bool>& stop,
                                       const std::function<void()>& tick);
+
+// Runs a topology whose stores are in memory over what a topic holds, from beginning to end. Fails when the topology does.
+[[nodiscard]] absl::Status run_once(const std::shared_ptr<weir::Transport>& transport,
+                                    weir::Topology topology, const std::string& application_id,
+                                    const std::string& source);
 
 // A line that is written over and over on a terminal, and now and then elsewhere.
 class ProgressLine {

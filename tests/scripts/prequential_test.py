@@ -12,11 +12,11 @@ from pathlib import Path
 PROGRAM = sys.argv.pop(1)
 
 
-def run(text):
+def run(text, *arguments):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         path.write_text(text)
-        return subprocess.run([PROGRAM, str(path)], capture_output=True, text=True, timeout=120)
+        return subprocess.run([PROGRAM, str(path), *arguments], capture_output=True, text=True, timeout=120)
 
 
 def table(names=("0", "1"), rows=3000):
@@ -47,6 +47,12 @@ class Prequential(unittest.TestCase):
         best = re.search(r"^best: .*: accuracy (\d\.\d+)", done.stdout, re.M)
         others = [value for name, value in found.items() if not name.startswith(("best", "no change"))]
         self.assertEqual(float(best[1]), max(others))
+
+    def test_costs_are_told_on_request(self):
+        done = run(table(rows=500), "--time")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreaterEqual(len(re.findall(r"\d us per row$", done.stdout, re.M)), 7)
+        self.assertNotIn("us per row", run(table(rows=500)).stdout)
 
     def test_classes_may_be_words(self):
         self.assertEqual(run(table(("DOWN", "UP"))).returncode, 0)
