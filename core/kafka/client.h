@@ -9,7 +9,6 @@
 
 #include <absl/status/statusor.h>
 
-#include <weir/core/kafka/background.h>
 #include <weir/core/kafka/configuration.h>
 #include <weir/core/kafka/handles.h>
 #include <weir/core/log.h>
@@ -57,17 +56,6 @@ class InquiryClient {
   const SharedOptions options_;
   std::mutex mutex_;
   ClientHandle client_;
-};
-
-// Everything the objects of one transport hold together. Kept alive by each of them, never by a thread of its
-// own.
-struct Shared {
-  explicit Shared(SharedOptions shared_options) : options(std::move(shared_options)), inquiries(options) {}
-
-  const SharedOptions options;
-  InquiryClient inquiries;
-  // Last member: its thread uses the members above and must end before them.
-  Background background;
 };
 
 }  // namespace weir::kafka

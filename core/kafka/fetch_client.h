@@ -17,6 +17,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/kafka/client.h>
+#include <weir/core/kafka/shared.h>
 #include <weir/core/kafka/wakeup.h>
 #include <weir/core/transport.h>
 

@@ -15,28 +15,11 @@ namespace {
 
 // The client gives every request up earlier; this is for answers that never come back from inside it.
 constexpr Duration kAnswerDeadline{60'000};
-constexpr Duration kUnstableRetry{50};
-constexpr Duration kAdminTimeout{15'000};
 // How often a client that commits positions tells where it is in joining.
 constexpr Duration kJoinStateInterval{50};
 // How long a client may take to part while it joins.
 constexpr Duration kPartingDeadline{5'000};
 constexpr int kPartingPoll = 10;  // ms
-
-bool may_settle(rd_kafka_resp_err_t code) {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__WAIT_COORD:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // Whether the client's statistics say that it waits for the group to complete a round: what it sends to the coordinator now is
 // read after that, with the generation of before.
@@ -189,9 +172,6 @@ void GroupMember::poll(std::vector<ConsumerEvent>& events) {
       case RD_KAFKA_EVENT_OFFSET_COMMIT:
         on_commit(*event);
         break;
-      case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
-        on_committed(*event);
-        break;
       case RD_KAFKA_EVENT_STATS:
         joining_ = joins(rd_kafka_event_stats(event.get()));
         break;
@@ -298,86 +278,8 @@ void GroupMember::on_commit(rd_kafka_event_t& event) {
   committing_.erase(found);
 }
 
-Pending<std::vector<PartitionOffset>> GroupMember::committed(std::vector<TopicPartition> partitions) {
-  if (partitions.empty())
-    return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
-  const std::uintptr_t id = ++last_id_;
-  Looking& started = looking_[id];
-  started.partitions = std::move(partitions);
-  started.deadline = steady_now() + kAnswerDeadline;
-  ask_committed(id, started);
-  return started.completion.pending();
-}
-
-void GroupMember::ask_committed(std::uintptr_t id, Looking& looking) {
-  looking.ask_again = Duration(0);
-  const PartitionListHandle list = make_list(std::span<const TopicPartition>(looking.partitions));
-  ListGroupOffsetsHandle question(rd_kafka_ListConsumerGroupOffsets_new(group_.c_str(), list.get()));
-  const AdminOptionsHandle options(
-      rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
-  std::array<char, 256> reason{};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), static_cast<int>(kAdminTimeout.count()),
-                                            reason.data(), reason.size());
-  const ErrorHandle unsupported(rd_kafka_AdminOptions_set_require_stable_offsets(options.get(), 1));
-  rd_kafka_AdminOptions_set_opaque(options.get(),
-                                   reinterpret_cast<void*>(id));  // NOLINT: an id, not an address
-  rd_kafka_ListConsumerGroupOffsets_t* questions[] = {question.get()};
-  rd_kafka_ListConsumerGroupOffsets(client_.get(), questions, 1, options.get(), queue_.get());
-}
-
-void GroupMember::on_committed(rd_kafka_event_t& event) {
-  const auto found = looking_.find(reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(&event)));
-  if (found == looking_.end()) return;
-  Looking& looking = found->second;
-  rd_kafka_resp_err_t code = rd_kafka_event_error(&event);
-  std::string detail = code == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_event_error_string(&event);
-  const rd_kafka_topic_partition_list_t* list = nullptr;
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    std::size_t count = 0;
-    const rd_kafka_group_result_t** groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(&event), &count);
-    if (count == 1) {
-      if (const rd_kafka_error_t* error = rd_kafka_group_result_error(groups[0]); error != nullptr) {
-        code = rd_kafka_error_code(error);
-        detail = rd_kafka_error_string(error);
-      }
-      list = rd_kafka_group_result_partitions(groups[0]);
-    }
-  }
-  std::string question = "cannot look committed positions up";
-  for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && list != nullptr && index < list->cnt; ++index) {
-    code = list->elems[index].err;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) question += " of " + name_of(where_of(list->elems[index]));
-  }
-  if (may_settle(code) && steady_now() < looking.deadline) {
-    looking.ask_again = steady_now() + kUnstableRetry;
-    return;
-  }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    looking.completion.complete(status_of_code(code, question, detail));
-    looking_.erase(found);
-    return;
-  }
-  std::map<TopicPartition, PartitionOffset> answers;
-  for (int index = 0; list != nullptr && index < list->cnt; ++index) {
-    const rd_kafka_topic_partition_t& entry = list->elems[index];
-    PartitionOffset answer{where_of(entry), entry.offset < 0 ? kNoOffset : entry.offset, {}};
-    if (entry.metadata != nullptr)
-      answer.metadata.assign(static_cast<const char*>(entry.metadata), entry.metadata_size);
-    answers.emplace(answer.where, std::move(answer));
-  }
-  std::vector<PartitionOffset> ordered;
-  ordered.reserve(looking.partitions.size());
-  for (const TopicPartition& where : looking.partitions) {
-    const auto answer = answers.find(where);
-    ordered.push_back(answer == answers.end() ? PartitionOffset{where, kNoOffset, {}} : answer->second);
-  }
-  looking.completion.complete(std::move(ordered));
-  looking_.erase(found);
-}
-
 void GroupMember::check_deadlines() {
-  if (committing_.empty() && looking_.empty()) return;
+  if (committing_.empty()) return;
   const Duration now = steady_now();
   for (auto entry = committing_.begin(); entry != committing_.end();) {
     if (now < entry->second.deadline) {
@@ -387,16 +289,6 @@ void GroupMember::check_deadlines() {
     entry->second.completion.complete(make_error(ErrorClass::kUnknown, absl::StatusCode::kDeadlineExceeded,
                                                  "no answer to a commit of positions"));
     entry = committing_.erase(entry);
-  }
-  for (auto entry = looking_.begin(); entry != looking_.end();) {
-    Looking& looking = entry->second;
-    if (now >= looking.deadline) {
-      looking.completion.complete(retriable_error("no answer to a look-up of committed positions"));
-      entry = looking_.erase(entry);
-      continue;
-    }
-    if (looking.ask_again != Duration(0) && now >= looking.ask_again) ask_committed(entry->first, looking);
-    ++entry;
   }
 }
 

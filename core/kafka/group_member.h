@@ -1,4 +1,4 @@
-// The half of a consumer that belongs to a group: membership, rebalances, committed positions.
+// The half of a consumer that belongs to a group: membership, rebalances, commits of positions.
 //
 // It subscribes to one topic whose partitions stand for work and reads nothing worth reading itself; the data
 // is read by a FetchClient.
@@ -15,6 +15,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/core/kafka/client.h>
+#include <weir/core/kafka/shared.h>
 #include <weir/core/kafka/wakeup.h>
 #include <weir/core/transport.h>
 
@@ -38,8 +39,8 @@ class GroupMember {
   void poll(std::vector<ConsumerEvent>& events);
   void complete_rebalance();
   Pending<> commit(const std::vector<PartitionOffset>& offsets);
-  Pending<std::vector<PartitionOffset>> committed(std::vector<TopicPartition> partitions);
   [[nodiscard]] GroupMetadata group_metadata();
+  [[nodiscard]] const std::string& group() const { return group_; }
 
   // Starts leaving the group; `left` turns true in a later poll, or the deadline passes.
   [[nodiscard]] absl::Status start_leaving();
@@ -51,20 +52,12 @@ class GroupMember {
     Duration deadline{};
     PartitionListHandle held_back;  // until they can be sent; null once they are
   };
-  struct Looking {
-    Completion<std::vector<PartitionOffset>> completion;
-    std::vector<TopicPartition> partitions;
-    Duration deadline{};
-    Duration ask_again{};  // when to ask again; zero while an answer is awaited
-  };
 
   // Returns whether the event waits for the application's answer.
   bool on_rebalance(rd_kafka_event_t& event, std::vector<ConsumerEvent>& events);
   // Sends the positions that are held back, unless the group is in the middle of a round.
   void send_held_back();
   void on_commit(rd_kafka_event_t& event);
-  void on_committed(rd_kafka_event_t& event);
-  void ask_committed(std::uintptr_t id, Looking& looking);
   void check_deadlines();
   [[nodiscard]] bool is_joining_first_time() const;
 
@@ -76,7 +69,6 @@ class GroupMember {
   std::deque<EventHandle> unanswered_;
   std::uintptr_t last_id_ = 0;
   std::map<std::uintptr_t, Committing> committing_;
-  std::map<std::uintptr_t, Looking> looking_;
   const bool assigns_itself_;
   bool joining_ = false;  // as its statistics said last
   bool leaving_ = false;

@@ -45,8 +45,6 @@ using ConfigResourceHandle =
 using DeleteRecordsHandle =
     std::unique_ptr<rd_kafka_DeleteRecords_t, DestroyWith<rd_kafka_DeleteRecords_destroy>>;
 using DeleteTopicHandle = std::unique_ptr<rd_kafka_DeleteTopic_t, DestroyWith<rd_kafka_DeleteTopic_destroy>>;
-using ListGroupOffsetsHandle = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
-                                               DestroyWith<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 using MetadataHandle = std::unique_ptr<const rd_kafka_metadata_t, DestroyWith<rd_kafka_metadata_destroy>>;
 using NewPartitionsHandle =
     std::unique_ptr<rd_kafka_NewPartitions_t, DestroyWith<rd_kafka_NewPartitions_destroy>>;

@@ -7,11 +7,14 @@
 #include <fmt/format.h>
 
 #include <weir/core/kafka/errors.h>
+#include <weir/core/kafka/steady.h>
 
 namespace weir::kafka {
 namespace {
 
 constexpr int kRequestTimeoutMs = 15'000;
+// Requests to a coordinator that time out inside the client may end the process (quirks.md): they have a deadline of ours.
+constexpr int kCoordinatorTimeoutMs = 3'600'000;
 // Up to so many topics are asked for one by one; beyond, the answer about all topics is cheaper.
 constexpr std::size_t kSingleQuestions = 8;
 
@@ -181,18 +184,33 @@ void KafkaAdmin::poll() {
     const auto found = expected_.find(reinterpret_cast<std::uintptr_t>(rd_kafka_event_opaque(event.get())));
     if (found == expected_.end()) continue;
     // Taken out first: it may ask for more.
-    const OnResult on_result = std::move(found->second);
+    const OnResult on_result = std::move(found->second.on_result);
     expected_.erase(found);
     on_result(*event);
   }
+  check_deadlines();
 }
 
-AdminOptionsHandle KafkaAdmin::expect(rd_kafka_admin_op_t operation, OnResult on_result) {
+void KafkaAdmin::check_deadlines() {
+  const Duration now = steady_now();
+  std::vector<std::function<void()>> late;
+  std::erase_if(expected_, [&](auto& entry) {
+    if (entry.second.on_late == nullptr || now < entry.second.deadline) return false;
+    late.push_back(std::move(entry.second.on_late));
+    return true;
+  });
+  for (const std::function<void()>& on_late : late) on_late();
+}
+
+AdminOptionsHandle KafkaAdmin::expect(rd_kafka_admin_op_t operation, OnResult on_result,
+                                      std::function<void()> on_late) {
   const std::uintptr_t id = ++last_id_;
-  expected_.emplace(id, std::move(on_result));
+  const int timeout = on_late == nullptr ? kRequestTimeoutMs : kCoordinatorTimeoutMs;
+  expected_.emplace(
+      id, Expected{std::move(on_result), std::move(on_late), steady_now() + Duration(kRequestTimeoutMs)});
   AdminOptionsHandle options(rd_kafka_AdminOptions_new(client_, operation));
   std::array<char, 256> reason{};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestTimeoutMs, reason.data(), reason.size());
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout, reason.data(), reason.size());
   if (operation == RD_KAFKA_ADMIN_OP_CREATETOPICS || operation == RD_KAFKA_ADMIN_OP_DELETETOPICS ||
       operation == RD_KAFKA_ADMIN_OP_DELETERECORDS) {
     // How long the broker itself may take until the change is everywhere.
@@ -384,8 +402,9 @@ Pending<> KafkaAdmin::delete_records(std::vector<PartitionOffset> before) {
 
 Pending<GroupDescription> KafkaAdmin::describe_group(std::string group) {
   Completion<GroupDescription> completion;
-  const AdminOptionsHandle options =
-      expect(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, [completion, group](rd_kafka_event_t& event) mutable {
+  const AdminOptionsHandle options = expect(
+      RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
+      [completion, group](rd_kafka_event_t& event) mutable {
         const std::string context = "cannot describe the group " + group;
         if (const absl::Status failed = event_error(event, context); !failed.ok()) {
           return completion.complete(failed);
@@ -400,6 +419,9 @@ Pending<GroupDescription> KafkaAdmin::describe_group(std::string group) {
               status_of_code(rd_kafka_error_code(error), context, rd_kafka_error_string(error)));
         }
         completion.complete(description_of(*groups[0]));
+      },
+      [completion, group]() mutable {
+        completion.complete(retriable_error("no answer about the group " + group));
       });
   const char* names[] = {group.c_str()};
   rd_kafka_DescribeConsumerGroups(client_, names, 1, options.get(), queue_.get());

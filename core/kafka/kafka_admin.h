@@ -9,6 +9,7 @@
 
 #include <weir/core/kafka/background.h>
 #include <weir/core/kafka/client.h>
+#include <weir/core/kafka/shared.h>
 #include <weir/core/transport.h>
 
 namespace weir::kafka {
@@ -30,9 +31,17 @@ class KafkaAdmin final : public Admin {
 
  private:
   using OnResult = std::function<void(rd_kafka_event_t&)>;
+  struct Expected {
+    OnResult on_result;
+    std::function<void()> on_late;
+    Duration deadline{0};  // of on_late, by steady_now()
+  };
 
-  // Returns options that bring the result of `operation` to `on_result`, in a poll.
-  [[nodiscard]] AdminOptionsHandle expect(rd_kafka_admin_op_t operation, OnResult on_result);
+  // Returns options that bring the result of `operation` to `on_result`, in a poll. With `on_late` the client itself waits
+  // as good as for ever, and a poll calls that when the time is over.
+  [[nodiscard]] AdminOptionsHandle expect(rd_kafka_admin_op_t operation, OnResult on_result,
+                                          std::function<void()> on_late = nullptr);
+  void check_deadlines();
   void ask_configs(std::vector<TopicDescription> described,
                    std::shared_ptr<Completion<std::vector<TopicDescription>>> completion);
 
@@ -41,7 +50,7 @@ class KafkaAdmin final : public Admin {
   rd_kafka_t* const client_;  // owned by shared_
   QueueHandle queue_;
   std::uintptr_t last_id_ = 0;
-  std::map<std::uintptr_t, OnResult> expected_;
+  std::map<std::uintptr_t, Expected> expected_;
 };
 
 }  // namespace weir::kafka

@@ -86,7 +86,15 @@ Pending<std::vector<PartitionOffset>> KafkaConsumer::committed(std::vector<Topic
   if (absl::Status status = check_member(); !status.ok()) {
     return Pending<std::vector<PartitionOffset>>::completed(std::move(status));
   }
-  return member_->committed(std::move(partitions));
+  if (partitions.empty())
+    return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
+  auto completion = std::make_shared<Completion<std::vector<PartitionOffset>>>();
+  shared_->positions.ask(
+      member_->group(), std::move(partitions),
+      [completion, inbox = inbox_](absl::StatusOr<std::vector<PartitionOffset>> positions) {
+        inbox->post([completion, positions = std::move(positions)] { completion->complete(positions); });
+      });
+  return completion->pending();
 }
 
 Pending<std::vector<OffsetRange>> KafkaConsumer::offset_ranges(std::vector<TopicPartition> partitions) {

@@ -10,6 +10,7 @@
 #include <weir/core/kafka/client.h>
 #include <weir/core/kafka/fetch_client.h>
 #include <weir/core/kafka/group_member.h>
+#include <weir/core/kafka/shared.h>
 #include <weir/core/transport.h>
 
 namespace weir::kafka {

@@ -10,6 +10,7 @@
 
 #include <weir/core/kafka/background.h>
 #include <weir/core/kafka/client.h>
+#include <weir/core/kafka/shared.h>
 #include <weir/core/kafka/transaction_runner.h>
 #include <weir/core/transport.h>
 

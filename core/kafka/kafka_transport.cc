@@ -3,11 +3,11 @@
 #include <memory>
 #include <utility>
 
-#include <weir/core/kafka/client.h>
 #include <weir/core/kafka/configuration.h>
 #include <weir/core/kafka/kafka_admin.h>
 #include <weir/core/kafka/kafka_consumer.h>
 #include <weir/core/kafka/kafka_producer.h>
+#include <weir/core/kafka/shared.h>
 
 namespace weir {
 namespace {

@@ -2,6 +2,8 @@
 #include <weir/core/kafka/kafka_transport.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -17,6 +19,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <fmt/format.h>
@@ -36,18 +39,26 @@ std::string bootstrap() {
   return given == nullptr ? "127.0.0.1:29092" : given;
 }
 
-// Whether somebody listens at the first address of `servers`. Only numeric addresses are tried; a name is
-// believed.
-bool is_reachable(const std::string& servers) {
+// The first address of `servers`, if it is a numeric one.
+std::optional<sockaddr_in> address_of(const std::string& servers) {
   const std::string first = servers.substr(0, servers.find(','));
   const std::size_t colon = first.rfind(':');
-  if (colon == std::string::npos) return false;
+  if (colon == std::string::npos) return std::nullopt;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(first.c_str() + colon + 1)));
-  if (::inet_pton(AF_INET, first.substr(0, colon).c_str(), &address.sin_addr) != 1) return true;
+  if (::inet_pton(AF_INET, first.substr(0, colon).c_str(), &address.sin_addr) != 1) return std::nullopt;
+  return address;
+}
+
+// Whether somebody listens at the first address of `servers`. Only numeric addresses are tried; a name is
+// believed.
+bool is_reachable(const std::string& servers) {
+  const auto address = address_of(servers);
+  if (!address.has_value()) return true;
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool connected = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const bool connected =
+      ::connect(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
   ::close(socket);
   return connected;
 }
@@ -1149,9 +1160,50 @@ class NoBrokerTest : public KafkaTransportTest {
     transport_ = std::move(*made);
   }
 
-  void TearDown() override { ::close(socket_); }
+  void TearDown() override {
+    over_ = true;
+    for (std::thread& pipe : pipes_) pipe.join();
+    ::close(socket_);
+  }
+
+  // From now on the port leads to the broker.
+  void open_the_port() {
+    ASSERT_EQ(::listen(socket_, 16), 0);
+    pipes_.emplace_back([this] {
+      std::vector<std::thread> connections;
+      while (!over_) {
+        pollfd waiting{socket_, POLLIN, 0};
+        if (::poll(&waiting, 1, 50) != 1) continue;
+        const int client = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+        connections.emplace_back([this, client] { pass_on(client); });
+      }
+      for (std::thread& connection : connections) connection.join();
+    });
+  }
+
+  // Carries bytes both ways between `client` and the broker.
+  void pass_on(int client) {
+    const int broker = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = address_of(bootstrap()).value_or(sockaddr_in{});
+    std::array<pollfd, 2> ends{{{client, POLLIN, 0}, {broker, POLLIN, 0}}};
+    bool connected = ::connect(broker, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    while (connected && !over_) {
+      if (::poll(ends.data(), ends.size(), 50) < 1) continue;
+      for (std::size_t i = 0; i < ends.size(); ++i) {
+        if (ends[i].revents == 0) continue;
+        std::array<char, 16'384> bytes{};
+        const ssize_t got = ::read(ends[i].fd, bytes.data(), bytes.size());
+        connected = connected && got > 0 &&
+                    ::write(ends[1 - i].fd, bytes.data(), static_cast<std::size_t>(got)) == got;
+      }
+    }
+    ::close(client);
+    ::close(broker);
+  }
 
   int socket_ = -1;
+  std::atomic<bool> over_{false};
+  std::vector<std::thread> pipes_;
 };
 
 TEST_F(NoBrokerTest, AWrongAddressIsAnErrorEventNotAHang) {
@@ -1190,6 +1242,35 @@ TEST_F(NoBrokerTest, WhatIsAskedOfAnAbsentBrokerFailsInTime) {
   EXPECT_EQ(class_of(ranges.take().status()), ErrorClass::kRetriable);
   EXPECT_EQ(class_of(names.take().status()), ErrorClass::kRetriable);
   EXPECT_EQ(class_of(created.take().status()), ErrorClass::kRetriable);
+}
+
+// librdkafka's requests to a coordinator that timed out were freed twice once the coordinator could be reached.
+TEST_F(NoBrokerTest, WhatIsAskedOfACoordinatorOutlivesALongOutage) {
+  auto admin = transport_->make_admin();
+  ASSERT_TRUE(admin.ok()) << admin.status();
+  const std::string group = unique("outage");
+  auto consumer = make_consumer(group);
+  Pending<std::vector<PartitionOffset>> positions = consumer->committed({{"topic", 1}, {"topic", 0}});
+  Pending<GroupDescription> description = (*admin)->describe_group(group);
+  until(
+      [&] {
+        consumer->poll(events_);
+        (*admin)->poll();
+        return description.ready();
+      },
+      seconds(20));
+  EXPECT_EQ(class_of(description.take().status()), ErrorClass::kRetriable);
+  ASSERT_FALSE(positions.ready());
+  open_the_port();
+  const auto found = finish(std::move(positions), *consumer);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(found->front().where, (TopicPartition{"topic", 1}));
+  EXPECT_EQ(found->front().offset, kNoOffset);
+  // Long enough for what timed out to be answered.
+  const auto described = finish((*admin)->describe_group(group), **admin);
+  ASSERT_TRUE(described.ok()) << described.status();
+  EXPECT_TRUE(described->members.empty());
 }
 
 TEST_F(NoBrokerTest, ClosesWithinItsDeadline) {

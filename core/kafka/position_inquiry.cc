@@ -1,0 +1,103 @@
+#include <weir/core/kafka/position_inquiry.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <weir/core/kafka/errors.h>
+#include <weir/core/kafka/steady.h>
+
+namespace weir::kafka {
+namespace {
+
+constexpr Duration kAnswerDeadline{60'000};
+// How long one question may keep the others waiting: at first, and once it has come to the end of the line several times.
+constexpr int kFirstPatience = 500;      // ms
+constexpr int kLongestPatience = 4'000;  // ms
+constexpr Duration kRetryPause{50};
+
+bool may_settle(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+      return true;
+    default:
+      return false;
+  }
+}
+
+PartitionOffset position_of(const rd_kafka_topic_partition_t& entry) {
+  PartitionOffset position{where_of(entry), entry.offset < 0 ? kNoOffset : entry.offset, {}};
+  if (entry.metadata != nullptr)
+    position.metadata.assign(static_cast<const char*>(entry.metadata), entry.metadata_size);
+  return position;
+}
+
+}  // namespace
+
+struct PositionInquiry::Question {
+  std::string group;
+  std::vector<TopicPartition> partitions;
+  Answer answer;
+  Duration deadline{};
+  int patience = kFirstPatience;
+};
+
+void PositionInquiry::ask(std::string group, std::vector<TopicPartition> partitions, Answer answer) {
+  auto question = std::make_shared<Question>();
+  question->group = std::move(group);
+  question->partitions = std::move(partitions);
+  question->answer = std::move(answer);
+  question->deadline = steady_now() + kAnswerDeadline;
+  thread_.submit([this, question] { try_to_answer(question); });
+}
+
+void PositionInquiry::try_to_answer(const std::shared_ptr<Question>& question) {
+  const auto client = client_of(question->group);
+  if (!client.ok()) return question->answer(client.status());
+  // Keeps the order of what it is given.
+  const PartitionListHandle list = make_list(std::span<const TopicPartition>(question->partitions));
+  rd_kafka_resp_err_t code = rd_kafka_committed(*client, list.get(), question->patience);
+  std::string context = "cannot look committed positions up";
+  for (int index = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && index < list->cnt; ++index) {
+    code = list->elems[index].err;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) context += " of " + name_of(where_of(list->elems[index]));
+  }
+  if (may_settle(code) && steady_now() < question->deadline) {
+    question->patience = std::min(2 * question->patience, kLongestPatience);
+    thread_.pause(kRetryPause);
+    // Behind those that can be answered now.
+    return thread_.submit([this, question] { try_to_answer(question); });
+  }
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return question->answer(status_of_code(code, context));
+  std::vector<PartitionOffset> positions;
+  positions.reserve(question->partitions.size());
+  for (int index = 0; index < list->cnt; ++index) positions.push_back(position_of(list->elems[index]));
+  question->answer(std::move(positions));
+}
+
+absl::StatusOr<rd_kafka_t*> PositionInquiry::client_of(const std::string& group) {
+  ClientHandle& client = clients_[group];
+  if (client != nullptr) return client.get();
+  Configuration configuration;
+  configuration.set_default("socket.nagle.disable", "true");
+  configuration.set_default("reconnect.backoff.max.ms", "1000");
+  configuration.add_layer(options_.properties);
+  for (const char* of_members : {"group.instance.id", "group.protocol", "group.remote.assignor"})
+    configuration.drop(of_members);
+  configuration.require("bootstrap.servers", options_.bootstrap);
+  configuration.require("group.id", group);
+  configuration.require("enable.auto.commit", "false");
+  // Asks for positions that no open transaction may change.
+  configuration.require("isolation.level", "read_committed");
+  auto made = make_silent_client(RD_KAFKA_CONSUMER, configuration);
+  if (!made.ok()) return made.status();
+  client = std::move(*made);
+  return client.get();
+}
+
+}  // namespace weir::kafka
