@@ -13,7 +13,7 @@ constexpr Duration kAnswerDeadline{60'000};
 // How long one question may keep the others waiting: at first, and once it has come to the end of the line several times.
 constexpr int kFirstPatience = 500;      // ms
 constexpr int kLongestPatience = 4'000;  // ms
-constexpr Duration kRetryPause{50};
+constexpr Duration kPauseBetweenTries{50};
 
 bool may_settle(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -69,7 +69,7 @@ void PositionInquiry::try_to_answer(const std::shared_ptr<Question>& question) {
   }
   if (may_settle(code) && steady_now() < question->deadline) {
     question->patience = std::min(2 * question->patience, kLongestPatience);
-    thread_.pause(kRetryPause);
+    thread_.pause(kPauseBetweenTries);
     // Behind those that can be answered now.
     return thread_.submit([this, question] { try_to_answer(question); });
   }
