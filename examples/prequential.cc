@@ -166,6 +166,9 @@ std::vector<Entry> learners(const std::vector<std::string>& columns) {
   all.push_back({"Hoeffding tree", std::make_shared<weir::ml::HoeffdingForest>(tree)});
   all.push_back({"adaptive random forest, 10 trees",
                  std::make_shared<weir::ml::HoeffdingForest>(weir::ml::adaptive_random_forest(columns))});
+  all.push_back({"adaptive random forest, 10 trees, Page-Hinkley",
+                 std::make_shared<weir::ml::HoeffdingForest>(
+                     weir::ml::adaptive_random_forest(columns, 10, weir::ml::kPageHinkleyRules))});
   return all;
 }
 

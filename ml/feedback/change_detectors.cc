@@ -52,14 +52,14 @@ double Adwin::mean() const {
   return part.count == 0 ? 0 : part.sum / part.count;
 }
 
-bool Adwin::add(double value) {
-  if (!std::isfinite(value)) return false;
+MeanChange Adwin::change(double value) {
+  if (!std::isfinite(value)) return MeanChange::kNone;
   if (rows_.empty()) rows_.emplace_back();
   rows_.front().push_back({value, 0});
   for (std::size_t row = 0; row < rows_.size() && rows_[row].size() > kBucketsPerRow; ++row) {
     if (row + 1 == rows_.size()) {
       if (rows_.size() == kRowsMax) {
-        drop_oldest();
+        static_cast<void>(drop_oldest());
         break;
       }
       rows_.emplace_back();
@@ -69,11 +69,12 @@ bool Adwin::add(double value) {
     rows_[row].erase(rows_[row].begin(), rows_[row].begin() + 2);
     rows_[row + 1].push_back({both.sum, both.squares});
   }
-  if (--until_look_ > 0) return false;
+  if (--until_look_ > 0) return MeanChange::kNone;
   until_look_ = kLookInterval;
-  bool changed = false;
-  for (; splits(); changed = true) drop_oldest();
-  return changed;
+  Part dropped;
+  while (splits()) dropped.add(drop_oldest());
+  if (dropped.count == 0) return MeanChange::kNone;
+  return mean() > dropped.sum / dropped.count ? MeanChange::kUp : MeanChange::kDown;
 }
 
 bool Adwin::splits() const {
@@ -97,9 +98,11 @@ bool Adwin::splits() const {
   return false;
 }
 
-void Adwin::drop_oldest() {
+Adwin::Part Adwin::drop_oldest() {
+  const Part dropped = part_of(rows_.back().front(), rows_.size() - 1);
   rows_.back().erase(rows_.back().begin());
   while (!rows_.empty() && rows_.back().empty()) rows_.pop_back();
+  return dropped;
 }
 
 // delta, until the next look, how many rows, and of each how many buckets and these.

@@ -23,6 +23,8 @@ namespace weir::ml {
 //
 // After Bifet and Gavaldà, "Learning from Time-Changing Data with Adaptive Windowing" (2007): ADWIN2, with the bound that uses
 // the variance. It looks at every 32nd number, and at parts of at least 5.
+enum class MeanChange { kNone, kUp, kDown };
+
 class Adwin {
  public:
   static constexpr std::string_view kFormat = "adwin-1";
@@ -32,7 +34,11 @@ class Adwin {
   explicit Adwin(double delta = kDeltaDefault);
 
   // Returns whether the mean is found to have changed. What is not finite is left out.
-  bool add(double value);
+  bool add(double value) { return change(value) != MeanChange::kNone; }
+  // The same, and which way: whether what is left has a higher mean than what was cut off.
+  MeanChange change(double value);
+
+  [[nodiscard]] double delta() const { return delta_; }
 
   // Of what is left of the past.
   [[nodiscard]] std::uint64_t count() const;
@@ -64,7 +70,7 @@ class Adwin {
   [[nodiscard]] Part all() const;
   // Returns whether the window falls into two parts with different means.
   [[nodiscard]] bool splits() const;
-  void drop_oldest();
+  Part drop_oldest();
 
   double delta_;
   std::uint64_t until_look_;

@@ -15,7 +15,8 @@ constexpr double kLateShare = 0.01;  // weight of the newest example in the shar
 
 }  // namespace
 
-HoeffdingOptions adaptive_random_forest(std::vector<std::string> inputs, std::size_t trees) {
+HoeffdingOptions adaptive_random_forest(std::vector<std::string> inputs, std::size_t trees,
+                                        const MistakeRules& mistakes) {
   HoeffdingOptions options;
   const auto columns = static_cast<double>(inputs.size());
   options.inputs = std::move(inputs);
@@ -27,6 +28,7 @@ HoeffdingOptions adaptive_random_forest(std::vector<std::string> inputs, std::si
                    .columns_each = static_cast<std::uint32_t>(std::sqrt(columns)) + 1};
   options.bagging = 6;
   options.adaptive = true;
+  options.mistakes = mistakes;
   return options;
 }
 
@@ -39,12 +41,11 @@ std::string fault_in(const HoeffdingOptions& options) {
   if (!(options.rules.tie >= 0)) return "tie must not be negative";
   if (options.rules.grace == 0 || options.rules.leaves == 0) return "grace and leaves must be positive";
   if (!(options.bagging >= 0 && options.bagging <= 100)) return "bagging must be in [0, 100]";
-  return options.warning > 0 && options.drift >= options.warning
-             ? ""
-             : "drift must be at least warning, and both positive";
+  return fault_in(options.mistakes);
 }
 
-HoeffdingOptions read_hoeffding_options(std::vector<std::string> inputs, ByteReader& reader) {
+HoeffdingOptions read_hoeffding_options(std::vector<std::string> inputs, MistakeTest test,
+                                        ByteReader& reader) {
   HoeffdingOptions options;
   options.inputs = std::move(inputs);
   options.trees = reader.integer<std::uint32_t>();
@@ -55,8 +56,9 @@ HoeffdingOptions read_hoeffding_options(std::vector<std::string> inputs, ByteRea
   options.rules.columns_each = reader.integer<std::uint32_t>();
   options.bagging = read_double(reader);
   options.adaptive = reader.integer<std::uint8_t>() != 0;
-  options.warning = read_double(reader);
-  options.drift = read_double(reader);
+  options.mistakes.test = test;
+  options.mistakes.warning = read_double(reader);
+  options.mistakes.drift = read_double(reader);
   options.seed = reader.integer<std::uint64_t>();
   return options;
 }
@@ -67,8 +69,8 @@ HoeffdingForest::HoeffdingForest(HoeffdingOptions options)
       random_(options_.seed) {
   members_.reserve(options_.trees);
   for (std::size_t i = 0; i < options_.trees; ++i) {
-    members_.push_back(
-        {HoeffdingTree(options_.rules, options_.inputs.size(), random_), std::nullopt, MistakeWatch(), 0.5});
+    members_.push_back({HoeffdingTree(options_.rules, options_.inputs.size(), random_), std::nullopt,
+                        MistakeWatch(options_.mistakes), 0.5});
   }
 }
 
@@ -82,8 +84,8 @@ void HoeffdingForest::encode_options(Bytes& out) const {
   put_big_endian(options_.rules.columns_each, out);
   put_double(options_.bagging, out);
   out.push_back(options_.adaptive ? '\1' : '\0');
-  put_double(options_.warning, out);
-  put_double(options_.drift, out);
+  put_double(options_.mistakes.warning, out);
+  put_double(options_.mistakes.drift, out);
   put_big_endian(options_.seed, out);
 }
 
@@ -117,16 +119,22 @@ void HoeffdingForest::learn(std::span<const float> row, float label) {
 }
 
 void HoeffdingForest::watch(Member& member, bool mistaken) {
-  const double risen = member.mistakes.add(mistaken ? 1 : 0);
-  if (risen >= options_.drift && member.next) {
-    member.tree = *std::move(member.next);
-    member.next.reset();
-    member.mistakes.reset();
-    ++replaced_;
-  } else if (risen >= options_.warning) {
-    if (!member.next) member.next.emplace(options_.rules, options_.inputs.size(), random_);
-  } else {
-    member.next.reset();  // it was a false alarm
+  const auto new_tree = [this] { return HoeffdingTree(options_.rules, options_.inputs.size(), random_); };
+  switch (member.mistakes.add(mistaken)) {
+    case MistakeNews::kNone:
+      return;
+    case MistakeNews::kWarning:
+      member.next = new_tree();
+      return;
+    case MistakeNews::kFalseAlarm:
+      member.next.reset();
+      return;
+    case MistakeNews::kDrift:
+      member.tree = member.next ? *std::move(member.next) : new_tree();
+      member.next.reset();
+      member.mistakes.reset();
+      ++replaced_;
+      return;
   }
 }
 

@@ -3,7 +3,7 @@
 // watches its own mistakes: when they become more, a new tree begins to grow in the background, and takes its place when
 // they go on. Trees vote by how often they were right lately.
 //
-// Mistakes are watched by the Page-Hinkley test instead of the paper's ADWIN: a few numbers per tree.
+// Mistakes are watched by ADWIN, as in the paper, or by the Page-Hinkley test: see mistake_watch.h.
 #pragma once
 
 #include <cstddef>
@@ -30,18 +30,22 @@ struct HoeffdingOptions {
   double bagging = 0;
   // Whether trees whose mistakes become more are replaced.
   bool adaptive = false;
-  // Of the sum of mistakes beyond the usual: when a new tree begins, and when it takes over.
-  double warning = 10;
-  double drift = 20;
+  // When a new tree begins, and when it takes over.
+  MistakeRules mistakes = kPageHinkleyRules;
   std::uint64_t seed = 1;
 };
 
-// Returns options for a forest that follows a world that changes.
-[[nodiscard]] HoeffdingOptions adaptive_random_forest(std::vector<std::string> inputs,
-                                                      std::size_t trees = 10);
+// Returns options for a forest that follows a world that changes: the paper's, with `mistakes` = kPageHinkleyRules for a test
+// that costs less.
+[[nodiscard]] HoeffdingOptions adaptive_random_forest(std::vector<std::string> inputs, std::size_t trees = 10,
+                                                      const MistakeRules& mistakes = {});
 
 [[nodiscard]] std::string fault_in(const HoeffdingOptions& options);
-[[nodiscard]] HoeffdingOptions read_hoeffding_options(std::vector<std::string> inputs, ByteReader& reader);
+// The bytes of either kind().
+inline constexpr std::string_view kHoeffdingForest = "hoeffding-forest";  // watches by Page-Hinkley
+inline constexpr std::string_view kAdaptiveForest = "adaptive-forest";    // by ADWIN
+[[nodiscard]] HoeffdingOptions read_hoeffding_options(std::vector<std::string> inputs, MistakeTest test,
+                                                      ByteReader& reader);
 
 class HoeffdingForest final : public Learner {
  public:
@@ -51,7 +55,9 @@ class HoeffdingForest final : public Learner {
   void learn(std::span<const float> row, float label) override;
   // A tree has no number that can grow without bounds.
   [[nodiscard]] bool sound() const override { return true; }
-  [[nodiscard]] std::string_view kind() const override { return "hoeffding-forest"; }
+  [[nodiscard]] std::string_view kind() const override {
+    return options_.mistakes.test == MistakeTest::kAdwin ? kAdaptiveForest : kHoeffdingForest;
+  }
   void encode_options(Bytes& out) const override;
   // Chance, then one per tree.
   [[nodiscard]] std::size_t parts() const override { return 1 + members_.size(); }

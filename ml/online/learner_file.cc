@@ -40,8 +40,9 @@ absl::StatusOr<std::unique_ptr<Learner>> make_learner(BytesView kind, BytesView 
   };
   if (kind == "linear") {
     make(std::in_place_type<LinearLearner>, read_linear_options(std::move(inputs), reader));
-  } else if (kind == "hoeffding-forest") {
-    make(std::in_place_type<HoeffdingForest>, read_hoeffding_options(std::move(inputs), reader));
+  } else if (kind == kHoeffdingForest || kind == kAdaptiveForest) {
+    const MistakeTest test = kind == kAdaptiveForest ? MistakeTest::kAdwin : MistakeTest::kPageHinkley;
+    make(std::in_place_type<HoeffdingForest>, read_hoeffding_options(std::move(inputs), test, reader));
   } else if (kind == "k-means") {
     make(std::in_place_type<KMeans>, read_k_means_options(std::move(inputs), reader));
   } else if (kind != "standard-scaler") {

@@ -3,7 +3,7 @@
 //
 //   "weir-learner"          12 bytes
 //   version                 1 byte: 1
-//   kind                    text: "linear", "hoeffding-forest", "k-means", "standard-scaler"
+//   kind                    text: "linear", "hoeffding-forest", "adaptive-forest", "k-means", "standard-scaler"
 //   options                 text: names of inputs, then what the kind's encode_options() writes
 //   number of parts         4 bytes
 //   each part               text: what the kind's encode_part() writes; empty if nothing changed it yet

@@ -66,6 +66,16 @@ TEST(Adwin, SeldomRaisesFalseAlarmsAndKeepsAllThen) {
   EXPECT_LE(alarms, 3);  // of 9,360 looks
 }
 
+TEST(Adwin, TellsWhichWay) {
+  for (const bool up : {true, false}) {
+    Adwin adwin;
+    MeanChange last = MeanChange::kNone;
+    for (int i = 0; i < 400 && last == MeanChange::kNone; ++i)
+      last = adwin.change((i >= 200) == up ? 0.8 : 0.2);
+    EXPECT_EQ(last, up ? MeanChange::kUp : MeanChange::kDown);
+  }
+}
+
 TEST(Adwin, FollowsASlope) {
   std::mt19937_64 chance(5);
   Adwin adwin;

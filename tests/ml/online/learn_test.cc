@@ -125,14 +125,12 @@ std::vector<std::string> examples(int count) {
 }
 
 std::vector<std::shared_ptr<const Learner>> learners() {
-  HoeffdingOptions forest = adaptive_random_forest({"x"}, 3);
-  forest.warning = 1;
-  forest.drift = 2;
   return {
       std::make_shared<LinearLearner>(LinearOptions{.inputs = {"x"}, .update = LinearUpdate::kFtrl}),
       std::make_shared<LinearLearner>(LinearOptions{
           .inputs = {"x"}, .update = LinearUpdate::kPassiveAggressive, .hash_bits = 12, .categories = {"x"}}),
-      std::make_shared<HoeffdingForest>(forest),
+      std::make_shared<HoeffdingForest>(adaptive_random_forest({"x"}, 3, {MistakeTest::kPageHinkley, 1, 2})),
+      std::make_shared<HoeffdingForest>(adaptive_random_forest({"x"}, 3, {MistakeTest::kAdwin, 0.9, 0.5})),
       std::make_shared<KMeans>(KMeansOptions{.inputs = {"x"}, .clusters = 3})};
 }
 

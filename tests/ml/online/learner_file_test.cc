@@ -39,10 +39,10 @@ std::vector<std::unique_ptr<Learner>> one_of_each() {
   tree.inputs = kInputs;
   tree.rules.grace = 20;
   all.push_back(std::make_unique<HoeffdingForest>(tree));
-  HoeffdingOptions forest = adaptive_random_forest(kInputs, 3);
-  forest.warning = 2;
-  forest.drift = 5;
-  all.push_back(std::make_unique<HoeffdingForest>(forest));
+  // So quick to warn that trees grow in the background most of the time, and take over often.
+  for (const MistakeRules& rules :
+       {MistakeRules{MistakeTest::kPageHinkley, 2, 5}, MistakeRules{MistakeTest::kAdwin, 0.9, 0.5}})
+    all.push_back(std::make_unique<HoeffdingForest>(adaptive_random_forest(kInputs, 3, rules)));
   all.push_back(
       std::make_unique<KMeans>(KMeansOptions{.inputs = kInputs, .clusters = 5, .least_step = 0.01}));
   all.push_back(std::make_unique<StandardScaler>(kInputs));
