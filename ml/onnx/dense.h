@@ -16,11 +16,11 @@ struct Dense {
   std::vector<double> bias;     // none, or one per output
 };
 
-// Returns the step. In double, or in float, then it needs floats_of_dense() floats while it runs. Sums begin with the
-// first input; the bias comes last.
-std::unique_ptr<const Step> dense_step(const Dense& dense, bool in_double, std::size_t input,
-                                       std::size_t output);
+// Returns the step for `lists` rows that follow each other from the slot `input`. In double, or in float, then it needs
+// floats_of_dense() floats while it runs. Sums begin with the first input; the bias comes last.
+std::unique_ptr<const Step> dense_step(const Dense& dense, bool in_double, std::size_t lists,
+                                       std::size_t input, std::size_t output);
 
-std::size_t floats_of_dense(const Dense& dense);
+std::size_t floats_of_dense(const Dense& dense, std::size_t lists);
 
 }  // namespace weir::ml::onnx

@@ -304,12 +304,12 @@ absl::Status plan_node(std::string_view domain, NodePlan& node) {
     }
   }
   absl::Status status;
-  const bool known =
-      domain == "ai.onnx.ml"
-          ? plan_trees(node, status) || plan_linear(node, status) || plan_encoders(node, status)
-          : domain.empty() &&
-                (plan_arithmetic(node, status) || plan_functions(node, status) ||
-                 plan_matrices(node, status) || plan_reductions(node, status) || plan_shapes(node, status));
+  const bool known = domain == "ai.onnx.ml"
+                         ? plan_trees(node, status) || plan_linear(node, status) || plan_svm(node, status) ||
+                               plan_encoders(node, status)
+                         : domain.empty() && (plan_arithmetic(node, status) || plan_functions(node, status) ||
+                                              plan_matrices(node, status) || plan_reductions(node, status) ||
+                                              plan_shapes(node, status));
   if (!known) {
     return absl::UnimplementedError(
         fmt::format("the operator {}{}{} is not supported", domain, domain.empty() ? "" : ".", node.type()));

@@ -164,6 +164,7 @@ bool plan_reductions(NodePlan& node, absl::Status& status);  // over some dimens
 bool plan_shapes(NodePlan& node, absl::Status& status);      // that move elements
 bool plan_encoders(NodePlan& node, absl::Status& status);  // ai.onnx.ml: what is done to rows before a model
 bool plan_linear(NodePlan& node, absl::Status& status);    // ai.onnx.ml: linear models
+bool plan_svm(NodePlan& node, absl::Status& status);       // ai.onnx.ml: support vector machines
 bool plan_trees(NodePlan& node, absl::Status& status);     // ai.onnx.ml: trees
 
 }  // namespace weir::ml::onnx

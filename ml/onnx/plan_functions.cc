@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <weir/ml/onnx/curves.h>
 #include <weir/ml/onnx/plan.h>
 #include <weir/ml/onnx/transform.h>
 
@@ -32,6 +33,30 @@ class Each final : public Step {
  private:
   const Function function_;
   const bool is_float_;
+  const std::size_t input_;
+  const std::size_t output_;
+  const std::size_t count_;
+};
+
+// In float, a curve of many numbers at once.
+class Curve final : public Step {
+ public:
+  using Change = void (*)(std::span<float> numbers);
+
+  Curve(Change change, std::size_t input, std::size_t output, std::size_t count)
+      : change_(change), input_(input), output_(output), count_(count) {}
+
+  bool run(const Frame& frame) const override {
+    const std::span<float> numbers = frame.floats.first(count_);
+    const double* const from = frame.slots.data() + input_;
+    for (std::size_t i = 0; i < count_; ++i) numbers[i] = static_cast<float>(from[i]);
+    change_(numbers);
+    std::ranges::copy(numbers, frame.slots.subspan(output_).begin());
+    return true;
+  }
+
+ private:
+  const Change change_;
   const std::size_t input_;
   const std::size_t output_;
   const std::size_t count_;
@@ -91,6 +116,18 @@ absl::Status plan_each(NodePlan& node, Function function, Takes takes = Takes::k
   const Value& output = node.add_output(element, input.shape, input.batch);
   node.add_step(std::make_unique<Each<Function>>(std::move(function), element == Element::kFloat, input.slot,
                                                  output.slot, output.count()));
+  return absl::OkStatus();
+}
+
+// In double, ONNX Runtime takes the function itself.
+absl::Status plan_curve(NodePlan& node, Curve::Change change, double (*in_double)(double)) {
+  if (node.inputs() == 0 || !node.has_input(0) || node.input(0).element != Element::kFloat)
+    return plan_each(node, in_double);
+  if (absl::Status status = node.expect_inputs(1, 1); !status.ok()) return status;
+  const Value input = node.placed(0);
+  const Value& output = node.add_output(Element::kFloat, input.shape, input.batch);
+  node.need_floats(output.count());
+  node.add_step(std::make_unique<Curve>(change, input.slot, output.slot, output.count()));
   return absl::OkStatus();
 }
 
@@ -213,14 +250,12 @@ Function function_named(std::string_view name) {
       {"Log", [](double x) { return std::log(x); }},
       {"Reciprocal", [](double x) { return 1.0 / x; }},
       {"Round", half_to_even},
-      {"Sigmoid", logistic},
       {"Sin", [](double x) { return std::sin(x); }},
       {"Sinh", [](double x) { return std::sinh(x); }},
       {"Softplus", softplus},
       {"Softsign", [](double x) { return x / (1.0 + std::abs(x)); }},
       {"Sqrt", [](double x) { return std::sqrt(x); }},
       {"Tan", [](double x) { return std::tan(x); }},
-      {"Tanh", [](double x) { return std::tanh(x); }},
   };
   for (const auto& [known, function] : kFunctions) {
     if (known == name) return function;
@@ -242,6 +277,10 @@ bool plan_functions(NodePlan& node, absl::Status& status) {
   const std::string& type = node.type();
   if (const Function function = function_named(type); function != nullptr) {
     status = plan_each(node, function);
+  } else if (type == "Sigmoid") {
+    status = plan_curve(node, sigmoid_of, logistic);
+  } else if (type == "Tanh") {
+    status = plan_curve(node, tanh_of, [](double x) { return std::tanh(x); });
   } else if (type == "Abs") {
     status = plan_each(
         node, [](double x) { return std::abs(x); }, Takes::kNumbers);

@@ -137,11 +137,8 @@ absl::Status plan_dense(NodePlan& node, const Value& input, const Value& matrix,
   const Value& output = node.add_output(input.element, shape, batch);
   const std::size_t lists = input.count() / columns;
   if (output.count() != lists * dense.outputs) return node.refuse("a row needs too many numbers");
-  node.need_floats(floats_of_dense(dense));
-  for (std::size_t i = 0; i < lists; ++i) {
-    node.add_step(dense_step(dense, input.element == Element::kDouble, input.slot + i * columns,
-                             output.slot + i * dense.outputs));
-  }
+  node.need_floats(floats_of_dense(dense, lists));
+  node.add_step(dense_step(dense, input.element == Element::kDouble, lists, input.slot, output.slot));
   return absl::OkStatus();
 }
 

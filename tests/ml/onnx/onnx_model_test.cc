@@ -80,8 +80,8 @@ TEST(OnnxModel, RefusesWhatItDoesNotKnowByName) {
   EXPECT_EQ(refusal_of(model(node("Conv", {"X"}, {"Y"}), 2, {"Y"})), "the operator Conv is not supported");
   EXPECT_EQ(refusal_of(model(node("Add", {"X", "X"}, {"Y"}, "", "com.example"), 2, {"Y"})),
             "the operator com.example.Add is not supported");
-  EXPECT_EQ(refusal_of(model(learned("SVMClassifier", {"X"}, {"Y"}, ""), 2, {"Y"})),
-            "the operator ai.onnx.ml.SVMClassifier is not supported");
+  EXPECT_EQ(refusal_of(model(learned("DictVectorizer", {"X"}, {"Y"}, ""), 2, {"Y"})),
+            "the operator ai.onnx.ml.DictVectorizer is not supported");
   EXPECT_EQ(refusal_of(model(node("Relu", {"X"}, {"Y"}, attribute("slope", 1)), 2, {"Y"})),
             "Relu 'n': the attribute 'slope' is not supported");
 }

@@ -97,6 +97,24 @@ std::string later_trees_model() {
   return model(learned("TreeEnsemble", {"X"}, {"Y"}, attributes), 3, {"Y"}, 5);
 }
 
+std::string svm_model() {
+  const std::string machine = attribute("kernel_params", Floats{0.5f, 1, 2}) +
+                              attribute("support_vectors", Floats{1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}) +
+                              attribute("coefficients", Floats{1, -2, 3, -4, 5, -6, 7, -8}) +
+                              attribute("rho", Floats{1, 2, 3});
+  const std::string classes = attribute("vectors_per_class", Integers{1, 1, 2}) +
+                              attribute("classlabels_ints", Integers{3, 4, 5}) +
+                              attribute("prob_a", Floats{1, 2, 3}) + attribute("prob_b", Floats{3, 2, 1});
+  return model(learned("SVMClassifier", {"X"}, {"label", "scores"},
+                       machine + classes + attribute("kernel_type", "SIGMOID")) +
+                   learned("SVMRegressor", {"X"}, {"Y"},
+                           attribute("kernel_params", Floats{0.5f, 1, 2}) + attribute("kernel_type", "RBF") +
+                               attribute("support_vectors", Floats{1, 2, 3, 4, 5, 6}) +
+                               attribute("coefficients", Floats{1, -2}) + attribute("rho", Floats{1}) +
+                               attribute("n_supports", 2)),
+               3, {"label", "scores", "Y"});
+}
+
 class Mutator {
  public:
   explicit Mutator(std::uint64_t seed) : random_(seed) {}
@@ -143,9 +161,9 @@ TEST(OnnxMutation, NoMutatedModelDoesHarm) {
   const std::uint64_t rounds = number_from("WEIR_MUTATION_ROUNDS", 10'000);
   fmt::print("seed {} rounds {}\n", seed, rounds);
   Mutator mutator(seed);
-  const std::vector<std::string> models = {testing::stumps_model(), testing::network_model(),
-                                           encoders_model(),        linear_model(),
-                                           later_trees_model(),     shapes_model()};
+  const std::vector<std::string> models = {
+      testing::stumps_model(), testing::network_model(), encoders_model(), linear_model(),
+      later_trees_model(),     shapes_model(),           svm_model()};
   for (const std::string& bytes : models) ASSERT_TRUE(loads(bytes)) << load_onnx(bytes).status();
   std::uint64_t accepted = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {

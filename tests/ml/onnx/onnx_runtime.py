@@ -204,6 +204,65 @@ def later_trees(rng, modes, targets=1, trees=12, depth=4, element=1, aggregate=1
     return model([ensemble], COLUMNS, [("scores", targets, element)], (), element, 5, 21)
 
 
+def support_cases(rng, rows, holes):
+    """Support vector machines: every kernel, with and without vectors and probabilities."""
+
+    def numbers(count, spread):
+        return [rng.gauss(0, spread) for _ in range(count)]
+
+    def parameters(kernel, degree):
+        return dict(kernel_type=kernel, kernel_params=[0.02 if kernel != "RBF" else 0.01, 0.3, float(degree)])
+
+    kernels = [("LINEAR", 3), ("RBF", 3), ("SIGMOID", 3), ("POLY", 2), ("POLY", 3), ("POLY", 4), ("POLY", 7)]
+    for kernel, degree in [*kernels, ("POLY", 1.5)]:
+        vectors = rng.randrange(20, 41)
+        attributes = dict(
+            support_vectors=numbers(vectors * COLUMNS, 1.0),
+            coefficients=numbers(vectors, 0.2),
+            rho=[0.25],
+            n_supports=vectors,
+            **parameters(kernel, degree),
+        )
+        for one_class in (0, 1):
+            content = [learned("SVMRegressor", ["X"], ["scores"], one_class=one_class, **attributes)]
+            name = f"support-{kernel.lower()}-{degree}-{'class' if one_class else 'regression'}"
+            yield name, model(content, COLUMNS, [("scores", 1, 1)]), rows
+    weights = dict(coefficients=numbers(COLUMNS, 1.0), rho=[-0.5], n_supports=0)
+    content = [learned("SVMRegressor", ["X"], ["scores"], **weights, **parameters("LINEAR", 0))]
+    yield "support-weights", model(content, COLUMNS, [("scores", 1, 1)]), rows
+
+    for classes in (2, 3, 5):
+        pairs = classes * (classes - 1) // 2
+        for kernel, degree in kernels:
+            for probable in (False, True):
+                vectors_of = [rng.randrange(3, 12) for _ in range(classes)]
+                attributes = dict(
+                    vectors_per_class=vectors_of,
+                    support_vectors=numbers(sum(vectors_of) * COLUMNS, 1.0),
+                    coefficients=numbers(sum(vectors_of) * (classes - 1), 0.3),
+                    rho=numbers(pairs, 0.1),
+                    classlabels_ints=list(range(7, 7 + classes)),
+                    **parameters(kernel, degree),
+                )
+                if probable:
+                    attributes.update(prob_a=numbers(pairs, 1.0), prob_b=numbers(pairs, 0.3))
+                scores = classes if probable or classes == 2 else pairs
+                content = [learned("SVMClassifier", ["X"], ["label", "scores"], **attributes)]
+                name = f"support-{kernel.lower()}-{degree}-{classes}{'-probable' if probable else ''}"
+                data = holes if kernel == "RBF" and not probable else rows
+                yield name, model(content, COLUMNS, [LABEL, ("scores", scores, 1)]), data
+        for transform in ("NONE", "LOGISTIC", "SOFTMAX"):
+            attributes = dict(
+                coefficients=numbers(classes * COLUMNS, 0.5),
+                rho=[0.2],
+                classlabels_ints=list(range(7, 7 + classes)),
+                post_transform=transform,
+                **parameters("LINEAR", 0),
+            )
+            content = [learned("SVMClassifier", ["X"], ["label", "scores"], **attributes)]
+            yield f"support-weights-{classes}-{transform.lower()}", model(content, COLUMNS, [LABEL, ("scores", classes, 1)]), rows
+
+
 def operator_cases(rng, rows, holes):
     """Operators of ai.onnx, many to a graph."""
     floats = [rng.gauss(0, 0.7) for _ in range(COLUMNS)]
@@ -393,6 +452,7 @@ def cases(seed):
     for aggregate in range(4):
         yield f"trees-5-aggregate-{aggregate}", later_trees(rng, [0], aggregate=aggregate), holes
     yield from operator_cases(rng, rows, holes)
+    yield from support_cases(random.Random(seed + 1), rows, holes)
 
     def numbers(count):
         return [rng.gauss(0, 0.5) for _ in range(count)]
