@@ -10,6 +10,8 @@ namespace {
 
 // How often it is looked whether missing topics have been made.
 constexpr Duration kLookInterval{500};
+// How often it is said that the brokers do not answer.
+constexpr Duration kReminder{5'000};
 
 }  // namespace
 
@@ -21,7 +23,8 @@ Bootstrap::Bootstrap(const Topology& topology, std::string application_id, std::
       transport_(transport),
       clock_(clock),
       deadline_(deadline),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      remind_at_(clock.steady() + kReminder) {}
 
 void Bootstrap::log(LogLevel level, const std::string& message) const {
   if (options_.log) options_.log(level, message);
@@ -33,11 +36,22 @@ Partition Bootstrap::count_of(const std::string& topic) const {
 }
 
 // Returns ok if the call may be made again, else what to give up with.
-absl::Status Bootstrap::again(const absl::Status& status) const {
+absl::Status Bootstrap::again(const absl::Status& status) {
   const ErrorClass error = class_of(status);
   const bool transient = error == ErrorClass::kRetriable || error == ErrorClass::kUnknown;
+  last_error_ = message_of(status);
   if (transient && clock_.steady() < deadline_) return absl::OkStatus();
   return with_context(status, transient ? "gave up waiting for the broker" : "cannot prepare the topics");
+}
+
+void Bootstrap::remind() {
+  if (clock_.steady() < remind_at_ || clock_.steady() >= deadline_) return;
+  remind_at_ = clock_.steady() + kReminder;
+  // What is said about topics that are waited for is said already.
+  if (!said_missing_.empty()) return;
+  log(LogLevel::kWarning, fmt::format("waiting for the brokers to answer, for {} s more{}{}",
+                                      (deadline_ - clock_.steady()).count() / 1000,
+                                      last_error_.empty() ? "" : ": ", last_error_));
 }
 
 absl::StatusOr<bool> Bootstrap::ask(std::vector<std::string> names) {
@@ -72,6 +86,7 @@ absl::StatusOr<bool> Bootstrap::step() {
     admin_ = *std::move(admin);
   }
   admin_->poll();
+  remind();
   if (!plan_) {
     const auto found = find_topics();
     if (!found.ok() || !*found) return found;
@@ -300,7 +315,7 @@ absl::StatusOr<bool> Bootstrap::grow_tasks_topic(Partition partitions) {
 }
 
 // Returns false, "not yet", until the deadline.
-absl::StatusOr<bool> Bootstrap::in_time() const {
+absl::StatusOr<bool> Bootstrap::in_time() {
   if (clock_.steady() < deadline_) return false;
   return again(
       retriable_error("the tasks topic " + tasks_topic(application_id_) + " cannot be read or written"));

@@ -54,9 +54,10 @@ class Bootstrap {
   [[nodiscard]] absl::StatusOr<bool> propose_tokens();
   [[nodiscard]] absl::StatusOr<bool> grow_tasks_topic(Partition partitions);
   [[nodiscard]] absl::StatusOr<bool> look_at_group();
-  [[nodiscard]] absl::StatusOr<bool> in_time() const;
+  [[nodiscard]] absl::StatusOr<bool> in_time();
   [[nodiscard]] std::string names_of_members() const;
-  [[nodiscard]] absl::Status again(const absl::Status& status) const;
+  [[nodiscard]] absl::Status again(const absl::Status& status);
+  void remind();
   [[nodiscard]] Partition count_of(const std::string& topic) const;
   void log(LogLevel level, const std::string& message) const;
 
@@ -76,6 +77,8 @@ class Bootstrap {
   std::optional<PartitionPlan> plan_;
   std::map<std::string, TopicDescription> known_;  // as the broker said last
   std::string said_missing_;                       // what the log has been told to wait for
+  std::string last_error_;                         // why something is asked once more
+  Duration remind_at_;                             // of what the start waits for
   Duration ask_after_{0};                          // what is missing is looked for again then
   std::vector<NewTopic> wanted_;                   // internal topics, the tasks topic among them
   bool created_ = false;

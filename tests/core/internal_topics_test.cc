@@ -241,5 +241,28 @@ TEST_F(InternalTopicsTest, WaitsForMissingTopicsIfAsked) {
   EXPECT_HAS(message_of(ready.status()), "source topic missing: in");
 }
 
+// ------------------------------------------------------------------------------------------------- absent brokers
+
+TEST_F(InternalTopicsTest, TellsThatTheBrokersDoNotAnswer) {
+  struct Silence : Faults {
+    Fate fate_of(const FaultSite&) override { return Fate::lost_request(15s); }
+  };
+  broker_->set_faults(std::make_shared<Silence>());
+  const auto transport = make_embedded_transport(broker_);
+  std::vector<std::string> told;
+  Bootstrap bootstrap(topology_, "app", "", *transport, clock_, clock_.steady() + 30s,
+                      {.log = [&](LogLevel, std::string_view text) { told.emplace_back(text); }});
+  absl::StatusOr<bool> ready = false;
+  for (int i = 0; i < 60 && ready.ok(); ++i) {
+    EXPECT_FALSE(*ready);
+    clock_.advance(1s);
+    ready = bootstrap.step();
+  }
+  ASSERT_EQ(told.size(), 5U);
+  EXPECT_EQ(told.front(), "waiting for the brokers to answer, for 25 s more");
+  EXPECT_HAS(told.back(), "for 5 s more: ");
+  EXPECT_HAS(message_of(ready.status()), "gave up waiting for the broker");
+}
+
 }  // namespace
 }  // namespace weir
