@@ -24,8 +24,10 @@ absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client,
   // One request per broker for all its partitions; asking for watermarks would take two per partition.
   const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client, list.get(), kTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return status_of_code(error, fmt::format("cannot ask for the ends of {} and {} more partitions",
-                                             name_of(partitions.front()), partitions.size() - 1));
+    const std::string others =
+        partitions.size() == 1 ? "" : fmt::format(" and {} more", partitions.size() - 1);
+    return status_of_code(
+        error, fmt::format("cannot ask for the ends of {}{}", name_of(partitions.front()), others));
   }
   std::map<TopicPartition, Offset> answers;
   for (int index = 0; index < list->cnt; ++index) {
