@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <weir/ml/digest.h>
+#include <weir/ml/onnx/loop.h>
 #include <weir/ml/onnx/plan.h>
 #include <weir/ml/onnx/program.h>
 #include <weir/ml/onnx/wire.pb.h>
@@ -24,6 +25,7 @@ namespace onnx {
 namespace {
 
 constexpr int kMostNodes = 100'000;
+constexpr int kMostStates = 64;  // that a loop carries
 constexpr std::size_t kMostFolded = std::size_t{1}
                                     << 26;    // numbers that operators of constants alone may make
 constexpr std::int64_t kOldestOperators = 7;  // before, Add and others had ways of their own to broadcast
@@ -104,6 +106,13 @@ class OnnxModel final : public Model {
 class GraphPlan {
  public:
   explicit GraphPlan(const LoadLimits& limits) : limits_(limits) {}
+
+  // Of a graph within `outer`, which it may take values of.
+  explicit GraphPlan(const GraphPlan& outer)
+      : limits_(outer.limits_), outer_(&outer), versions_(outer.versions_) {
+    program_.slots = outer.program_.slots;
+    program_.rows = outer.program_.rows;
+  }
 
   absl::Status plan(const wire::Model& model) {
     if (absl::Status status = read_versions(model); !status.ok()) return status;
@@ -251,13 +260,14 @@ class GraphPlan {
         inputs.push_back(nullptr);
         continue;
       }
-      const auto found = values_.find(name);
-      if (found == values_.end()) {
+      const Value* const found = find(name);
+      if (found == nullptr) {
         return absl::InvalidArgumentError(fmt::format(
             "{} '{}' takes the value '{}' that nothing before has made", node.type(), node.name(), name));
       }
-      inputs.push_back(&found->second);
+      inputs.push_back(found);
     }
+    if (domain.empty() && node.type() == "Scan") return add_scan(node, version->second, inputs);
     // Constants of a shape that has the rows in it are of rows themselves.
     const bool makes_rows =
         node.type() == "ConstantOfShape" || node.type() == "Expand" || node.type() == "Reshape";
@@ -270,6 +280,160 @@ class GraphPlan {
     if (folds) {
       if (absl::Status status = fold(folded, plan); !status.ok()) return status;
     }
+    return take_outputs(node, plan);
+  }
+
+  const Value* find(const std::string& name) const {
+    if (const auto found = values_.find(name); found != values_.end()) return &found->second;
+    return outer_ != nullptr ? outer_->find(name) : nullptr;
+  }
+
+  // Returns whether the body hands the state over as it got it.
+  static bool is_kept(const wire::Graph& body, int state) {
+    std::string name = body.outputs(state).name();
+    for (int i = body.nodes_size() - 1; i >= 0; --i) {
+      const wire::Node& node = body.nodes(i);
+      if (node.type() == "Identity" && node.inputs_size() == 1 && node.outputs_size() == 1 &&
+          node.outputs(0) == name) {
+        name = node.inputs(0);
+      }
+    }
+    return name == body.inputs(state).name();
+  }
+
+  // A loop over a dimension of some values, all but the batch: the body is planned once, and its steps run again and
+  // again. What the body carries on from round to round has slots of its own.
+  absl::Status add_scan(const wire::Node& node, std::int64_t version,
+                        const std::vector<const Value*>& inputs) {
+    NodePlan plan(node, version, inputs, program_, limits_);
+    const auto by_default = [](const std::vector<std::int64_t>& list) {
+      return std::ranges::all_of(list, [](std::int64_t each) { return each == 0; });
+    };
+    if (outer_ != nullptr) return plan.refuse("is a loop within a loop");
+    if (version < 9 || !by_default(plan.integers("scan_input_axes")) ||
+        !by_default(plan.integers("scan_input_directions")) ||
+        !by_default(plan.integers("scan_output_axes")) ||
+        !by_default(plan.integers("scan_output_directions"))) {
+      return plan.refuse("goes another way than along the first dimension, forwards");
+    }
+    const std::int64_t scans = plan.integer("num_scan_inputs", 0);
+    plan.ignore("body");
+    wire::Graph body;
+    const auto attribute = std::ranges::find(node.attributes(), "body", &wire::Attribute::name);
+    if (attribute == node.attributes().end() || !body.ParseFromString(attribute->graph()))
+      return plan.wrong("has no body");
+    const auto count = static_cast<std::int64_t>(inputs.size());
+    if (scans < 1 || scans > count || body.inputs_size() != count || body.nodes_size() > kMostNodes ||
+        body.outputs_size() < count - scans || node.outputs_size() != body.outputs_size()) {
+      return plan.wrong("its body takes or makes another number of values");
+    }
+    const auto states = static_cast<int>(count - scans);
+    if (states > kMostStates) return plan.refuse("carries too many values");
+    Loop loop;
+    std::vector<Value> carried;
+    for (int i = 0; i < static_cast<int>(count); ++i) {
+      const auto place = static_cast<std::size_t>(i);
+      if (!plan.has_input(place)) return plan.wrong("lacks an input");
+      const Value& outside = plan.input(place);
+      if (outside.is_list || depends_on_rows(outside)) return plan.refuse("mixes rows");
+      if (i >= states) continue;
+      Value value = outside;
+      if (!is_kept(body, i)) {
+        if (outside.element == Element::kText) return plan.refuse("carries texts");
+        const std::size_t from = plan.placed(place).slot;
+        value.constant = nullptr;
+        value.slot = plan.add_slots(value.count());
+        loop.first.push_back({from, 0, value.slot, 0, value.count()});
+      }
+      carried.push_back(std::move(value));
+    }
+    GraphPlan inner(*this);  // after all slots that are not its own
+    for (int i = 0; i < static_cast<int>(count); ++i) {
+      const Value& outside = plan.input(static_cast<std::size_t>(i));
+      Value value = i < states ? carried[static_cast<std::size_t>(i)] : outside;
+      if (i >= states) {
+        if (absl::Status status = add_scanned(plan, outside, inner, value, loop); !status.ok()) return status;
+      }
+      if (absl::Status status = inner.add_value(body.inputs(i).name(), std::move(value)); !status.ok())
+        return status;
+    }
+    return finish_scan(node, plan, body, inner, std::move(loop), carried);
+  }
+
+  // Makes the part of a value that a round gets known to the body.
+  absl::Status add_scanned(const NodePlan& plan, const Value& outside, GraphPlan& inner, Value& value,
+                           Loop& loop) const {
+    constexpr std::size_t kMostRounds = 1'000'000;
+    if (outside.shape.empty() || outside.batch == 0) return plan.refuse("is a loop over rows");
+    if (outside.element == Element::kText) return plan.refuse("is a loop over texts");
+    const auto rounds = static_cast<std::size_t>(outside.shape.front());
+    if (rounds == 0 || rounds > kMostRounds || outside.count() == 0 ||
+        (loop.rounds != 0 && loop.rounds != rounds)) {
+      return plan.refuse(fmt::format("has a loop of {} rounds", rounds));
+    }
+    loop.rounds = rounds;
+    value.constant = nullptr;
+    value.shape.erase(value.shape.begin());
+    if (value.batch) --*value.batch;
+    value.slot = inner.program_.slots;
+    inner.program_.slots += value.count();
+    if (outside.constant) {
+      loop.supplies.push_back({outside.constant->numbers, value.slot, value.count()});
+    } else {
+      loop.before.push_back({outside.slot, value.count(), value.slot, 0, value.count()});
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status finish_scan(const wire::Node& node, NodePlan& plan, const wire::Graph& body, GraphPlan& inner,
+                           Loop loop, const std::vector<Value>& carried) {
+    constexpr std::size_t kMostSteps = 10'000'000;  // of all rounds
+    for (const wire::Tensor& tensor : body.constants()) {
+      if (absl::Status status = inner.add_constant(tensor); !status.ok()) return status;
+    }
+    for (const wire::Node& each : body.nodes()) {
+      if (absl::Status status = inner.add_node(each); !status.ok()) return status;
+    }
+    program_.slots = inner.program_.slots;
+    program_.floats = std::max(program_.floats, inner.program_.floats);
+    if (inner.program_.steps.size() > kMostSteps / loop.rounds) return plan.refuse("takes too many steps");
+    std::vector<Carry> states;
+    for (int i = 0; i < body.outputs_size(); ++i) {
+      const Value* const made = inner.find(body.outputs(i).name());
+      if (made == nullptr) return plan.wrong("its body does not make what it says");
+      const bool is_state = static_cast<std::size_t>(i) < carried.size();
+      if (is_state && is_kept(body, i)) {
+        plan.add_alias(carried[static_cast<std::size_t>(i)]);
+        continue;
+      }
+      if (made->constant || made->is_list || made->count() == 0 || made->element == Element::kText)
+        return plan.refuse("its body makes constants, lists or texts");
+      if (is_state) {
+        const Value& state = carried[static_cast<std::size_t>(i)];
+        if (made->shape != state.shape || made->batch != state.batch || made->element != state.element)
+          return plan.refuse("carries values that change their shape");
+        const std::size_t between = plan.add_slots(made->count());
+        loop.after.push_back({made->slot, 0, between, 0, made->count()});
+        states.push_back({between, 0, state.slot, 0, made->count()});
+        plan.add_alias(state);
+        continue;
+      }
+      Shape shape = made->shape;
+      shape.insert(shape.begin(), static_cast<std::int64_t>(loop.rounds));
+      std::optional<std::size_t> batch = made->batch;
+      if (batch) ++*batch;
+      const Value& output = plan.add_output(made->element, std::move(shape), batch);
+      if (output.count() != loop.rounds * made->count()) return plan.refuse("a row needs too many numbers");
+      loop.after.push_back({made->slot, 0, output.slot, made->count(), made->count()});
+    }
+    loop.after.insert(loop.after.end(), states.begin(), states.end());
+    loop.body = std::move(inner.program_.steps);
+    plan.add_step(loop_step(std::move(loop)));
+    if (absl::Status status = plan.finish(); !status.ok()) return status;
+    return take_outputs(node, plan);
+  }
+
+  absl::Status take_outputs(const wire::Node& node, NodePlan& plan) {
     for (int i = 0; i < node.outputs_size(); ++i) {
       if (node.outputs(i).empty()) continue;
       if (static_cast<std::size_t>(i) >= plan.outputs().size()) {
@@ -315,6 +479,7 @@ class GraphPlan {
     }
     const Value& value = found->second;
     const std::size_t count = value.count();
+    if (value.is_list) return about(name, absl::UnimplementedError("is a list of all rows"));
     if (!value.batch || count == 0)
       return about(name, absl::UnimplementedError("does not depend on the row"));
     if (count > limits_.outputs || outputs_.size() + count > limits_.outputs) {
@@ -331,6 +496,7 @@ class GraphPlan {
   }
 
   const LoadLimits& limits_;
+  const GraphPlan* const outer_ = nullptr;
   std::unordered_map<std::string, std::int64_t> versions_;
   std::unordered_map<std::string, Value> values_;
   std::size_t folded_ = 0;

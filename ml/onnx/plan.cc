@@ -56,6 +56,36 @@ bool moves_integers(std::string_view type) {
   return std::ranges::find(kMoves, type) != std::end(kMoves);
 }
 
+// What may see rows that stand in a list: each number is looked at for itself, or they get another shape.
+bool keeps_order(std::string_view type) {
+  static constexpr std::string_view kKeeps[] = {
+      "Abs",      "Add",     "Cast",        "Clip",    "Div",
+      "Equal",    "Flatten", "Gather",      "Greater", "GreaterOrEqual",
+      "Identity", "Less",    "LessOrEqual", "Max",     "Min",
+      "Mul",      "Neg",     "Not",         "Reshape", "Sub",
+      "Where"};
+  return std::ranges::find(kKeeps, type) != std::end(kKeeps);
+}
+
+// Refuses a node that would see more of a list of rows than its numbers. `is_list` tells whether there is such a list.
+absl::Status check_lists(const NodePlan& node, bool& is_list) {
+  const Value* list = nullptr;
+  for (std::size_t i = 0; i < node.inputs(); ++i) {
+    if (node.has_input(i) && node.input(i).is_list) list = &node.input(i);
+  }
+  is_list = list != nullptr;
+  if (!is_list || node.type() == "Reshape") return absl::OkStatus();
+  if (!keeps_order(node.type())) return node.refuse("mixes rows");
+  for (std::size_t i = 0; i < node.inputs(); ++i) {
+    if (!node.has_input(i) || (node.type() == "Gather" && i == 0)) continue;
+    const Value& input = node.input(i);
+    const bool is_single = input.constant && input.count() == 1 && input.rank() <= list->rank() - 1;
+    const bool is_alike = input.is_list && input.shape == list->shape && input.batch == list->batch;
+    if (!is_single && !is_alike) return node.refuse("mixes rows");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::optional<std::size_t> Value::axis_of(std::int64_t axis) const {
@@ -303,7 +333,9 @@ absl::Status plan_node(std::string_view domain, NodePlan& node) {
         return node.refuse(fmt::format("input {} depends on how many rows there are", i));
     }
   }
-  absl::Status status;
+  bool is_list = false;
+  absl::Status status = check_lists(node, is_list);
+  if (!status.ok()) return status;
   const bool known = domain == "ai.onnx.ml"
                          ? plan_trees(node, status) || plan_linear(node, status) || plan_svm(node, status) ||
                                plan_encoders(node, status)
@@ -315,6 +347,9 @@ absl::Status plan_node(std::string_view domain, NodePlan& node) {
         fmt::format("the operator {}{}{} is not supported", domain, domain.empty() ? "" : ".", node.type()));
   }
   if (!status.ok()) return status;
+  if (is_list && node.type() != "Reshape") {
+    for (Value& output : node.outputs()) output.is_list = true;
+  }
   return node.finish();
 }
 

@@ -44,7 +44,11 @@ struct Value {
   std::size_t slot = 0;                    // of what is not a constant
   std::shared_ptr<const Tensor> constant;  // null for what a step makes
   std::shared_ptr<const std::vector<std::string>> texts;  // of a kText: what the numbers stand for
-  std::optional<std::size_t> batch;  // which dimension is the batch; none: no row matters
+  // Which dimension is the batch; none: no row matters, or the value is one of a loop's body, and has no rows to tell apart.
+  std::optional<std::size_t> batch;
+  // The batch and the dimension after it are one to the graph: all rows' numbers stand in a list. Only what leaves them in
+  // their order may see it.
+  bool is_list = false;
 
   std::size_t count() const { return elements_of(shape); }
   std::size_t rank() const { return shape.size() + (batch ? 1 : 0); }

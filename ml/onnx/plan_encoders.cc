@@ -429,10 +429,15 @@ absl::Status plan_extractor(NodePlan& node) {
   if (data.constant && indices.batch) {
     // Rows pick from a list; the results of all of them stand side by side.
     const bool is_list = data.shape.size() == 1 || (data.shape.size() == 2 && data.shape.front() == 1);
-    if (!is_list || data.count() == 0 || indices.count() != 1) return node.refuse("mixes rows");
-    Value& output = node.add_output(data.element, {1}, 1);
+    const std::size_t count = indices.count();
+    if (!is_list || data.count() == 0 || count == 0) return node.refuse("mixes rows");
+    if (count > 1 && indices.batch != 0) return node.refuse("mixes rows");
+    Shape shape = {1};
+    if (count > 1) shape.push_back(static_cast<std::int64_t>(count));
+    Value& output = node.add_output(data.element, std::move(shape), 1);
     output.texts = data.texts;
-    node.add_step(lookup_step(data.constant->numbers, 1, false, indices.slot, 1, output.slot));
+    output.is_list = count > 1;
+    node.add_step(lookup_step(data.constant->numbers, 1, false, indices.slot, count, output.slot));
     return absl::OkStatus();
   }
   if (!data.batch || !indices.constant) return node.refuse("wants a constant, and a value of rows");

@@ -145,6 +145,7 @@ absl::Status add_reshaped(NodePlan& node, const Value& input, Shape shape, std::
   Value& output = node.add_alias(input);
   output.shape = std::move(shape);
   output.batch = batch;
+  output.is_list = false;
   if (!output.constant) return absl::OkStatus();
   // A constant's shape is in its tensor too.
   Tensor tensor = *output.constant;
@@ -180,6 +181,7 @@ absl::Status plan_reshape(NodePlan& node) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == 0.0 && !zero_is_zero) {
       if (i >= input.rank()) return node.wrong("copies a dimension that is none");
+      if (input.is_list) return node.refuse("mixes rows");
       const std::optional<std::size_t> dimension = input.dimension_of(static_cast<std::int64_t>(i));
       wanted[i] = dimension ? static_cast<double>(input.shape[*dimension]) : kRows;
     }
@@ -244,6 +246,15 @@ absl::Status plan_flatten(NodePlan& node) {
     return add_reshaped(node, input,
                         {first, static_cast<std::int64_t>(input.count()) / std::max<std::int64_t>(first, 1)},
                         std::nullopt);
+  }
+  if (input.is_list || (axis == 0 && *input.batch == 0 && input.count() > 1)) {
+    // All numbers of all rows in a list: as they are, or from now on.
+    if (input.is_list && (axis != 1 || *input.batch != 1)) return node.refuse("mixes rows");
+    Value& output = node.add_alias(input);
+    output.shape = {1, static_cast<std::int64_t>(input.count())};
+    output.batch = 1;
+    output.is_list = true;
+    return absl::OkStatus();
   }
   // The batch must stand alone, on either side.
   const auto place = static_cast<std::int64_t>(*input.batch);

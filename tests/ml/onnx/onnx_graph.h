@@ -54,6 +54,15 @@ inline std::string attribute(std::string_view name, const std::vector<std::strin
   return field(5, field(1, name) + texts + field(20, std::int64_t{8}));
 }
 
+// A graph within a node: `graph` is nodes and constants.
+inline std::string body(std::string_view graph, const std::vector<std::string>& inputs,
+                        const std::vector<std::string>& outputs) {
+  std::string bytes(graph);
+  for (const std::string& input : inputs) bytes += field(11, field(1, input));
+  for (const std::string& output : outputs) bytes += field(12, field(1, output));
+  return field(5, field(1, "body") + field(6, bytes) + field(20, std::int64_t{5}));
+}
+
 // A list as a tensor, whose bytes are those of its elements.
 inline std::string tensor_attribute(std::string_view name, std::int64_t element, std::string_view raw) {
   const std::int64_t size = element == 2 ? 1 : 4;
@@ -120,6 +129,25 @@ inline std::string stumps_model() {
       attribute("post_transform", "NONE");
   return model(learned("TreeEnsembleClassifier", {"X"}, {"label", "scores"}, attributes), 2,
                {"label", "scores"});
+}
+
+// How far a row is from three places, and what is known of the nearest two.
+inline std::string neighbours_model() {
+  using Integers = std::vector<std::int64_t>;
+  const std::string distance =
+      node("Identity", {"all"}, {"again"}) + node("Sub", {"all", "one"}, {"way"}) +
+      node("ReduceSumSquare", {"way"}, {"far"}, attribute("axes", Integers{1}) + attribute("keepdims", 0));
+  const std::string graph =
+      constant("known", {3, 2}, std::vector<float>{0, 0, 3, 4, 1, 0}) +
+      constant("answers", {3}, std::vector<float>{10, 20, 30}) + constant("two", {1}, Integers{2}) +
+      constant("lists", {2}, Integers{-1, 2}) +
+      node("Scan", {"X", "known"}, {"same", "ways"},
+           attribute("num_scan_inputs", 1) + body(distance, {"all", "one"}, {"again", "far"})) +
+      node("Transpose", {"ways"}, {"turned"}, attribute("perm", Integers{1, 0})) +
+      node("TopK", {"turned", "two"}, {"near", "places"}, attribute("axis", 1) + attribute("largest", 0)) +
+      learned("ArrayFeatureExtractor", {"answers", "places"}, {"list"}, "") +
+      node("Reshape", {"list", "lists"}, {"found"});
+  return model(graph, 2, {"turned", "found", "same"});
 }
 
 // A network of two layers.

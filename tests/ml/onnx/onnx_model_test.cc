@@ -110,6 +110,60 @@ TEST(OnnxModel, KeepsRowsApartWhereverTheyStand) {
   EXPECT_EQ(refusal_of(model(node("ReduceSum", {"X"}, {"Y"}), 3, {"Y"})), "ReduceSum 'n': mixes rows");
 }
 
+TEST(OnnxModel, RunsLoopsOverWhatIsNotRows) {
+  EXPECT_EQ(scores_of(testing::neighbours_model(), {3, 0}), (Floats{9, 16, 4, 30, 10, 3, 0}));
+  EXPECT_EQ(scores_of(testing::neighbours_model(), {3, 4}), (Floats{25, 0, 20, 20, 30, 3, 4}));
+
+  // What is carried from round to round, with values of the graph around it.
+  const std::string rounds = node("Mul", {"sum", "half"}, {"less"}) + node("Add", {"less", "one"}, {"now"});
+  const auto carries = [&](const std::string& more) {
+    return constant("half", {1}, Floats{0.5f}) + constant("known", {3, 2}, Floats{0, 0, 3, 4, 1, 0}) +
+           node("Scan", {"X", "known"}, {"Y"},
+                attribute("num_scan_inputs", 1) + more + testing::body(rounds, {"sum", "one"}, {"now"}));
+  };
+  EXPECT_EQ(scores_of(model(carries(""), 2, {"Y"}), {8, 16}), (Floats{1 + 1.5f + 1, 2 + 2}));
+  EXPECT_EQ(refusal_of(model(carries(attribute("scan_input_directions", Integers{1})), 2, {"Y"})),
+            "Scan 'n': goes another way than along the first dimension, forwards");
+}
+
+TEST(OnnxModel, RefusesLoopsItCannotRun) {
+  const auto scan = [](const std::string& rounds, const std::vector<std::string>& inputs,
+                       const std::vector<std::string>& outputs) {
+    return model(constant("known", {3, 2}, Floats{0, 0, 3, 4, 1, 0}) +
+                     node("Scan", {"known", "X"}, {"s", "Y"},
+                          attribute("num_scan_inputs", 1) + testing::body(rounds, inputs, outputs)),
+                 2, {"Y"});
+  };
+  const std::string keeps = node("Identity", {"a"}, {"c"});
+  EXPECT_EQ(refusal_of(scan(keeps + node("Neg", {"b"}, {"d"}), {"a", "b"}, {"c", "d"})),
+            "Scan 'n': is a loop over rows");
+  EXPECT_EQ(refusal_of(scan(keeps, {"a"}, {"c"})),
+            "Scan 'n': its body takes or makes another number of values");
+  EXPECT_EQ(refusal_of(model(node("Scan", {"X"}, {"Y"}, attribute("num_scan_inputs", 1)), 2, {"Y"})),
+            "Scan 'n': has no body");
+  const std::string within =
+      node("Scan", {"b"}, {"d"}, attribute("num_scan_inputs", 1) + testing::body(keeps, {"a"}, {"c"}));
+  EXPECT_EQ(refusal_of(model(constant("known", {3, 2}, Floats{0, 0, 3, 4, 1, 0}) +
+                                 node("Scan", {"X", "known"}, {"s", "Y"},
+                                      attribute("num_scan_inputs", 1) +
+                                          testing::body(keeps + within, {"a", "b"}, {"c", "d"})),
+                             2, {"Y"})),
+            "Scan 'n': is a loop within a loop");
+}
+
+TEST(OnnxModel, KeepsRowsApartInLists) {
+  const std::string list = constant("lists", {2}, Integers{-1, 2}) + constant("K", {2}, Floats{1, 2}) +
+                           constant("two", {}, Floats{2}) +
+                           node("Flatten", {"X"}, {"a"}, attribute("axis", 0));
+  EXPECT_EQ(scores_of(model(list + node("Mul", {"a", "two"}, {"b"}) + node("Reshape", {"b", "lists"}, {"Y"}),
+                            2, {"Y"}),
+                      {3, 4}),
+            (Floats{6, 8}));
+  EXPECT_EQ(refusal_of(model(list + node("Mul", {"a", "K"}, {"Y"}), 2, {"Y"})), "Mul 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(list + node("Softmax", {"a"}, {"Y"}), 2, {"Y"})), "Softmax 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(list, 2, {"a"})), "'a' is a list of all rows");
+}
+
 TEST(OnnxModel, ShapesMayNameTheRows) {
   const std::string graph = constant("zero", {1}, Integers{0}) + constant("open", {1}, Integers{-1}) +
                             node("Shape", {"X"}, {"s"}) + node("Gather", {"s", "zero"}, {"n"}) +

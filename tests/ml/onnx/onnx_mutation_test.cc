@@ -163,7 +163,7 @@ TEST(OnnxMutation, NoMutatedModelDoesHarm) {
   Mutator mutator(seed);
   const std::vector<std::string> models = {
       testing::stumps_model(), testing::network_model(), encoders_model(), linear_model(),
-      later_trees_model(),     shapes_model(),           svm_model()};
+      later_trees_model(),     shapes_model(),           svm_model(),      testing::neighbours_model()};
   for (const std::string& bytes : models) ASSERT_TRUE(loads(bytes)) << load_onnx(bytes).status();
   std::uint64_t accepted = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {

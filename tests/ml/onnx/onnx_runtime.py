@@ -45,8 +45,22 @@ def tensor(name, shape, values, element=1):
     return out + field(9, struct.pack(f"<{len(values)}{kinds[element]}", *values))
 
 
+class Graph(bytes):
+    """A graph within a node."""
+
+
+def body(nodes, inputs, outputs):
+    """`inputs` and `outputs` are names of floats; their shapes are left open."""
+    values = [field(1, name) + field(2, field(1, field(1, 1))) for name in [*inputs, *outputs]]
+    graph = b"".join(field(1, each) for each in nodes) + field(2, "body")
+    graph += b"".join(field(11, value) for value in values[: len(inputs)])
+    return Graph(graph + b"".join(field(12, value) for value in values[len(inputs) :]))
+
+
 def attribute(name, value):
     out = field(1, name)
+    if isinstance(value, Graph):
+        return out + field(6, value) + field(20, 5)
     if isinstance(value, bytes):  # a tensor
         return out + field(5, value) + field(20, 4)
     if isinstance(value, float):
@@ -263,6 +277,69 @@ def support_cases(rng, rows, holes):
             yield f"support-weights-{classes}-{transform.lower()}", model(content, COLUMNS, [LABEL, ("scores", classes, 1)]), rows
 
 
+def neighbour_cases(rng, rows):
+    """Rows looked up by their neighbours, as converters write it: a loop over all that are known, then the nearest."""
+    known = 30
+    constants = [
+        tensor("known", [known, COLUMNS], [rng.gauss(0, 2) for _ in range(known * COLUMNS)]),
+        tensor("answers", [known], [float(rng.randrange(5)) for _ in range(known)]),
+        tensor("four", [1], [4], 7),
+        tensor("lists", [2], [-1, 4], 7),
+        tensor("axis", [1], [1], 7),
+        tensor("sizes", [COLUMNS], [abs(rng.gauss(0, 1)) for _ in range(COLUMNS)]),
+        tensor("table", [9], [rng.gauss(0, 1) for _ in range(9)]),
+        tensor("limit", [], [4.0]),
+        tensor("columns", [2], [-1, COLUMNS], 7),
+    ]
+    distance = [
+        node("Identity", ["all"], ["all_again"]),
+        node("Sub", ["all", "one"], ["way"]),
+        node("Mul", ["way", "sizes"], ["scaled"]),
+        node("ReduceSumSquare", ["scaled"], ["distance"], axes=[1], keepdims=0),
+    ]
+    nodes = [
+        node("Scan", ["X", "known"], ["X_again", "distances"], num_scan_inputs=1,
+             body=body(distance, ["all", "one"], ["all_again", "distance"])),
+        node("Transpose", ["distances"], ["turned"], perm=[1, 0]),
+        node("Sqrt", ["turned"], ["ways"]),
+        node("TopK", ["ways", "four"], ["nearest", "places"], axis=1, largest=0),
+        learned("ArrayFeatureExtractor", ["answers", "places"], ["list"]),
+        node("Reshape", ["list", "lists"], ["found"]),
+        node("ReduceMean", ["found"], ["mean"], axes=[1], keepdims=1),
+    ]  # fmt: skip
+    yield "neighbours", model(nodes, COLUMNS, [("mean", 1, 1), ("nearest", 4, 1), ("ways", known, 1)], constants), rows
+
+    # What is carried from round to round.
+    decay = [
+        node("Mul", ["sum", "sizes"], ["less"]),
+        node("Add", ["less", "one"], ["sum_now"]),
+        node("Max", ["most", "sum_now"], ["most_now"]),
+        node("Identity", ["sum_now"], ["seen"]),
+    ]
+    nodes = [
+        node("Scan", ["X", "X", "known"], ["sum_end", "most_end", "all_seen"], num_scan_inputs=1,
+             body=body(decay, ["sum", "most", "one"], ["sum_now", "most_now", "seen"])),
+        node("Transpose", ["all_seen"], ["turned"], perm=[1, 0, 2]),
+        node("Flatten", ["turned"], ["flat"]),
+    ]  # fmt: skip
+    outputs = [("sum_end", COLUMNS, 1), ("flat", known * COLUMNS, 1), ("most_end", COLUMNS, 1)]
+    yield "carried", model(nodes, COLUMNS, outputs, constants), rows
+
+    # All rows' numbers in a list, and back.
+    nodes = [
+        node("Flatten", ["X"], ["all"], axis=0),
+        node("Abs", ["all"], ["sized"]),
+        node("Min", ["sized", "limit"], ["cut"]),
+        node("Mul", ["cut", "limit"], ["more"]),
+        node("Cast", ["cut"], ["whole"], to=7),
+        node("Gather", ["table", "whole"], ["picked"]),
+        node("Less", ["picked", "cut"], ["is_less"]),
+        node("Where", ["is_less", "picked", "more"], ["chosen"]),
+        node("Reshape", ["chosen", "columns"], ["scores"]),
+    ]
+    yield "lists", model(nodes, COLUMNS, [("scores", COLUMNS, 1)], constants), rows
+
+
 def operator_cases(rng, rows, holes):
     """Operators of ai.onnx, many to a graph."""
     floats = [rng.gauss(0, 0.7) for _ in range(COLUMNS)]
@@ -453,6 +530,7 @@ def cases(seed):
         yield f"trees-5-aggregate-{aggregate}", later_trees(rng, [0], aggregate=aggregate), holes
     yield from operator_cases(rng, rows, holes)
     yield from support_cases(random.Random(seed + 1), rows, holes)
+    yield from neighbour_cases(random.Random(seed + 2), rows)
 
     def numbers(count):
         return [rng.gauss(0, 0.5) for _ in range(count)]
