@@ -98,6 +98,8 @@ inline constexpr std::array kPlantedBugs{
     PlantedBug{"letters-without-headers", "dead letters lose the headers of their records"},
     PlantedBug{"closed-uncommitted", "an application closes without a commit"},
     PlantedBug{"restore-backwards", "the records of a batch are restored from the last to the first"},
+    PlantedBug{"flights-not-awaited", "a commit passes records that wait for their scores"},
+    PlantedBug{"answers-as-they-come", "scores are passed on as they come, not in the order of the records"},
 };
 
 // Returns the number of a bug; one that is not in the table does not compile.

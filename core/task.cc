@@ -639,6 +639,7 @@ void Task::fire_timers(TimerClock clock, Timestamp now) {
     timers_[i].next = added(now, interval - (now - next) % interval);
     if (WEIR_PLANTED("timer-too-soon")) timers_[i].next = now + interval / 2;
     timers_[i].last = now;
+    ++counters_.timers_fired;
     dirty_ = dirty_ || !WEIR_PLANTED("timers-not-committed");
     // A copy: the callback may schedule a timer, which moves the others.
     const auto fire = timers_[i].fire;
@@ -681,6 +682,7 @@ std::vector<PartitionOffset> Task::positions() const {
     // What is held has not been processed to the end.
     if (!held_.empty() && held_source_ == &source) position = std::min(position, held_.front().origin.offset);
     for (const auto& [number, flight] : flights_) {
+      if (WEIR_PLANTED("flights-not-awaited")) break;
       if (flight.origin.partition == source.origin.partition && flight.origin.topic == source.origin.topic)
         position = std::min(position, flight.origin.offset);
     }

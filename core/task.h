@@ -72,6 +72,7 @@ struct TaskCounters {
   std::array<std::uint64_t, kDropReasons> dropped{};
   std::uint64_t dead_letters = 0;
   std::uint64_t retries = 0;  // attempts that failed and are followed by another
+  std::uint64_t timers_fired = 0;
 
   [[nodiscard]] std::uint64_t dropped_total() const;
 };

@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -73,6 +74,8 @@ struct WorkerHoldings {
   std::size_t buffered_bytes = 0;
   std::size_t sources = 0;
   std::uint64_t processed = 0;  // records, since the worker began
+  std::uint64_t commits = 0;    // since the worker began
+  std::size_t dirty_tasks = 0;  // which have done something since they were committed
   bool committing = false;
 };
 
@@ -115,6 +118,8 @@ class Worker {
 
   // The thread of run_once only.
   [[nodiscard]] WorkerHoldings holdings() const;
+  // Records that its tasks have processed and timers that have fired, since they were opened; of one sub-topology if any.
+  [[nodiscard]] std::uint64_t work_of(std::optional<int> sub_topology) const;
 
   // Why it failed. Only once state() says so.
   [[nodiscard]] const absl::Status& failure() const { return failure_; }

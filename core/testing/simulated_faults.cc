@@ -12,6 +12,13 @@ namespace weir {
 
 using embedded::Operation;
 
+namespace {
+
+// What a cut-off says that concerns consumers outside of the group only.
+constexpr std::int64_t kNoMembers = 4;
+
+}  // namespace
+
 std::string host_name(int instance) { return fmt::format("i{}", instance); }
 
 SimulatedFaults::SimulatedFaults(const Clock& clock, std::uint64_t seed, std::string reason,
@@ -122,8 +129,9 @@ Fate SimulatedFaults::fate(const SimulationFault& fault, bool transactional) con
 bool SimulatedFaults::cut_off(const ClientName& client) {
   const Duration now = clock_.steady();
   return std::any_of(cut_off_.begin(), cut_off_.end(), [&](const Spell& spell) {
-    return spell.host == client.host && now < spell.until &&
-           (spell.amount == 0 || spell.amount == static_cast<std::int64_t>(client.kind) + 1);
+    if (spell.host != client.host || now >= spell.until) return false;
+    if (spell.amount == kNoMembers) return client.kind == ClientName::Kind::kConsumer && client.group.empty();
+    return spell.amount == 0 || spell.amount == static_cast<std::int64_t>(client.kind) + 1;
   });
 }
 

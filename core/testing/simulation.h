@@ -24,14 +24,15 @@
 //                       | begins, what it has applied when it is closed. A global store has what its topic amounts to
 //   offsets             | committed positions never go back, and never past the end
 //   ownership           | of one generation of the group one member commits for a partition, and older ones come first
-//   atomicity           | no transaction that wrote is committed without positions
+//   atomicity           | no transaction that wrote is committed without positions, nor without those of all tasks of its worker
+//                       | that wrote
 //   economy             | what was applied is there after a crash, is not read again, and no store is wiped without need
 //   conservation        | without faults every record of a source is processed once
 //   progress            | once the faults are over, everything runs, nothing is left to read, no transaction is open
 //   explained           | an instance ends only when it is told to, because user code or a disk failed, or because a topic or a
 //                       | right was taken from it, which it names
 //   memory              | a worker commits before it processes more than may be uncommitted, and buffers what it may
-//   paused              | what is paused processes nothing
+//   paused              | what is paused, all or a sub-topology, takes no record and fires no timer
 //   finality            | what is told once is told once
 //   closing             | a closed application ends, and leaves no transaction and no store open
 //   replay              | a new application that reads the same input again without faults writes the same bytes

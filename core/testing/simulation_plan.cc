@@ -265,9 +265,16 @@ constexpr std::array kOperations{
     Operation::kProduce,           Operation::kProduce,           Operation::kProduce,
     Operation::kSendOffsets,       Operation::kSendOffsets,       Operation::kCommitTransaction,
     Operation::kCommitTransaction, Operation::kCommitTransaction, Operation::kCommitTransaction,
-    Operation::kAbortTransaction,  Operation::kInitTransactions,  Operation::kCommitOffsets,
-    Operation::kCommitOffsets,     Operation::kFetchOffsets,      Operation::kListOffsets,
-    Operation::kDescribeTopics,    Operation::kCreateTopics,      Operation::kLeaveGroup};
+    Operation::kAbortTransaction,  Operation::kAbortTransaction,  Operation::kInitTransactions,
+    Operation::kInitTransactions,  Operation::kCommitOffsets,     Operation::kCommitOffsets,
+    Operation::kFetchOffsets,      Operation::kListOffsets,       Operation::kDescribeTopics,
+    Operation::kCreateTopics,      Operation::kLeaveGroup};
+
+// Of which there are few in a run.
+bool is_rare(Operation operation) {
+  return operation == Operation::kAbortTransaction || operation == Operation::kInitTransactions ||
+         operation == Operation::kLeaveGroup || operation == Operation::kCreateTopics;
+}
 
 void draw_operations(SimulationPlan& plan) {
   for (const FaultKind kind :
@@ -278,7 +285,7 @@ void draw_operations(SimulationPlan& plan) {
     for (std::int64_t left = draw.chance().between(1, 4); left > 0; --left) {
       SimulationFault fault = draw.make();
       fault.operation = kOperations[draw.chance().below(kOperations.size())];
-      fault.skip = static_cast<int>(draw.chance().between(0, 5));
+      fault.skip = static_cast<int>(draw.chance().between(0, is_rare(*fault.operation) ? 1 : 5));
       fault.lasts = Duration{draw.chance().magnitude(1, 12'000)};
       if (kind == FaultKind::kOverdue || kind == FaultKind::kTwice)
         fault.amount = draw.chance().magnitude(1, 4'000);
@@ -306,6 +313,9 @@ void draw_late_ends(SimulationPlan& plan) {
   }
 }
 
+// Of a program that depends on topics beside its sources, what reads those is cut off most often.
+constexpr std::array<std::int64_t, 4> kCutOffBeside{0, 1, 4, 4};
+
 void draw_outages(SimulationPlan& plan, const SimulationLimits& limits) {
   const bool exactly_once = plan.guarantee == Guarantee::kExactlyOnce;
   for (const FaultKind kind :
@@ -322,7 +332,9 @@ void draw_outages(SimulationPlan& plan, const SimulationLimits& limits) {
       SimulationFault fault = draw.make();
       fault.lasts = Duration{draw.chance().magnitude(often ? 2'500 : 50, 15'000)};
       if (kind == FaultKind::kSlow) fault.amount = draw.chance().magnitude(1, 500);
-      if (kind == FaultKind::kCutOff) fault.amount = draw.chance().between(0, often ? 1 : 3);
+      if (kind == FaultKind::kCutOff)
+        fault.amount =
+            often ? kCutOffBeside[draw.chance().below(kCutOffBeside.size())] : draw.chance().between(0, 4);
       if (kind == FaultKind::kLateMarkers) fault.amount = draw.chance().magnitude(1, 3'000);
       if (kind == FaultKind::kUnreadable || kind == FaultKind::kUnwritable || kind == FaultKind::kLateMarkers)
         fault.topic = static_cast<int>(draw.chance().below(12));
@@ -337,6 +349,21 @@ void draw_outages(SimulationPlan& plan, const SimulationLimits& limits) {
       plan.faults.push_back(fault);
     }
   }
+}
+
+// Somebody goes on with its sources and hears nothing of the topics beside them, while much comes in all of them.
+void draw_beside(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "beside");
+  if (!chance.percent(70)) return;
+  // So much that what is missed is missed soon.
+  plan.records = std::max(plan.records, static_cast<int>(chance.between(500, 1'000)));
+  plan.input_time = Duration{chance.between(5'000, 8'000)};
+  plan.faults.push_back(
+      {.kind = FaultKind::kCutOff,
+       .at = Duration{chance.between(500, plan.input_time.count() / 3)},
+       .instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances))),
+       .lasts = Duration{chance.between(4'000, 9'000)},
+       .amount = kCutOffBeside.back()});
 }
 
 // What administrators do to topics and rights.
@@ -504,6 +531,43 @@ void draw_followers(SimulationPlan& plan) {
   }
 }
 
+// Has some of the faults that strike at a time strike in a phase instead, whichever.
+void place(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "places");
+  for (SimulationFault& fault : plan.faults) {
+    const bool fixed = fault.during || fault.operation || fault.kind == FaultKind::kThrow ||
+                       fault.kind == FaultKind::kStoreError || fault.kind == FaultKind::kRecreate;
+    if (fixed || !chance.percent(25)) continue;
+    fault.during = static_cast<Phase>(chance.below(kSimulationPhases));
+    fault.skip = static_cast<int>(chance.between(0, 2));
+  }
+}
+
+// A commit, or its positions, that comes to the broker when its worker has lost its tasks to others.
+void draw_zombies(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "zombies");
+  if (plan.guarantee == Guarantee::kAtLeastOnce || !chance.percent(35)) return;
+  for (std::int64_t left = chance.between(1, 3); left > 0; --left) {
+    SimulationFault late;
+    late.kind = FaultKind::kLateRequest;
+    late.at = Duration{chance.between(100, plan.input_time.count())};
+    late.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    late.operation = chance.percent(65) ? Operation::kCommitTransaction : Operation::kSendOffsets;
+    late.skip = static_cast<int>(chance.between(0, 5));
+    late.lasts = Duration{chance.magnitude(100, 8'000)};
+    SimulationFault gone;
+    gone.kind = chance.percent(70) ? FaultKind::kKick : FaultKind::kKill;
+    gone.follows = true;
+    gone.at = Duration{chance.magnitude(1, 100)};
+    gone.instance = late.instance;
+    if (gone.kind == FaultKind::kKill) gone.lasts = Duration{chance.magnitude(1, 6'000)};
+    const auto after =
+        std::find_if(plan.faults.begin(), plan.faults.end(),
+                     [&](const SimulationFault& fault) { return !fault.follows && fault.at > late.at; });
+    plan.faults.insert(plan.faults.insert(after, late) + 1, gone);
+  }
+}
+
 // What the instances' users and administrators do.
 void draw_control(SimulationPlan& plan, const SimulationLimits& limits) {
   for (const FaultKind kind : {FaultKind::kLateAssignment, FaultKind::kHold, FaultKind::kAddWorker,
@@ -585,6 +649,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_operations(plan);
   draw_late_ends(plan);
   draw_outages(plan, limits);
+  if (limits.beside) draw_beside(plan);
   draw_control(plan, limits);
   draw_administration(plan, limits);
   SimulationChance more(seed, "plan-more/" + scenario);
@@ -601,6 +666,8 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   }
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
+  place(plan);
+  draw_zombies(plan);
   draw_followers(plan);
   if (limits.recreating) std::erase_if(plan.faults, delays_commits);
   return plan;

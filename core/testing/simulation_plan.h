@@ -70,7 +70,8 @@ enum class FaultKind {
   kLateAnswer,   // its answer takes `lasts`
   // Of an instance or of the broker, for `lasts`.
   kSlow,  // every operation of an instance takes up to `amount` ms each way, some ten times that
-  kCutOff,  // nothing gets through; `amount`: of all clients (0), consumers (1), producers (2), administrators (3)
+  kCutOff,  // nothing gets through; `amount`: of all clients (0), consumers (1), producers (2), administrators (3),
+            // consumers that are no members, which restore stores and fill global ones (4)
   kCoordinator,  // the coordinator of the group is away
   kUnreadable,   // a topic cannot be fetched from
   kUnwritable,   // what is written to a topic times out

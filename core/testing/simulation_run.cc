@@ -29,7 +29,7 @@ constexpr Duration kOffsetRetention{30'000};
 // How often instances look at topics and at their group.
 constexpr Duration kRefresh{300};
 // How often what was processed of repartition topics is deleted.
-constexpr Duration kPurge{700};
+constexpr Duration kPurge{100};
 // After what an instance that ended for a good reason is started again.
 constexpr Duration kRestart{200};
 // Of so many records one is an occasion to look at what is buffered.
@@ -609,11 +609,15 @@ void SimulationRun::happen() {
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     Host& host = *hosts_[i];
     if (host.instance == nullptr && host.back_at <= clock_.steady()) start(static_cast<int>(i));
-    std::erase_if(host.holds, [&](const auto& held) {
+    const auto ended = std::erase_if(host.holds, [&](const auto& held) {
       if (held.first > clock_.steady()) return false;
       if (host.instance != nullptr) hold(host, held.second, false);
       return true;
     });
+    // Others may hold the same.
+    for (const auto& [until, which] : host.holds) {
+      if (ended > 0 && host.instance != nullptr) hold(host, which, true);
+    }
   }
   std::erase_if(late_markers_, [this](const auto& late) {
     if (late.first > clock_.steady()) return false;
@@ -702,7 +706,7 @@ void SimulationRun::step(int index, std::size_t part) {
   Duration idle{0};
   const Worker* const worker = host.instance->worker_at(part);
   stepped_ = worker;
-  const bool all_held = host.instance->pauses().all_paused();
+  const std::map<std::int64_t, std::uint64_t> held = work_of_held(host, worker);
   const WorkerHoldings before = worker != nullptr ? worker->holdings() : WorkerHoldings();
   try {
     idle = host.instance->step(part);
@@ -722,8 +726,14 @@ void SimulationRun::step(int index, std::size_t part) {
   if (worker != nullptr) {
     const WorkerHoldings after = worker->holdings();
     judge_memory(index, before, after);
-    if (all_held && after.processed > before.processed)
-      violated("paused", fmt::format("instance {} is paused and processes", index));
+    judge_held(index, held, work_of_held(host, worker));
+    // One transaction has what all tasks of a worker did.
+    if (plan_.guarantee == Guarantee::kExactlyOnce && after.commits > before.commits &&
+        after.dirty_tasks > 0) {
+      violated("atomicity",
+               fmt::format("a worker of instance {} has committed without {} of its tasks that wrote", index,
+                           after.dirty_tasks));
+    }
   }
   note(static_cast<std::uint64_t>(index) * 16 + part + static_cast<std::uint64_t>(idle.count()) * 4096);
   if (host.instance->over()) {
@@ -872,6 +882,25 @@ void SimulationRun::judge_buffers(int index, const WorkerHoldings& after) {
   if (after.buffered_bytes > 3 * plan_.buffered_bytes + after.sources * kLargest) {
     violated("memory", fmt::format("a worker of instance {} has buffered {} bytes of {} sources, and may {}",
                                    index, after.buffered_bytes, after.sources, plan_.buffered_bytes));
+  }
+}
+
+// What is paused takes no records, and its timers do not fire.
+std::map<std::int64_t, std::uint64_t> SimulationRun::work_of_held(const Host& host, const Worker* worker) {
+  std::map<std::int64_t, std::uint64_t> work;
+  if (worker == nullptr) return work;
+  for (const auto& [until, which] : host.holds)
+    work[which] = worker->work_of(which == 0 ? std::nullopt : std::optional(static_cast<int>(which) - 1));
+  return work;
+}
+
+void SimulationRun::judge_held(int index, const std::map<std::int64_t, std::uint64_t>& before,
+                               const std::map<std::int64_t, std::uint64_t>& after) {
+  for (const auto& [which, work] : before) {
+    const auto now = after.find(which);
+    if (now == after.end() || now->second <= work) continue;
+    violated("paused", fmt::format("{} of instance {} is paused and goes on",
+                                   which == 0 ? "all" : fmt::format("sub-topology {}", which - 1), index));
   }
 }
 

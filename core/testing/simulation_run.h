@@ -118,6 +118,11 @@ class SimulationRun final : private SimulationObserver {
   void judge_buffers(int index, const WorkerHoldings& after);
   void judge_memory(int index, const WorkerHoldings& before, const WorkerHoldings& after);
   void hold(Host& host, std::int64_t which, bool on);
+  // How much a worker has done of what is paused: of all (0), or of the sub-topology of that number - 1.
+  [[nodiscard]] static std::map<std::int64_t, std::uint64_t> work_of_held(const Host& host,
+                                                                          const Worker* worker);
+  void judge_held(int index, const std::map<std::int64_t, std::uint64_t>& before,
+                  const std::map<std::int64_t, std::uint64_t>& after);
   // A long time in which nothing happens, and then a new beginning.
   void be_quiet();
   // Does something to each partition of the topic of a fault.
