@@ -12,7 +12,7 @@ void Layout::add(const Aggregation& aggregation) {
 }
 
 std::byte* StateBlocks::insert(std::size_t i) {
-  if (size_ == capacity_) reserve(std::max<std::size_t>(2 * capacity_, 2));
+  if (size_ == capacity_) reserve(std::max(2 * capacity_, 2U));
   if (layout_->trivial()) {
     std::memmove((*this)[i + 1], (*this)[i], (size_ - i) * layout_->bytes());
   } else {
@@ -31,14 +31,21 @@ void StateBlocks::erase(std::size_t first, std::size_t count) {
   } else {
     for (std::size_t i = first + count; i < size_; ++i) layout_->move((*this)[i - count], (*this)[i]);
   }
-  size_ -= count;
+  size_ -= static_cast<std::uint32_t>(count);
+}
+
+std::size_t StateBlocks::held_bytes() const {
+  std::size_t sum = capacity_ * layout_->bytes();
+  for (std::size_t i = 0; i < size_ && !layout_->trivial(); ++i) sum += layout_->held_bytes((*this)[i]);
+  return sum;
 }
 
 void StateBlocks::reserve(std::size_t capacity) {
+  if (capacity <= capacity_) return;
   auto memory = std::make_unique<std::byte[]>(capacity * layout_->bytes());
   for (std::size_t i = 0; i < size_; ++i) layout_->move(memory.get() + i * layout_->bytes(), (*this)[i]);
   memory_ = std::move(memory);
-  capacity_ = capacity;
+  capacity_ = static_cast<std::uint32_t>(capacity);
 }
 
 }  // namespace weir::ml

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -84,8 +85,8 @@ class StateBlocks {
   StateBlocks(StateBlocks&& other) noexcept
       : layout_(other.layout_),
         memory_(std::move(other.memory_)),
-        size_(std::exchange(other.size_, 0)),
-        capacity_(std::exchange(other.capacity_, 0)) {}
+        size_(std::exchange(other.size_, 0U)),
+        capacity_(std::exchange(other.capacity_, 0U)) {}
   StateBlocks& operator=(StateBlocks&&) = delete;
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -98,14 +99,21 @@ class StateBlocks {
   std::byte* insert(std::size_t i);
   void erase(std::size_t first, std::size_t count);
   void clear() { erase(0, size_); }
-
- private:
+  // So many fit without further memory.
   void reserve(std::size_t capacity);
 
+  // Asks for memory that will be needed soon.
+  void prefetch_last() const {
+    if (size_ > 0) __builtin_prefetch(memory_.get() + (size_ - 1) * layout_->bytes());
+  }
+
+  [[nodiscard]] std::size_t held_bytes() const;
+
+ private:
   const Layout* layout_;
   std::unique_ptr<std::byte[]> memory_;
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::uint32_t size_ = 0;
+  std::uint32_t capacity_ = 0;
 };
 
 }  // namespace weir::ml

@@ -303,11 +303,9 @@ void FeaturePlan::lay_out() {
   place_states();
 }
 
-// None lies in more lines of the cache than it must, and those that most records touch are side by side.
+// Those that most records touch are side by side.
 void FeaturePlan::place_states() {
   const auto place = [&](const Layout& layout) {
-    const std::size_t in_line = states_bytes_ % kCacheLine;
-    if (in_line + layout.bytes() > kCacheLine) states_bytes_ = rounded_to(states_bytes_, kCacheLine);
     const std::size_t at = rounded_to(states_bytes_, layout.alignment());
     states_bytes_ = at + layout.bytes();
     return at;
@@ -316,6 +314,7 @@ void FeaturePlan::place_states() {
   for (Span& span : spans_) {
     if (!span.single()) span.all_at = place(span.layout);
   }
+  hot_bytes_ = states_bytes_;
   for (Span& span : spans_) {
     if (!span.single()) span.prefix_at = place(span.layout);
   }

@@ -20,6 +20,7 @@
 #include <weir/ml/features/aggregator.h>
 #include <weir/ml/features/block.h>
 #include <weir/ml/features/feature_window.h>
+#include <weir/ml/features/slot_pool.h>
 
 namespace weir::ml {
 
@@ -199,6 +200,10 @@ class FeaturePlan {
   [[nodiscard]] const std::vector<std::size_t>& other_spans() const { return other_spans_; }
   // What the states take that a key has at hand: the newest tiles, and the sums of spans.
   [[nodiscard]] std::size_t states_bytes() const { return states_bytes_; }
+  // How many of these most records touch: those at the begin.
+  [[nodiscard]] std::size_t hot_bytes() const { return hot_bytes_; }
+  // Where the states of keys lie.
+  [[nodiscard]] SlotPool& slots() const { return *slots_; }
   [[nodiscard]] const std::vector<Output>& outputs() const { return outputs_; }
   [[nodiscard]] std::vector<std::string> names() const;
 
@@ -232,6 +237,8 @@ class FeaturePlan {
   std::vector<UsedCell> used_cells_;
   std::vector<std::size_t> other_spans_;
   std::size_t states_bytes_ = 0;
+  std::size_t hot_bytes_ = 0;
+  std::unique_ptr<SlotPool> slots_ = std::make_unique<SlotPool>();
   std::vector<Output> outputs_;
   std::string schema_;
   std::uint64_t hash_ = 0;

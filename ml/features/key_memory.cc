@@ -7,25 +7,22 @@ namespace weir::ml {
 namespace {
 
 constexpr std::size_t kNotedLeast = 64;
-
-struct FreeMemory {
-  void operator()(std::byte* memory) const noexcept {
-    ::operator delete(memory, std::align_val_t{kCacheLine});
-  }
-};
+constexpr std::size_t kMostAlignment = __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
 }  // namespace
 
 KeyMemory::KeyMemory(const FeaturePlan& plan) {
   const std::size_t levels = rounded_to(sizeof(Piece), alignof(Level));
   const std::size_t folds = levels + plan.levels().size() * sizeof(Level);
-  const std::size_t states = rounded_to(folds + plan.spans().size() * sizeof(Fold), kCacheLine);
-  bytes_ = states + plan.states_bytes();
-  std::unique_ptr<std::byte, FreeMemory> memory(
-      static_cast<std::byte*>(::operator new(bytes_, std::align_val_t{kCacheLine})));
+  const std::size_t states = rounded_to(folds + plan.spans().size() * sizeof(Fold), kMostAlignment);
+  const std::size_t noted = rounded_to(states + plan.states_bytes(), alignof(Noted));
+  hot_bytes_ = states + plan.hot_bytes();
+  const auto give_back = [&plan](std::byte* slot) { plan.slots().give_back(slot); };
+  std::unique_ptr<std::byte, decltype(give_back)> memory(plan.slots().take(noted + sizeof(Noted)), give_back);
   auto* piece = new (memory.get()) Piece;
   piece->plan = &plan;
   piece->states = memory.get() + states;
+  piece->noted = new (memory.get() + noted) Noted;
   for (std::size_t i = 0; i < plan.levels().size(); ++i) {
     auto* level = new (memory.get() + levels + i * sizeof(Level)) Level(plan.levels()[i]);
     if (i == 0) piece->levels = level;
@@ -56,8 +53,9 @@ void KeyMemory::Free::operator()(Piece* piece) const noexcept {
     span.layout.destroy(piece->states + span.prefix_at);
     span.layout.destroy(piece->states + span.all_at);
   }
+  piece->noted->~Noted();
   piece->~Piece();
-  FreeMemory()(reinterpret_cast<std::byte*>(piece));
+  plan.slots().give_back(reinterpret_cast<std::byte*>(piece));
 }
 
 void KeyMemory::set_bounds(std::size_t index, std::size_t tile, std::int64_t start, std::int64_t end) {
@@ -105,7 +103,7 @@ void KeyMemory::erase(std::size_t index, std::size_t first, std::size_t count) {
   Level& of = level(index);
   of.current = false;
   of.none_old_before = kNever;
-  facts().tiles -= count;
+  facts().tiles -= static_cast<std::uint32_t>(count);
   for (std::size_t i = first; i < first + count; ++i) note({index, start(index, i)});
   const bool newest_too = first + count == of.size();
   of.older.erase(first, newest_too ? count - 1 : count);
@@ -121,18 +119,18 @@ void KeyMemory::erase(std::size_t index, std::size_t first, std::size_t count) {
 }
 
 void KeyMemory::note(const TileId& id) {
-  auto& noted = piece_->noted;
+  auto& [noted, most] = *piece_->noted;
   if (!noted.empty() && noted.back() == id) return;
   noted.push_back(id);
   ++facts().unsaved;
-  if (noted.size() < std::max(piece_->noted_most, kNotedLeast)) return;
+  if (noted.size() < std::max(most, kNotedLeast)) return;
   std::sort(noted.begin(), noted.end());
   noted.erase(std::unique(noted.begin(), noted.end()), noted.end());
-  piece_->noted_most = 2 * noted.size();
+  most = 2 * noted.size();
 }
 
 void KeyMemory::list_unsaved(std::vector<TileId>& out) const {
-  out.assign(piece_->noted.begin(), piece_->noted.end());
+  out.assign(piece_->noted->tiles.begin(), piece_->noted->tiles.end());
   for (std::size_t i = 0; i < plan().levels().size(); ++i) {
     if (level(i).any && level(i).changed) out.emplace_back(i, level(i).start);
   }
@@ -141,15 +139,21 @@ void KeyMemory::list_unsaved(std::vector<TileId>& out) const {
 }
 
 void KeyMemory::settle() {
-  if (facts().unsaved == 0) return;
-  facts().unsaved = 0;
-  piece_->noted.clear();
-  for (std::size_t i = 0; i < plan().levels().size(); ++i) level(i).changed = false;
+  std::uint32_t& unsaved = facts().unsaved;
+  if (unsaved == 0) return;
+  for (std::size_t i = 0; i < plan().levels().size(); ++i) {
+    if (std::exchange(level(i).changed, false)) --unsaved;
+  }
+  // What was noted is seldom near.
+  if (unsaved > 0) piece_->noted->tiles.clear();
+  unsaved = 0;
 }
 
 std::size_t KeyMemory::held_bytes() const {
-  std::size_t sum = bytes_;
-  if (piece_->noted.capacity() > kNotedInPiece) sum += piece_->noted.capacity() * sizeof(TileId);
+  const auto* memory = reinterpret_cast<const std::byte*>(piece_.get());
+  std::size_t sum = static_cast<std::size_t>(reinterpret_cast<const std::byte*>(piece_->noted + 1) - memory);
+  const auto& noted = piece_->noted->tiles;
+  if (noted.capacity() > kNotedInPiece) sum += noted.capacity() * sizeof(TileId);
   for (std::size_t i = 0; i < plan().levels().size(); ++i) {
     sum += level(i).older.held_bytes();
     if (level(i).any) sum += plan().levels()[i].layout.held_bytes(newest(i));

@@ -1,13 +1,14 @@
 // Where the state of a key lies: in one piece of memory what most records of the key touch, elsewhere the rest.
 //
-//   ┌────────────┬────────────┬───────────┬──────────────┬─────────────┬──────────────┐
-//   │ facts      │ levels     │ folds     │ newest tiles │ sums: all   │ sums: prefix │     one piece, begun and cut by lines
-//   └────────────┴─────┬──────┴─────┬─────┴──────────────┴─────────────┴──────────────┘
+//   ┌────────────┬────────────┬───────────┬──────────────┬─────────────┬──────────────┬────────┐
+//   │ facts      │ levels     │ folds     │ newest tiles │ sums: all   │ sums: prefix │ noted  │     one piece
+//   └────────────┴─────┬──────┴─────┬─────┴──────────────┴─────────────┴──────────────┴────────┘
 //                      ▼            ▼
-//                 older tiles   suffixes                                                  touched when a tile is closed
+//                 older tiles   suffixes                                        touched, as the end of the piece is,
+//                                                                               when a tile is closed
 //
-// With 20,000 keys nothing is in the cache when a record comes: it costs how often memory is waited for, one after the other.
-// The piece is asked for as a whole, so that it is waited for once.
+// With 20,000 keys nothing is in the cache when a record comes: it costs how often memory is waited for, one after the other,
+// and how much of it. What all records touch is asked for as a whole, so that it is waited for once.
 //
 // Thread safety: none.
 #pragma once
@@ -39,8 +40,8 @@ class KeyMemory {
   struct Facts {
     Timestamp seen = kNoTimestamp;  // the largest time of a record
     std::int64_t rows = 0;          // how many were added, if a level counts them
-    std::size_t tiles = 0;
-    std::size_t unsaved = 0;  // about how many tiles are to be stored
+    std::uint32_t tiles = 0;
+    std::uint32_t unsaved = 0;  // about how many tiles are to be stored
     std::uint64_t evicted = 0;
   };
 
@@ -66,10 +67,14 @@ class KeyMemory {
   struct Fold {
     explicit Fold(const Layout& layout) : suffixes(layout) {}
     bool valid = false;
+    // How many tiles there are between `from` and the block, and between the block and the head.
+    std::uint32_t left = 0;
+    std::uint32_t right = 0;
     std::int64_t from = 0;
     std::int64_t head = 0;
     std::int64_t block = 0;
-    StateRing suffixes;  // from each tile in the window to the block
+    StateBlocks
+        suffixes;  // sums of the last so many tiles before the block, of twice as many, ...; see key_state.cc
   };
 
   // The plan outlives it.
@@ -129,34 +134,45 @@ class KeyMemory {
   void list_unsaved(std::vector<TileId>& out) const;
   void settle();
 
-  // Asks for all of the piece, or as much as the first-level cache has room for beside others.
+  // Asks for what all records touch, or as much as the first-level cache has room for beside others.
   void prefetch() const {
     constexpr std::size_t kMost = 2048;
     const auto* memory = reinterpret_cast<const std::byte*>(piece_.get());
-    for (std::size_t at = 0; at < std::min(bytes_, kMost); at += kCacheLine)
+    for (std::size_t at = 0; at < std::min(hot_bytes_, kMost); at += kCacheLine)
       __builtin_prefetch(memory + at, 1);
+  }
+  // Asks for the rest of what is touched when a tile of the span's level is closed.
+  void prefetch_close(std::size_t span) {
+    const FeaturePlan::Span& of = plan().spans()[span];
+    for (std::size_t at = 0; at < std::min(of.layout.bytes(), 2 * kCacheLine); at += kCacheLine)
+      __builtin_prefetch(piece_->states + of.prefix_at + at, 1);
+    __builtin_prefetch(piece_->noted, 1);
   }
   [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   static constexpr std::size_t kNotedInPiece = 4;
 
+  struct Noted {
+    // May name a tile more than once.
+    absl::InlinedVector<TileId, kNotedInPiece> tiles;
+    std::size_t most = 0;
+  };
+
   struct Piece {
     const FeaturePlan* plan = nullptr;
     Level* levels = nullptr;
     Fold* folds = nullptr;
     std::byte* states = nullptr;
+    Noted* noted = nullptr;
     Facts facts;
-    // May name a tile more than once.
-    absl::InlinedVector<TileId, kNotedInPiece> noted;
-    std::size_t noted_most = 0;
   };
   struct Free {
     void operator()(Piece* piece) const noexcept;
   };
 
   std::unique_ptr<Piece, Free> piece_;
-  std::size_t bytes_ = 0;  // of the piece; here, since to ask the piece is to wait for it
+  std::size_t hot_bytes_ = 0;  // of the piece; here, since to ask the piece is to wait for it
 };
 
 }  // namespace weir::ml

@@ -9,10 +9,10 @@
 //   ────┴───┴───┴───┴────┴───┴───┴───┴───┴────┴──────┘
 //
 // turning at multiples of the window's own length (Span::block), of which exactly one lies in it. That is two-stacks sliding
-// (Tangwongsan, Hirzel and Schneider 2017, "two-stacks lite") with its flips at fixed places: the suffixes left of the turn and
-// the prefix right of it may be remembered from record to record, which makes a window cost a merge or two however long it is,
-// or they may be computed anew, with the same result. So nothing but the tiles need be stored. Where all that lies is in
-// key_memory.h.
+// (Tangwongsan, Hirzel and Schneider 2017, "two-stacks lite") with its flips at fixed places: every fourth of the suffixes left
+// of the turn and the prefix right of it may be remembered from record to record, which makes a window cost a few merges however
+// long it is, or they may be computed anew, with the same result. So nothing but the tiles need be stored. Where all that lies is
+// in key_memory.h.
 //
 // A record that comes late and changes a closed tile makes its windows be computed anew once.
 //
@@ -52,7 +52,7 @@ class Workspace {
  private:
   friend class KeyState;
   struct Scratch {
-    StateBlocks span;   // five of a span
+    StateBlocks span;   // kScratchBlocks of a span
     StateBlocks level;  // one of its level
   };
 
@@ -147,14 +147,16 @@ class KeyState {
   const std::byte* sum_with_records(std::size_t index, const Range& range, Workspace& workspace);
   const std::byte* sum_of_closed(std::size_t index, std::int64_t from, std::int64_t head,
                                  Workspace& workspace);
-  void fold_anew(std::size_t index, std::int64_t from, std::int64_t head, std::int64_t block);
+  void fold_anew(std::size_t index, std::int64_t from, std::int64_t head, Workspace& workspace);
+  void fold_on(std::size_t index, std::int64_t from, std::int64_t head, Workspace& workspace);
   const std::byte* fold_plainly(std::size_t index, std::int64_t from, std::int64_t head,
                                 Workspace& workspace);
-  void refresh_sum(std::size_t index);
+  const std::byte* fold_left(std::size_t index, std::size_t first, std::size_t count, const std::byte* sum,
+                             Workspace& workspace) const;
   void assign_tile(std::size_t index, std::byte* to, const std::byte* tile) const;
   void merge_tile(std::size_t index, std::byte* to, const std::byte* tile) const;
   void answer(const Event& event, bool added, Workspace& workspace, double* row) const;
-  void prefetch_folds(const std::vector<std::size_t>& spans) const;
+  void prefetch_folds(const std::vector<std::size_t>& spans);
 
   // `index` is that of a level, but for add_record.
   bool note_current(std::size_t index);

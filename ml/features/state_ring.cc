@@ -7,6 +7,8 @@ namespace weir::ml {
 namespace {
 
 constexpr std::uint32_t kFirstCapacity = 4;
+constexpr std::uint32_t kLeastMore = 4;
+constexpr std::uint32_t kMostStride = (std::uint32_t{1} << 30) - 1;
 
 std::size_t head_of(const Layout& layout, bool ends) {
   return rounded_to((ends ? 2 : 1) * sizeof(std::int64_t), layout.alignment());
@@ -21,9 +23,9 @@ std::uint32_t stride_of(const Layout& layout, bool ends) {
 
 StateRing::StateRing(const Layout& layout, bool ends)
     : layout_(&layout),
-      head_(static_cast<std::uint16_t>(head_of(layout, ends))),
-      ends_(ends),
-      stride_(stride_of(layout, ends)) {}
+      stride_(stride_of(layout, ends) & kMostStride),
+      ends_(ends ? 1 : 0),
+      wide_(head_of(layout, ends) > sizeof(std::int64_t) ? 1 : 0) {}
 
 StateRing::~StateRing() {
   clear();
@@ -53,7 +55,7 @@ std::byte* StateRing::insert(std::size_t i, std::int64_t start) {
   }
   ++size_;
   set_start(i, start);
-  if (ends_) set_end(i, start);
+  if (ends_ != 0) set_end(i, start);
   layout_->create((*this)[i]);
   return (*this)[i];
 }
@@ -62,7 +64,7 @@ void StateRing::push_back(std::int64_t start, std::byte* from) {
   if (size_ == capacity_) grow();
   const std::size_t i = size_++;
   set_start(i, start);
-  if (ends_) set_end(i, start);
+  if (ends_ != 0) set_end(i, start);
   layout_->move((*this)[i], from);
 }
 
@@ -92,19 +94,20 @@ std::size_t StateRing::held_bytes() const {
 }
 
 void StateRing::move(std::size_t to, std::size_t from) {
-  std::memcpy(place(to), place(from), head_);
+  std::memcpy(place(to), place(from), head());
   layout_->move((*this)[to], (*this)[from]);
 }
 
-void StateRing::grow() { reserve(std::max(kFirstCapacity, capacity_ + capacity_ / 2)); }
+// A ring that is full is about to stay as large as it is.
+void StateRing::grow() { reserve(std::max(kFirstCapacity, capacity_ + std::max(kLeastMore, capacity_ / 4))); }
 
 void StateRing::reserve(std::size_t capacity) {
   if (capacity <= capacity_) return;
   auto* memory = static_cast<std::byte*>(::operator new[](capacity* stride_, std::align_val_t{kCacheLine}));
   for (std::size_t i = 0; i < size_; ++i) {
     std::byte* to = memory + i * stride_;
-    std::memcpy(to, place(i), head_);
-    layout_->move(to + head_, (*this)[i]);
+    std::memcpy(to, place(i), head());
+    layout_->move(to + head(), (*this)[i]);
   }
   ::operator delete[](memory_, std::align_val_t{kCacheLine});
   memory_ = memory;

@@ -30,8 +30,8 @@ class StateRing {
   [[nodiscard]] std::int64_t end(std::size_t i) const { return number(place(i) + kNumber); }
   void set_start(std::size_t i, std::int64_t start) { std::memcpy(place(i), &start, kNumber); }
   void set_end(std::size_t i, std::int64_t end) { std::memcpy(place(i) + kNumber, &end, kNumber); }
-  [[nodiscard]] std::byte* operator[](std::size_t i) { return place(i) + head_; }
-  [[nodiscard]] const std::byte* operator[](std::size_t i) const { return place(i) + head_; }
+  [[nodiscard]] std::byte* operator[](std::size_t i) { return place(i) + head(); }
+  [[nodiscard]] const std::byte* operator[](std::size_t i) const { return place(i) + head(); }
 
   // Returns the first place whose start is not less.
   [[nodiscard]] std::size_t lower_bound(std::int64_t wanted) const;
@@ -70,6 +70,7 @@ class StateRing {
     const std::size_t at = first_ + i;
     return memory_ + (at < capacity_ ? at : at - capacity_) * stride_;
   }
+  [[nodiscard]] std::size_t head() const { return wide_ != 0 ? 2 * kNumber : kNumber; }
   void move(std::size_t to, std::size_t from);
   void grow();
 
@@ -78,9 +79,9 @@ class StateRing {
   std::uint32_t first_ = 0;
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
-  std::uint16_t head_ = 0;  // where a place's state is
-  bool ends_ = false;
-  std::uint32_t stride_ = 0;
+  std::uint32_t stride_ : 30;
+  std::uint32_t ends_ : 1;
+  std::uint32_t wide_ : 1;  // a place's state comes after two numbers' room
 };
 
 }  // namespace weir::ml

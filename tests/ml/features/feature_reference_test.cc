@@ -524,5 +524,67 @@ TEST(FeatureReference, RowsAreWhatTheyAreByDefinition) {
              [](unsigned seed, const std::string&) { play(seed); });
 }
 
+// Windows of many tiles, of which keys have all, some or few; `copies`: how often the state goes through bytes.
+void play_long(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const bool include = random() % 2 == 0;
+  const Duration grace = random() % 2 == 0 ? Duration(0) : Duration(40'000'000);
+  const std::vector<FeatureWindow> windows = {
+      1h, 24h, days(7), days(30), days(365), delayed(days(5), 7h), 1000min, exact(36h)};
+  const auto view = features<Sample, double>("long", 1)
+                        .include_current(include)
+                        .grace(grace)
+                        .agg(statistics("number", &Sample::number), windows)
+                        .agg(skewness("number", &Sample::number), {days(7), days(100)})
+                        .agg(top_k("number", &Sample::number, 3), {days(7)})
+                        .agg(quantiles("number", &Sample::number, {0.5}), {days(6)});
+  const auto plan = view.plan();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ColumnsOf<Sample> columns(**plan, view.readers());
+  Workspace remembering(**plan);
+  Workspace forgetting(**plan, /*remember=*/false);
+  auto state = std::make_unique<KeyState>(**plan);
+  KeyState other(**plan);
+  std::set<KeyState::TileId> stored;
+  std::vector<double> row((*plan)->outputs().size());
+  std::vector<double> other_row(row.size());
+  Timestamp time = kStart + static_cast<Timestamp>(random() % 1'000'000'000);
+  const std::array<Timestamp, 4> pauses = {200'000, 3'000'000, 20'000'000, 200'000'000};
+  Timestamp pause = pauses[0];
+  for (std::int64_t order = 0; order < 600; ++order) {
+    if (random() % 50 == 0) pause = pauses[random() % pauses.size()];
+    if (random() % 200 == 0) time += static_cast<Timestamp>(random() % 4'000'000'000);
+    time += static_cast<Timestamp>(random() % static_cast<std::uint64_t>(pause));
+    Sample sample;
+    sample.time = random() % 8 == 0 ? time - static_cast<Timestamp>(random() % 50'000'000) : time;
+    sample.number = static_cast<double>(random() % 100'000) / 7;
+    columns.read(sample);
+    const Event event{sample.time, order, columns.values()};
+    const bool late = state->is_late(sample.time);
+    if (include && !late) {
+      state->add(event, remembering);
+      other.add(event, forgetting);
+    }
+    state->evaluate(event, include && !late, remembering, row.data());
+    other.evaluate(event, include && !late, forgetting, other_row.data());
+    ASSERT_TRUE(same_bits(row, other_row)) << "what is remembered changes the row of record " << order;
+    if (!include && !late) {
+      state->add(event, remembering);
+      other.add(event, forgetting);
+    }
+    std::vector<KeyState::TileId> unsaved;
+    state->list_unsaved(unsaved);
+    stored.insert(unsaved.begin(), unsaved.end());
+    state->settle();
+    other.settle();
+    if (random() % 100 == 0) state = copy_through_bytes(**plan, *state, remembering, stored);
+  }
+}
+
+TEST(FeatureReference, LongWindowsAreTheSameWithFoldsRememberedForgottenAndRestored) {
+  play_cases(number_from_environment("WEIR_FEATURE_CASES", 20), /*on_disk=*/false,
+             [](unsigned seed, const std::string&) { play_long(seed); });
+}
+
 }  // namespace
 }  // namespace weir::ml
