@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,6 +17,8 @@
 
 #include <weir/core/app.h>
 #include <weir/core/connect.h>
+
+#include "support/eventually.h"
 
 namespace weir {
 
@@ -146,15 +147,6 @@ class KafkaTest : public testing::Test {
   std::string log() {
     const std::lock_guard lock(mutex_);
     return log_;
-  }
-
-  static bool eventually(const std::function<bool()>& holds, std::chrono::seconds at_most = 90s) {
-    const auto deadline = std::chrono::steady_clock::now() + at_most;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(20ms);
-    }
-    return true;
   }
 
   std::string id_;

@@ -5,13 +5,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,6 +20,7 @@
 
 #include "broker_io.h"
 #include "child.h"
+#include "support/eventually.h"
 
 namespace weir {
 
@@ -72,15 +71,6 @@ class ProcessesTest : public testing::Test {
     // The broker answers before everybody may ask for it.
     ASSERT_TRUE(
         eventually([&] { return examples::partitions_of(*transport_, topic).value_or(0) == partitions; }));
-  }
-
-  [[nodiscard]] static bool eventually(const std::function<bool()>& holds, seconds at_most = seconds(90)) {
-    const auto deadline = steady_clock::now() + at_most;
-    while (steady_clock::now() < deadline) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(milliseconds(100));
-    }
-    return false;
   }
 
   [[nodiscard]] std::unique_ptr<Process> start_word_count(const std::string& instance,

@@ -2,13 +2,9 @@
 // so that nothing above core is needed.
 #include <weir/core/app.h>
 
-#include <unistd.h>
-
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -17,7 +13,9 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/topology_builder.h>
 
+#include "support/eventually.h"
 #include "support/raw_nodes.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -30,8 +28,6 @@ class AppTest : public testing::TestWithParam<Guarantee> {
   void SetUp() override {
     ASSERT_TRUE(broker_->create_topic("in", 4).ok());
     ASSERT_TRUE(broker_->create_topic("out", 4).ok());
-    directory_ = testing::TempDir() + "/app_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
 
   static Topology copy_topology() {
@@ -51,7 +47,7 @@ class AppTest : public testing::TestWithParam<Guarantee> {
     config.transport = make_embedded_transport(broker_);
     config.guarantee = GetParam();
     config.commit_interval = 50ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     return config;
   }
@@ -71,16 +67,8 @@ class AppTest : public testing::TestWithParam<Guarantee> {
     return values;
   }
 
-  bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 3000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   int next_ = 0;
 };
 

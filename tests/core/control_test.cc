@@ -1,10 +1,7 @@
 // What a program may say to a running application: what to do about failures, pause, more and fewer workers, who it is in the
 // group. On threads, on the embedded broker.
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -17,6 +14,8 @@
 #include <weir/core/app.h>
 
 #include "stepped_worker.h"
+#include "support/eventually.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -33,12 +32,7 @@ class ControlTest : public testing::TestWithParam<Guarantee> {
   void SetUp() override {
     ASSERT_TRUE(broker_->create_topic("in", kPartitions).ok());
     ASSERT_TRUE(broker_->create_topic("out", kPartitions).ok());
-    directory_ = testing::TempDir() + "/control_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name() +
-                 (GetParam() == Guarantee::kAtLeastOnce ? "_alo" : "_eos");
-    std::filesystem::remove_all(directory_);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   static Topology scripted(ScriptedNode::Script script) {
     const auto here = std::source_location::current();
@@ -62,7 +56,7 @@ class ControlTest : public testing::TestWithParam<Guarantee> {
     config.transport = make_embedded_transport(broker_);
     config.guarantee = GetParam();
     config.commit_interval = 20ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     // The embedded group hears of a worker that failed by its silence.
     config.session_timeout = 1s;
     config.log = Logger();
@@ -93,16 +87,8 @@ class ControlTest : public testing::TestWithParam<Guarantee> {
     return sum;
   }
 
-  static bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 6000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   int next_ = 0;
 };
 
@@ -371,7 +357,7 @@ TEST_P(ControlTest, AnApplicationThatIsNotClosedInTimeSaysWhatHoldsIt) {
 }
 
 TEST_P(ControlTest, CleanUpRemovesTheTasksFoldersAndRefusesWhileRunning) {
-  const std::string folder = directory_ + "/a/copy/0_1";
+  const std::string folder = scratch_ / "a/copy/0_1";
   std::filesystem::create_directories(folder);
   auto app = App::create(copy(), config("a"));
   ASSERT_TRUE(app.ok()) << app.status();
@@ -383,11 +369,11 @@ TEST_P(ControlTest, CleanUpRemovesTheTasksFoldersAndRefusesWhileRunning) {
   std::filesystem::create_directories(folder);
   EXPECT_TRUE((*app)->clean_up().ok());
   EXPECT_FALSE(std::filesystem::exists(folder));
-  EXPECT_TRUE(std::filesystem::exists(directory_ + "/a/copy/instance-id")) << "the identity stays";
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "a/copy/instance-id")) << "the identity stays";
 }
 
 TEST_P(ControlTest, StateOfTasksLongGoneIsRemovedAtTheStartIfAskedTo) {
-  const std::string folder = directory_ + "/a/copy/0_1";
+  const std::string folder = scratch_ / "a/copy/0_1";
   std::filesystem::create_directories(folder);
   AppConfig settings = config("a");
   for (const bool asked : {false, true}) {

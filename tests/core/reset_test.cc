@@ -1,12 +1,10 @@
 #include <weir/core/reset.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <sys/wait.h>
 
 #include <gtest/gtest.h>
 
@@ -17,6 +15,7 @@
 #include <weir/core/topology_builder.h>
 
 #include "support/raw_nodes.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -39,10 +38,7 @@ class ResetTest : public testing::Test {
     ASSERT_TRUE(broker_->append("app-by-user-repartition", 0, {.key = "k", .value = "v"}).ok());
     commit({{"in", 0}, 3});
     commit({{"app-by-user-repartition", 0}, 1});
-    root_ = testing::TempDir() + "/reset_test_" + std::to_string(::getpid()) + "_" +
-            testing::UnitTest::GetInstance()->current_test_info()->name();
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   void commit(const PartitionOffset& position) {
     auto consumer = transport_->make_consumer({.group = "app"});
@@ -65,11 +61,12 @@ class ResetTest : public testing::Test {
 
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
   std::unique_ptr<Transport> transport_ = make_embedded_transport(broker_);
-  std::string root_;
+  const ScratchFolder scratch_;
 };
 
 TEST_F(ResetTest, PlansAndChangesNothing) {
-  const ResetPlan all = plan({.to = ResetTo::kEarliest, .internal_topics = true, .state_directory = root_});
+  const ResetPlan all =
+      plan({.to = ResetTo::kEarliest, .internal_topics = true, .state_directory = scratch_.path()});
   EXPECT_EQ(all.text(),
             "position of in partition 0: 3 -> 0\n"
             "delete the topic app-by-user-repartition\n"
@@ -116,20 +113,20 @@ TEST_F(ResetTest, DeletesTheTopicsThatTheApplicationMadeAndNoOthers) {
 }
 
 TEST_F(ResetTest, EmptiesTheStateDirectoryUnlessSomebodyUsesIt) {
-  fs::create_directories(root_ + "/app/0_1/rocksdb");
-  std::ofstream(root_ + "/app/topology.json") << "{}";
-  const ResetPlan one = plan({.to = ResetTo::kEarliest, .state_directory = root_});
-  EXPECT_HAS(one.text(), "remove what is in " + root_ + "/app");
+  fs::create_directories(scratch_ / "app/0_1/rocksdb");
+  std::ofstream(scratch_ / "app/topology.json") << "{}";
+  const ResetPlan one = plan({.to = ResetTo::kEarliest, .state_directory = scratch_.path()});
+  EXPECT_HAS(one.text(), "remove what is in " + scratch_ / "app");
   {
-    const auto used = StateDirectory::open(root_, "app");
+    const auto used = StateDirectory::open(scratch_.path(), "app");
     ASSERT_TRUE(used.ok());
     EXPECT_EQ(reset(one, *transport_).code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(committed(), 3);
   }
-  EXPECT_TRUE(fs::exists(root_ + "/app/0_1/rocksdb"));
+  EXPECT_TRUE(fs::exists(scratch_ / "app/0_1/rocksdb"));
   ASSERT_TRUE(reset(one, *transport_).ok());
-  EXPECT_FALSE(fs::exists(root_ + "/app/0_1"));
-  EXPECT_FALSE(fs::exists(root_ + "/app/topology.json"));
+  EXPECT_FALSE(fs::exists(scratch_ / "app/0_1"));
+  EXPECT_FALSE(fs::exists(scratch_ / "app/topology.json"));
 }
 
 TEST_F(ResetTest, RefusesWhileSomebodyIsInTheGroup) {

@@ -2,13 +2,9 @@
 // program under the same id.
 #include <weir/core/app.h>
 
-#include <unistd.h>
-
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -18,7 +14,9 @@
 #include <weir/core/token_plan.h>
 #include <weir/core/topology_builder.h>
 
+#include "support/eventually.h"
 #include "support/raw_nodes.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -32,8 +30,6 @@ class TokensTest : public testing::TestWithParam<Guarantee> {
  protected:
   void SetUp() override {
     for (const char* topic : {"a", "b", "c", "out"}) ASSERT_TRUE(broker_->create_topic(topic, 2).ok());
-    directory_ = testing::TempDir() + "/tokens_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
 
   // Each list of topics is copied to "out" by a sub-topology of its own.
@@ -59,7 +55,7 @@ class TokensTest : public testing::TestWithParam<Guarantee> {
     config.transport = make_embedded_transport(broker_);
     config.guarantee = GetParam();
     config.commit_interval = 20ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     config.topic_refresh_interval = 50ms;
     config.log = [this, instance](LogLevel, std::string_view text) {
@@ -109,16 +105,8 @@ class TokensTest : public testing::TestWithParam<Guarantee> {
     return log_.find(text) != std::string::npos;
   }
 
-  static bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 6000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   std::mutex mutex_;
   std::string log_;  // guarded by the mutex
 };

@@ -1,14 +1,10 @@
 // What becomes of a running application when its topics change: gone, made anew, grown, cut off in front.
 #include <weir/core/app.h>
 
-#include <unistd.h>
-
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -17,7 +13,9 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/topology_builder.h>
 
+#include "support/eventually.h"
 #include "support/raw_nodes.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -33,8 +31,6 @@ class TopicsTest : public testing::TestWithParam<Guarantee> {
   void SetUp() override {
     ASSERT_TRUE(broker_->create_topic("in", 2).ok());
     ASSERT_TRUE(broker_->create_topic("out", 2).ok());
-    directory_ = testing::TempDir() + "/topics_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
 
   // With a hop over the repartition topic "hop" if asked for.
@@ -60,7 +56,7 @@ class TopicsTest : public testing::TestWithParam<Guarantee> {
     config.transport = make_embedded_transport(broker_);
     config.guarantee = GetParam();
     config.commit_interval = 20ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     config.topic_refresh_interval = 20ms;
     config.repartition_purge_interval = 20ms;
@@ -104,16 +100,8 @@ class TopicsTest : public testing::TestWithParam<Guarantee> {
     return log_;
   }
 
-  static bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 6000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   std::mutex mutex_;
   std::string log_;  // guarded by the mutex
 };

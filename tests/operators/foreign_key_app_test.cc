@@ -2,15 +2,11 @@
 // changes of both sides at once.
 #include <weir/operators/join_foreign_key.h>
 
-#include <unistd.h>
-
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -20,6 +16,9 @@
 #include <weir/operators/stream_builder.h>
 #include <weir/operators/to.h>
 #include <weir/operators/to_stream.h>
+
+#include "support/eventually.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -35,8 +34,6 @@ class ForeignKeyAppTest : public testing::TestWithParam<Guarantee> {
     ASSERT_TRUE(broker_->create_topic("left", 3).ok());
     ASSERT_TRUE(broker_->create_topic("right", 2).ok());
     ASSERT_TRUE(broker_->create_topic("out", 4).ok());
-    directory_ = testing::TempDir() + "/foreign_key_app_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
 
   // A left value is a right key, a colon and some text.
@@ -60,7 +57,7 @@ class ForeignKeyAppTest : public testing::TestWithParam<Guarantee> {
     config.guarantee = GetParam();
     config.workers = 2;
     config.commit_interval = 20ms;
-    config.state_directory = directory_;
+    config.state_directory = scratch_.path();
     config.session_timeout = 2s;
     auto app = App::create(topology(), config);
     EXPECT_TRUE(app.ok()) << app.status();
@@ -111,16 +108,8 @@ class ForeignKeyAppTest : public testing::TestWithParam<Guarantee> {
     return rows;
   }
 
-  bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 3000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   Timestamp time_ = 0;
   Rows left_;
   Rows right_;

@@ -2,13 +2,9 @@
 // over restarts, read by several threads while they change.
 #include <weir/operators/global_table.h>
 
-#include <unistd.h>
-
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -20,6 +16,9 @@
 #include <weir/core/global_updater.h>
 #include <weir/operators/join_global.h>
 #include <weir/operators/to.h>
+
+#include "support/eventually.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -35,8 +34,6 @@ class GlobalAppTest : public testing::TestWithParam<Guarantee> {
     ASSERT_TRUE(broker_->create_topic("in", 4).ok());
     ASSERT_TRUE(broker_->create_topic("rows", 3).ok());
     ASSERT_TRUE(broker_->create_topic("out", 2).ok());
-    directory_ = testing::TempDir() + "/global_app_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
 
   // Each record of "in" names a row and is written with the row's value, or with nothing.
@@ -59,7 +56,7 @@ class GlobalAppTest : public testing::TestWithParam<Guarantee> {
     config.guarantee = GetParam();
     config.workers = 2;
     config.commit_interval = 20ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     return config;
   }
@@ -94,16 +91,8 @@ class GlobalAppTest : public testing::TestWithParam<Guarantee> {
     return count;
   }
 
-  bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 3000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   int asked_ = 0;
 };
 
@@ -181,7 +170,7 @@ TEST_P(GlobalAppTest, BeginsAnewWhenItsTopicMayHaveForgottenDeletions) {
     options.application_id = "look-up";
     options.client_id = "look-up-global";
     options.guarantee = GetParam();
-    options.state_directory = directory_;
+    options.state_directory = scratch_.path();
     options.resources = *topology.engine->make_resources({});
     GlobalUpdater updater(topology, *plan, *transport, clock, options);
     for (int minute = 0; minute < 50; ++minute) {

@@ -12,6 +12,7 @@
 #include <weir/operators/to.h>
 
 #include "support/records.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -191,8 +192,9 @@ TEST(GlobalStoreVerb, AFailingRecordFollowsThePolicy) {
 
 TEST(GlobalTable, SurvivesARestartInMemoryAndOnDisk) {
   for (const bool on_disk : {false, true}) {
+    const ScratchFolder scratch;
     DriverOptions options;
-    if (on_disk) options.state_directory = testing::TempDir() + "/global_table_" + std::to_string(::getpid());
+    if (on_disk) options.state_directory = scratch.path();
     TextDriver driver(orders_and_rates, options);
     driver.feed<Key, Rate>("rates", "EUR:2@50 USD:3@1");
     ASSERT_TRUE(driver.driver().restart().ok());

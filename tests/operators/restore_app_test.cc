@@ -1,18 +1,13 @@
 // What an application restores when it comes back, takes over, or joins: applications on the embedded broker with real
 // databases. WEIR_RESTORE_KEYS sets how many keys there are (by hand, a million; here as many as a loaded machine bears).
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -21,6 +16,9 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/core/standby_placement.h>
 #include <weir/weir.h>
+
+#include "support/eventually.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -41,10 +39,7 @@ class RestoreAppTest : public testing::Test {
   void SetUp() override {
     ASSERT_TRUE(broker_->create_topic("in", kPartitions).ok());
     ASSERT_TRUE(broker_->create_topic("out", kPartitions).ok());
-    directory_ = testing::TempDir() + "/restore_app_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   static Topology counting() {
     StreamBuilder builder;
@@ -62,7 +57,7 @@ class RestoreAppTest : public testing::Test {
     config.transport = make_embedded_transport(broker_);
     config.guarantee = Guarantee::kExactlyOnce;
     config.commit_interval = 50ms;
-    config.state_directory = directory_ + "/" + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     config.standby_refresh_interval = 50ms;
     return config;
@@ -96,16 +91,8 @@ class RestoreAppTest : public testing::Test {
     return eventually([&] { return counted() >= static_cast<std::size_t>(written_); });
   }
 
-  static bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 6000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
-  }
-
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
-  std::string directory_;
+  const ScratchFolder scratch_;
   int written_ = 0;
 };
 
@@ -206,7 +193,7 @@ TEST_F(RestoreAppTest, TasksThatRunGoOnWhileOthersAreRestored) {
   ASSERT_TRUE(eventually([&] { return a->metrics().tasks == 2 && b->metrics().tasks == 2; }));
   write(0, keys);
   ASSERT_TRUE(all_counted());
-  std::ifstream file(directory_ + "/b/restore/instance-id");
+  std::ifstream file(scratch_ / "b/restore/instance-id");
   std::string id_of_b;
   std::getline(file, id_of_b);
   std::set<Partition> moved;

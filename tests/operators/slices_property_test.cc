@@ -4,7 +4,6 @@
 //
 // WEIR_PROPERTY_CASES sets how many cases each property has; WEIR_PROPERTY_SEED the seed of the first.
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
@@ -25,6 +24,7 @@
 
 #include "support/environment.h"
 #include "support/records.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -185,15 +185,14 @@ class Case {
     const auto topology = builder.build();
     ASSERT_TRUE(topology.ok()) << topology.status();
     DriverOptions options;
-    const std::string directory = testing::TempDir() + "weir-slices-property-" + std::to_string(seed_);
+    const ScratchFolder scratch;
     const bool on_disk = one_in(20);
-    if (on_disk) options.state_directory = directory;
+    if (on_disk) options.state_directory = scratch.path();
     {
       auto driver = TopologyDriver::create(*topology, options);
       ASSERT_TRUE(driver.ok()) << driver.status();
       feed(**driver);
     }
-    if (on_disk) std::filesystem::remove_all(directory);
   }
 
  private:

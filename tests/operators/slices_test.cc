@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -23,6 +22,7 @@
 #include <weir/state/byte_queryable.h>
 
 #include "support/records.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace slices_test {
@@ -259,12 +259,12 @@ TEST(Slices, AreLeftAloneWhereTheyCannotPay) {
 }
 
 TEST(Slices, ComeBackAfterARestartInMemoryAndOnDisk) {
-  const std::string directory = testing::TempDir() + "weir-slices-restart";
   for (const bool on_disk : {false, true}) {
+    const ScratchFolder scratch;
     SCOPED_TRACE(on_disk ? "on disk" : "in memory");
     {
       TextDriver driver = letters(hopping({.size = 20ms, .advance = 10ms, .grace = 0ms}), kClose,
-                                  {.state_directory = on_disk ? directory : ""});
+                                  {.state_directory = on_disk ? scratch.path() : ""});
       driver.feed<Str, Str>("in", "a:x@15 a:y@22 a:l@16");
       ASSERT_TRUE(driver.driver().restart().ok());
       driver.feed<Str, Str>("in", "a:z@23");
@@ -272,21 +272,20 @@ TEST(Slices, ComeBackAfterARestartInMemoryAndOnDisk) {
       driver.feed<Str, Str>("in", "a:w@100");
       EXPECT_EQ(out(driver), "a[0,?):x@15 a[10,?):lxyz@23 a[20,?):yz@23");
     }
-    std::filesystem::remove_all(directory);
   }
 }
 
 TEST(Slices, RefuseAStoreOnDiskThatHasSomethingElse) {
-  const std::string directory = testing::TempDir() + "weir-slices-refused";
+  const ScratchFolder scratch;
   {
     TextDriver driver = letters(hopping({.size = 20ms, .advance = 10ms, .grace = 0ms}), kEvery,
-                                {.state_directory = directory});
+                                {.state_directory = scratch.path()});
     driver.feed<Str, Str>("in", "a:x@15");
   }
   const auto problem = [&](const TextDriver::Describe& describe) {
     StreamBuilder builder;
     describe(builder);
-    return TopologyDriver::create(*builder.build(), {.state_directory = directory}).status().ToString();
+    return TopologyDriver::create(*builder.build(), {.state_directory = scratch.path()}).status().ToString();
   };
   const auto windowed = [](StreamBuilder& builder, const TimeWindows& windows) {
     return builder.stream<Str, Str>("in").group_by_key().windowed_by(windows);
@@ -306,7 +305,6 @@ TEST(Slices, RefuseAStoreOnDiskThatHasSomethingElse) {
   });
   EXPECT_NE(without.find("kind was slices of windows of 20 ms by 10 ms, is window"), std::string::npos)
       << without;
-  std::filesystem::remove_all(directory);
 }
 
 // ---------------------------------------------------------------------------------------------- when something is wrong

@@ -4,7 +4,6 @@
 // WEIR_PROPERTY_CASES sets how many cases each property has; WEIR_PROPERTY_SEED the seed of the first.
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <random>
@@ -24,6 +23,7 @@
 
 #include "support/environment.h"
 #include "support/records.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 
@@ -308,9 +308,9 @@ class Case {
   void compare(Reference reference, const TextDriver::Describe& describe, const std::vector<Input>& inputs) {
     SCOPED_TRACE("seed " + std::to_string(seed_));
     DriverOptions options;
-    const std::string directory = testing::TempDir() + "weir-windows-property-" + std::to_string(seed_);
+    const ScratchFolder scratch;
     const bool on_disk = one_in(30);
-    if (on_disk) options.state_directory = directory;
+    if (on_disk) options.state_directory = scratch.path();
     {
       TextDriver driver(describe, options);
       for (std::size_t i = 0; i < inputs.size() && !testing::Test::HasFailure(); ++i) {
@@ -328,7 +328,6 @@ class Case {
                                  << "@" << input.time;
       }
     }
-    if (on_disk) std::filesystem::remove_all(directory);
   }
 
  private:

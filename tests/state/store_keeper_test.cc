@@ -1,11 +1,8 @@
 // The keeper of an instance's stores, stepped by hand: a real database, the embedded broker, a clock that stands still.
 #include <weir/core/store_keeper.h>
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +17,7 @@
 #include <weir/state/key_value_store.h>
 
 #include "core/text_nodes.h"
+#include "support/scratch_folder.h"
 
 namespace weir {
 namespace {
@@ -35,9 +33,7 @@ constexpr TaskId kTask{0, 0};
 class StoreKeeperTest : public testing::Test {
  protected:
   StoreKeeperTest() : clock_(1'000'000) {
-    directory_ = testing::TempDir() + "/store_keeper_test_" + std::to_string(::getpid()) + "_" +
-                 testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::create_directories(directory_);
+    std::filesystem::create_directories(scratch_.path());
     EXPECT_TRUE(broker_->create_topic("app-s-changelog", 2, {{"cleanup.policy", "compact,delete"}}).ok());
     EXPECT_TRUE(broker_->create_topic("app-tasks", 2).ok());
     test::TextBuilder text;
@@ -47,7 +43,6 @@ class StoreKeeperTest : public testing::Test {
     topology_ = *text.builder.build();
     plan_ = *plan_partitions(topology_, "app", {{"in", 2}});
   }
-  ~StoreKeeperTest() override { std::filesystem::remove_all(directory_); }
 
   std::unique_ptr<StoreKeeper> keeper(Guarantee guarantee = Guarantee::kAtLeastOnce, int standbys = 0,
                                       bool observe = false) {
@@ -55,7 +50,7 @@ class StoreKeeperTest : public testing::Test {
     options.worker.application_id = "app";
     options.worker.client_id = "app-me-stores";
     options.worker.guarantee = guarantee;
-    options.worker.state_directory = directory_;
+    options.worker.state_directory = scratch_.path();
     options.worker.log = [this](LogLevel, std::string_view line) { log_ += std::string(line) + '\n'; };
     options.instance_id = "me";
     options.standby_replicas = standbys;
@@ -105,7 +100,7 @@ class StoreKeeperTest : public testing::Test {
   std::shared_ptr<Transport> transport_ = make_embedded_transport(broker_);
   Topology topology_;
   PartitionPlan plan_;
-  std::string directory_;
+  const ScratchFolder scratch_;
   std::string log_;
   std::string notices_;
   std::optional<Duration> remove_after_;
@@ -309,8 +304,8 @@ TEST_F(StoreKeeperTest, RebuildsAStoreThatIsOlderThanItsChangelogKeepsDeletions)
     EXPECT_EQ(restored, 2U);
     EXPECT_EQ(log_.find("keeps deletions"), std::string::npos) << log_;
   }
-  std::filesystem::remove_all(directory_);
-  std::filesystem::create_directories(directory_);
+  std::filesystem::remove_all(scratch_.path());
+  std::filesystem::create_directories(scratch_.path());
   take(*keeper()).reset();
   clock_.advance(2h);
   const auto keeper = this->keeper();
@@ -412,8 +407,8 @@ TEST_F(StoreKeeperTest, ObservesAllTasksUntilTheGroupHasGivenTasksToItsInstance)
 TEST_F(StoreKeeperTest, RemovesFoldersThatAreNotUsedForLongIfItMay) {
   write_many(3);
   take(*keeper()).reset();
-  const std::string folder = directory_ + "/0_0";
-  const std::string foreign = directory_ + "/0_0.old";
+  const std::string folder = scratch_ / "0_0";
+  const std::string foreign = scratch_ / "0_0.old";
   std::filesystem::create_directories(foreign);
   ASSERT_TRUE(std::filesystem::exists(folder));
   {
@@ -440,8 +435,8 @@ TEST_F(StoreKeeperTest, RemovesFoldersThatAreNotUsedForLongIfItMay) {
 }
 
 TEST_F(StoreKeeperTest, TellsWhoWaitsWhyAStoreCannotBeHad) {
-  std::filesystem::remove_all(directory_);
-  ASSERT_EQ(std::fclose(std::fopen(directory_.c_str(), "w")), 0);  // a file where the folder should be
+  std::filesystem::remove_all(scratch_.path());
+  ASSERT_EQ(std::fclose(std::fopen(scratch_.path().c_str(), "w")), 0);  // a file where the folder should be
   const auto keeper = this->keeper();
   auto request = keeper->request(kTask);
   request.seal();

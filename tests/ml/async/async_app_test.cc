@@ -1,12 +1,9 @@
 // Models on other threads, in applications with threads of their own.
 #include <weir/ml/async/model_pool.h>
 
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -22,6 +19,9 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/ml/async/score_async.h>
 #include <weir/weir.h>
+
+#include "support/eventually.h"
+#include "support/scratch_folder.h"
 
 namespace weir::ml {
 namespace {
@@ -166,8 +166,7 @@ class AsyncApp : public testing::TestWithParam<Guarantee> {
     config.guarantee = GetParam();
     config.commit_interval = 20ms;
     config.workers = 2;
-    config.state_directory = testing::TempDir() + "/async_app_" + std::to_string(::getpid()) + "_" +
-                             std::to_string(static_cast<int>(GetParam())) + instance;
+    config.state_directory = scratch_ / instance;
     config.session_timeout = 2s;
     auto app = App::create(*builder.build(), config);
     EXPECT_TRUE(app.ok()) << app.status();
@@ -191,14 +190,7 @@ class AsyncApp : public testing::TestWithParam<Guarantee> {
     return count;
   }
 
-  bool eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 6000; ++i) {
-      if (holds()) return true;
-      std::this_thread::sleep_for(5ms);
-    }
-    return false;
-  }
-
+  const ScratchFolder scratch_;
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
   std::shared_ptr<Tripling> model_ = std::make_shared<Tripling>();
   std::shared_ptr<ModelPool> pool_ = std::make_shared<ModelPool>(model_, ModelPoolOptions{.threads = 3});

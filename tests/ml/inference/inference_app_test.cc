@@ -1,8 +1,6 @@
 // Requests and replies over the embedded broker: each request has one committed reply.
 #include <weir/ml/inference/inference_client.h>
 
-#include <unistd.h>
-
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +12,8 @@
 #include <weir/core/embedded/embedded_transport.h>
 #include <weir/ml/inference/serve_requests.h>
 #include <weir/weir.h>
+
+#include "support/scratch_folder.h"
 
 namespace weir::ml {
 namespace {
@@ -47,8 +47,7 @@ class InferenceApp : public testing::Test {
     config.commit_interval = 10ms;
     config.workers = 2;
     config.dead_letter_topic = "dead";
-    config.state_directory = testing::TempDir() + "/inference_app_" + std::to_string(::getpid()) + "_" +
-                             testing::UnitTest::GetInstance()->current_test_info()->name();
+    config.state_directory = scratch_.path();
     auto app = App::create(*builder.build(), config);
     ASSERT_TRUE(app.ok()) << app.status();
     app_ = *std::move(app);
@@ -66,6 +65,7 @@ class InferenceApp : public testing::Test {
     return *std::move(client);
   }
 
+  const ScratchFolder scratch_;
   std::shared_ptr<EmbeddedBroker> broker_ = std::make_shared<EmbeddedBroker>();
   std::unique_ptr<Transport> transport_ = make_embedded_transport(broker_);
   std::unique_ptr<App> app_;
