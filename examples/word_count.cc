@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   std::int64_t session_timeout_ms = 45'000;
   weir::AppConfig config;
   config.application_id = "word-count";
+  config.wait_for_topics = true;  // whoever makes them may come later
   config.state_directory = "word-count-state";
 
   CLI::App cli("Counts the words of a topic.");
