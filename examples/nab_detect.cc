@@ -3,8 +3,9 @@
 //   nab_detect series.csv > scores.csv
 //
 // The file has a header and rows "timestamp,value" (2014-04-01 00:05:00, fractions of seconds and a T allowed; taken as UTC).
-// Written is a header and, for each row, the row as it was and its anomaly score in [0, 1). The detector is the one the
-// library calls usual, with nothing set for this file: docs/anomaly.md says how it does on the Numenta Anomaly Benchmark.
+// Written is a header and, for each row, the row as it was and its anomaly score in [0, 1). A row whose value is missing (empty, NaN,
+// infinite or beyond 1e150) is scored 0, and nothing is learned of it. The detector is the one the library calls usual, with
+// nothing set for this file: docs/anomaly.md says how it does on the Numenta Anomaly Benchmark.
 //
 // The rows go through a topic of a broker inside this process and a topology with the anomaly operator.
 #include <charconv>
@@ -12,7 +13,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <limits>
+#include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,12 +78,21 @@ struct Row {
   weir::Timestamp time = 0;
 };
 
+// NaN where it is empty.
 double value_of(const std::string& row) {
   std::string_view text = std::string_view(row).substr(row.find(',') + 1);
-  double value = 0;
+  double value = std::numeric_limits<double>::quiet_NaN();
+  if (text.empty()) return value;
   if (!read_number(text, value) || !text.empty()) throw std::invalid_argument("not a number: " + row);
   return value;
 }
+
+bool has_value(const std::string& row) {
+  const double value = value_of(row);
+  return weir::ml::usable({&value, 1});
+}
+
+std::string with_score(const std::string& row, double score) { return fmt::format("{},{}", row, score); }
 
 absl::StatusOr<std::vector<Row>> read_rows(const std::string& path) {
   std::ifstream file(path);
@@ -109,11 +122,16 @@ absl::StatusOr<std::vector<Row>> read_rows(const std::string& path) {
 
 absl::StatusOr<weir::Topology> make_topology() {
   weir::StreamBuilder builder;
-  builder.stream<std::string, std::string>(kReadings)
+  const auto rows = builder.stream<std::string, std::string>(kReadings);
+  rows.filter(has_value)
       .apply(weir::ml::anomaly({.store = "detectors", .persistent = false}, value_of,
                                [](const std::string& row, const weir::ml::Verdict& verdict) {
-                                 return fmt::format("{},{}", row, verdict.score);
+                                 return with_score(row, verdict.score);
                                }))
+      .to(kScores);
+  // One task does one row after the other, so these come where they belong.
+  rows.filter_not(has_value)
+      .map_values([](const std::string& row) { return with_score(row, 0); })
       .to(kScores);
   return builder.build();
 }

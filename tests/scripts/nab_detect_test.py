@@ -53,7 +53,24 @@ class NabDetect(unittest.TestCase):
             done = run([*rows[:3], bad])
             self.assertEqual(done.returncode, 1)
             self.assertIn("series.csv:5:", done.stderr)
-        self.assertEqual(run(["2020-01-01 00:00:00,nan"]).returncode, 1)
+
+    def test_a_missing_value_is_no_news_and_changes_nothing(self):
+        rows = series()
+        whole = run(rows).stdout.splitlines()
+        missing = {300: "", 301: "nan", 700: "inf", 1499: "1e200", 1600: "-Infinity"}
+        holed = []
+        for row, text in enumerate(rows):
+            if row in missing:
+                holed.append(f"{text.split(',')[0]},{missing[row]}")
+            holed.append(text)
+        done = run(holed)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual([line.rsplit(",", 1)[0] for line in lines[1:]], holed)
+        found = [line for line, text in zip(lines[1:], holed) if text in rows]
+        self.assertEqual(found, whole[1:])
+        self.assertEqual([line for line in lines[1:] if line not in found], [
+            f"{text},0" for text in holed if text not in rows])
 
     def test_a_file_without_rows_has_no_scores(self):
         self.assertEqual(run([]).stdout, "timestamp,value,anomaly_score\n")
