@@ -100,7 +100,7 @@ void KMeans::learn(std::span<const float> row, float) {
 
 void KMeans::encode_part(std::size_t part, Bytes& out) const {
   if (part == 0) {
-    for (const RunningMoments& moments : moments_) moments.encode(out);
+    encode_moments(moments_, out);
     return;
   }
   const Centre& centre = centres_[part - 1];
@@ -113,10 +113,7 @@ absl::Status KMeans::restore_part(std::size_t part, BytesView bytes) {
   if (part >= parts()) return undecodable_part(*this, part);
   ByteReader reader(bytes);
   if (part == 0) {
-    for (RunningMoments& moments : moments_) {
-      if (!moments.restore(reader)) return undecodable_part(*this, part);
-    }
-    return reader.at_end() ? absl::OkStatus() : undecodable_part(*this, part);
+    return restore_moments(moments_, reader) ? absl::OkStatus() : undecodable_part(*this, part);
   }
   Centre centre;
   centre.rows = reader.integer<std::uint64_t>();

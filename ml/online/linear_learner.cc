@@ -205,7 +205,7 @@ void LinearLearner::learn(std::span<const float> row, float label) {
 
 void LinearLearner::encode_part(std::size_t part, Bytes& out) const {
   if (part == 0) {
-    for (const RunningMoments& moments : moments_) moments.encode(out);
+    encode_moments(moments_, out);
     return;
   }
   const Block& block = blocks_[part - 1];
@@ -224,10 +224,7 @@ absl::Status LinearLearner::restore_part(std::size_t part, BytesView bytes) {
   if (part >= parts()) return undecodable_part(*this, part);
   ByteReader reader(bytes);
   if (part == 0) {
-    for (RunningMoments& moments : moments_) {
-      if (!moments.restore(reader)) return undecodable_part(*this, part);
-    }
-    return reader.at_end() ? absl::OkStatus() : undecodable_part(*this, part);
+    return restore_moments(moments_, reader) ? absl::OkStatus() : undecodable_part(*this, part);
   }
   Block block(kBlock);
   while (reader.ok() && !reader.at_end()) {

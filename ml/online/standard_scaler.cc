@@ -1,5 +1,6 @@
 #include <weir/ml/online/standard_scaler.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -33,6 +34,16 @@ bool RunningMoments::restore(ByteReader& reader) {
   return reader.ok() && std::isfinite(mean_) && std::isfinite(sum_of_squares_) && sum_of_squares_ >= 0;
 }
 
+void encode_moments(std::span<const RunningMoments> columns, Bytes& out) {
+  for (const RunningMoments& column : columns) column.encode(out);
+}
+
+bool restore_moments(std::span<RunningMoments> columns, ByteReader& reader) {
+  const bool all = std::all_of(columns.begin(), columns.end(),
+                               [&reader](RunningMoments& column) { return column.restore(reader); });
+  return all && reader.at_end();
+}
+
 StandardScaler::StandardScaler(const std::vector<std::string>& inputs)
     : Learner({inputs, inputs}, LearningTask::kWithoutLabels), columns_(inputs.size()) {}
 
@@ -53,16 +64,11 @@ void StandardScaler::learn(std::span<const float> row, float) {
 
 void StandardScaler::encode_options(Bytes& out) const { put_names(schema().inputs, out); }
 
-void StandardScaler::encode_part(std::size_t, Bytes& out) const {
-  for (const RunningMoments& column : columns_) column.encode(out);
-}
+void StandardScaler::encode_part(std::size_t, Bytes& out) const { encode_moments(columns_, out); }
 
 absl::Status StandardScaler::restore_part(std::size_t part, BytesView bytes) {
   ByteReader reader(bytes);
-  for (RunningMoments& column : columns_) {
-    if (!column.restore(reader)) return undecodable_part(*this, part);
-  }
-  return part == 0 && reader.at_end() ? absl::OkStatus() : undecodable_part(*this, part);
+  return part == 0 && restore_moments(columns_, reader) ? absl::OkStatus() : undecodable_part(*this, part);
 }
 
 }  // namespace weir::ml

@@ -40,6 +40,11 @@ class RunningMoments {
   double sum_of_squares_ = 0;  // of what values are off the mean
 };
 
+// Of all columns, one after the other; how many is not written.
+void encode_moments(std::span<const RunningMoments> columns, Bytes& out);
+// Returns whether they were all there is.
+[[nodiscard]] bool restore_moments(std::span<RunningMoments> columns, ByteReader& reader);
+
 class StandardScaler final : public Learner {
  public:
   explicit StandardScaler(const std::vector<std::string>& inputs);
