@@ -119,21 +119,15 @@ class Outside {
 absl::StatusOr<std::unique_ptr<weir::App>> make_app(const JobOptions& options, weir::Topology topology,
                                                     const std::string& application_id,
                                                     const std::shared_ptr<weir::Transport>& transport) {
-  return weir::App::create(
-      std::move(topology),
-      {.application_id = application_id,
-       .transport = transport,
-       .workers = options.workers,
-       .guarantee = options.exactly_once ? weir::Guarantee::kExactlyOnce : weir::Guarantee::kAtLeastOnce,
-       .commit_interval = weir::Duration{options.exactly_once ? 100 : 1000},
-       .state_directory = options.state_directory,
-       .dead_letter_topic = kDeadLetters,
-       .session_timeout = weir::Duration{10'000},
-       // Dead letters are part of this data; the summary tells of them.
-       .log = weir::log_to_stderr(weir::LogLevel::kError)});
+  weir::AppConfig config = examples::config_of(options.program, transport, weir::Duration{1000});
+  config.application_id = application_id;
+  config.workers = options.workers;
+  config.dead_letter_topic = kDeadLetters;
+  config.session_timeout = weir::Duration{10'000};
+  return weir::App::create(std::move(topology), config);
 }
 
-std::string quality_id(const JobOptions& options) { return "quality-of-" + options.application_id; }
+std::string quality_id(const JobOptions& options) { return "quality-of-" + options.program.application_id; }
 
 // The scoring program, and after it, if wanted, the one that judges.
 absl::StatusOr<std::vector<std::unique_ptr<weir::App>>> make_apps(
@@ -141,7 +135,7 @@ absl::StatusOr<std::vector<std::unique_ptr<weir::App>>> make_apps(
   std::vector<std::unique_ptr<weir::App>> apps;
   auto topology = make_topology(options.threshold);
   if (!topology.ok()) return topology.status();
-  auto app = make_app(options, *std::move(topology), options.application_id, transport);
+  auto app = make_app(options, *std::move(topology), options.program.application_id, transport);
   if (!app.ok()) return app.status();
   apps.push_back(*std::move(app));
   if (!options.quality) return apps;
@@ -156,10 +150,10 @@ absl::StatusOr<std::vector<std::unique_ptr<weir::App>>> make_apps(
 }
 
 absl::Status prepare(const JobOptions& options, weir::Transport& transport, std::uint64_t already) {
-  if (options.bootstrap == "embedded:") {
+  if (options.program.bootstrap == "embedded:") {
     fmt::print("An embedded broker, in memory: its topics are gone at exit.\n");
   } else {
-    fmt::print("Kafka at {}.\n", options.bootstrap);
+    fmt::print("Kafka at {}.\n", options.program.bootstrap);
   }
   if (already > 0) {
     fmt::print("The topic {} holds {} records already: none are generated.\n", kTransactions, already);
@@ -175,7 +169,7 @@ absl::Status prepare(const JobOptions& options, weir::Transport& transport, std:
 }  // namespace
 
 absl::Status run_job(const JobOptions& options, const std::atomic<bool>& stop) {
-  const auto connected = weir::connect(options.bootstrap);
+  const auto connected = weir::connect(options.program.bootstrap);
   if (!connected.ok()) return connected.status();
   weir::Transport& transport = **connected;
   WEIR_RETURN_IF_ERROR(prepare_topics(transport, options.partitions));
@@ -205,7 +199,7 @@ absl::Status run_job(const JobOptions& options, const std::atomic<bool>& stop) {
   absl::Status status;
   for (const auto& app : *apps) status.Update(app->start());
   weir::App& scoring = *apps->front();
-  std::vector<examples::Run> runs = {{&scoring, options.application_id, {kTransactions}}};
+  std::vector<examples::Run> runs = {{&scoring, options.program.application_id, {kTransactions}}};
   if (options.quality) runs.push_back({apps->back().get(), quality_id(options), {kScores, kLabels}});
   examples::ProgressLine progress;
   double scored_after = 0;  // seconds

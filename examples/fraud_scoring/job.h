@@ -9,25 +9,23 @@
 
 #include <weir/core/topic_partition.h>
 
+#include "program.h"
 #include "world.h"
 
 namespace fraud {
 
 struct JobOptions {
-  std::string bootstrap = "embedded:";
-  std::string application_id = "fraud-scoring";
+  examples::ProgramOptions program{.application_id = "fraud-scoring"};
   // The first scores from the beginning, the second from the swap date on; and what drift compares with.
   std::string model;
   std::string model_after_drift;
   std::string references;
-  std::string state_directory;
   WorldOptions world;
   double drift_day = 9;  // of the world
   double swap_day = 13;
   double threshold = 0.5;
   int workers = 1;
   weir::Partition partitions = 4;
-  bool exactly_once = false;
   bool quality = true;  // whether the second program runs too
 
   [[nodiscard]] weir::Timestamp time_of_day(double day) const {

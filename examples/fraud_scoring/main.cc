@@ -3,46 +3,23 @@
 //
 //   fraud_scoring                                    on a broker inside this process
 //   fraud_scoring --bootstrap localhost:9092         on Kafka; start it several times and the processes share the work
-#include <atomic>
-#include <csignal>
-#include <filesystem>
 #include <string>
-
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "job.h"
+#include "program.h"
 #include "topology.h"
 
 namespace fraud {
 namespace {
-
-namespace fs = std::filesystem;
-
-// Set by the signal handler; everything else looks at it.
-std::atomic<bool> interrupted{false};
 
 absl::Status describe(const JobOptions& options) {
   const auto topology = make_topology(options.threshold);
   if (!topology.ok()) return topology.status();
   fmt::print("{}", topology->describe());
   return absl::OkStatus();
-}
-
-absl::Status run_with_state(JobOptions options) {
-  std::string temporary;
-  if (options.state_directory.empty()) {
-    temporary = (fs::temp_directory_path() / fmt::format("fraud-scoring-{}", ::getpid())).string();
-    options.state_directory = temporary;
-  }
-  const absl::Status status = run_job(options, interrupted);
-  if (!temporary.empty()) {
-    std::error_code ignored;  // what is left of a temporary folder is no reason to fail
-    fs::remove_all(temporary, ignored);
-  }
-  return status;
 }
 
 int main_with(int argc, char** argv) {
@@ -53,11 +30,7 @@ int main_with(int argc, char** argv) {
   bool only_describe = false;
   bool without_quality = false;
   CLI::App cli("Scores card transactions for fraud.");
-  cli.add_option("--bootstrap", options.bootstrap,
-                 "host:port of a Kafka broker; embedded: for one in this process")
-      ->capture_default_str();
-  cli.add_option("--application-id", options.application_id, "group of the processes that share the work")
-      ->capture_default_str();
+  examples::add_options(cli, options.program);
   cli.add_option("--transactions", options.world.cards.purchases,
                  "how many to generate, if the topic is empty")
       ->capture_default_str();
@@ -74,27 +47,20 @@ int main_with(int argc, char** argv) {
   cli.add_option("--partitions", options.partitions, "of the topics that are made")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
-  cli.add_option("--state-dir", options.state_directory,
-                 "where state is kept; default: a folder that is removed at the end");
   cli.add_option("--model", options.model, "XGBoost or LightGBM file")->check(CLI::ExistingFile);
   cli.add_option("--model-after-drift", options.model_after_drift, "the second one")
       ->check(CLI::ExistingFile);
   cli.add_option("--threshold", options.threshold, "alert from this probability up")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  cli.add_flag("--exactly-once", options.exactly_once,
-               "commit scores, state and positions in one transaction");
   cli.add_flag("--without-quality", without_quality, "only score: no feedback, no drift");
   cli.add_flag("--describe", only_describe, "print the topology and stop");
   CLI11_PARSE(cli, argc, argv);
   options.quality = !without_quality;
 
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
-  const absl::Status status = only_describe ? describe(options) : run_with_state(options);
-  if (status.ok()) return 0;
-  fmt::print(stderr, "fraud_scoring: {}\n", std::string(status.message()));
-  return 1;
+  return examples::main_of("fraud_scoring", options.program, [&] {
+    return only_describe ? describe(options) : run_job(options, examples::interrupted());
+  });
 }
 
 }  // namespace

@@ -4,46 +4,33 @@
 //   predictive_maintenance --bootstrap localhost:9092         on Kafka; start it several times and the processes share the work
 //
 // In the end the forecasts are compared with what became of the engines, and with a forecast that knows only their age.
-#include <atomic>
 #include <cmath>
-#include <csignal>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <weir/core/app.h>
 #include <weir/core/connect.h>
 #include <weir/core/status.h>
 #include <weir/ml/load_model.h>
 
 #include "broker_io.h"
 #include "forecasting.h"
-#include "run_to_end.h"
+#include "program.h"
 #include "unit_features.h"
 
 namespace maintenance {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr char kDeadLetters[] = "dead-readings";
 
-std::atomic<bool> interrupted{false};
-
 struct Options {
-  std::string bootstrap = "embedded:";
-  std::string application_id = "predictive-maintenance";
+  examples::ProgramOptions program{.application_id = "predictive-maintenance"};
   std::string model = WEIR_MAINTENANCE_MODEL;
-  std::string state_directory;
   generators::FleetOptions fleet;
   double soon = 20;
-  bool exactly_once = false;
 };
 
 std::string unit_name(int unit) { return fmt::format("unit-{:04}", unit); }
@@ -168,51 +155,28 @@ absl::Status run(const Options& options) {
   if (!model.ok()) return model.status();
   auto topology = make_topology(*std::move(model), options.soon);
   if (!topology.ok()) return topology.status();
-  const auto transport = weir::connect(options.bootstrap);
+  const auto transport = weir::connect(options.program.bootstrap);
   if (!transport.ok()) return transport.status();
   const std::map<std::string, std::string> keep = {{"retention.ms", "-1"}};
   std::vector<weir::NewTopic> topics;
   for (const char* name : {kReadings, kForecasts, kAlarms, kWorkshop, kDeadLetters})
     topics.push_back({.name = name, .partitions = 4, .config = keep});
   WEIR_RETURN_IF_ERROR(examples::make_topics(**transport, topics));
-  const auto already = examples::records_in(**transport, kReadings);
-  if (!already.ok()) return already.status();
   const std::vector<generators::Cycle> cycles = generators::Fleet(options.fleet).fly();
-  if (*already == 0) {
+  WEIR_RETURN_IF_ERROR(examples::fill_if_empty(**transport, kReadings, [&] {
     fmt::print("{} units fly until they fail, seed {}.\n", options.fleet.units, options.fleet.seed);
-    WEIR_RETURN_IF_ERROR(fill(**transport, cycles));
-  } else {
-    fmt::print("The topic {} holds {} records already: none are generated.\n", kReadings, *already);
-  }
-  auto app = weir::App::create(
-      *std::move(topology),
-      {.application_id = options.application_id,
-       .transport = *transport,
-       .guarantee = options.exactly_once ? weir::Guarantee::kExactlyOnce : weir::Guarantee::kAtLeastOnce,
-       .commit_interval = weir::Duration{options.exactly_once ? 100 : 500},
-       .state_directory = options.state_directory,
-       .dead_letter_topic = kDeadLetters,
-       .log = weir::log_to_stderr(weir::LogLevel::kError)});
-  if (!app.ok()) return app.status();
-  absl::Status status = (*app)->start();
-  if (status.ok()) {
-    status = examples::run_to_end(
-        **transport, {{app->get(), options.application_id, {kReadings}}}, [] { return true; }, interrupted,
-        [] {});
-  }
-  status.Update((*app)->close(weir::Duration{10'000}));
-  WEIR_RETURN_IF_ERROR(status);
+    return fill(**transport, cycles);
+  }));
+  weir::AppConfig config = examples::config_of(options.program, *transport, weir::Duration{500});
+  config.dead_letter_topic = kDeadLetters;
+  WEIR_RETURN_IF_ERROR(examples::run_program(*std::move(topology), config, kReadings));
   return report(**transport, cycles, options.soon);
 }
 
 int main_with(int argc, char** argv) {
   Options options;
   CLI::App cli("Forecasts how long engines last.");
-  cli.add_option("--bootstrap", options.bootstrap,
-                 "host:port of a Kafka broker; embedded: for one in this process")
-      ->capture_default_str();
-  cli.add_option("--application-id", options.application_id, "group of the processes that share the work")
-      ->capture_default_str();
+  examples::add_options(cli, options.program);
   cli.add_option("--units", options.fleet.units, "in the fleet, if the topic is empty")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
@@ -220,28 +184,10 @@ int main_with(int argc, char** argv) {
   cli.add_option("--soon", options.soon, "cycles: units with fewer are sent to the workshop")
       ->capture_default_str()
       ->check(CLI::Range(0.0, static_cast<double>(kLongest)));
-  cli.add_option("--state-dir", options.state_directory,
-                 "where state is kept; default: a folder that is removed at the end");
   cli.add_option("--model", options.model, "XGBoost or LightGBM file")->check(CLI::ExistingFile);
-  cli.add_flag("--exactly-once", options.exactly_once,
-               "commit forecasts, state and positions in one transaction");
   CLI11_PARSE(cli, argc, argv);
 
-  std::string temporary;
-  if (options.state_directory.empty()) {
-    temporary = (fs::temp_directory_path() / fmt::format("predictive-maintenance-{}", ::getpid())).string();
-    options.state_directory = temporary;
-  }
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
-  const absl::Status status = run(options);
-  if (!temporary.empty()) {
-    std::error_code ignored;  // what is left of a temporary folder is no reason to fail
-    fs::remove_all(temporary, ignored);
-  }
-  if (status.ok()) return 0;
-  fmt::print(stderr, "predictive_maintenance: {}\n", std::string(status.message()));
-  return 1;
+  return examples::main_of("predictive_maintenance", options.program, [&options] { return run(options); });
 }
 
 }  // namespace

@@ -5,42 +5,29 @@
 //
 // In the end the recommendations are compared with what was clicked next, and with recommending what is popular.
 #include <algorithm>
-#include <atomic>
-#include <csignal>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <weir/core/app.h>
 #include <weir/core/connect.h>
 #include <weir/core/status.h>
 
 #include "broker_io.h"
 #include "clicks.h"
+#include "program.h"
 #include "recommending.h"
-#include "run_to_end.h"
 
 namespace recommendation {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr char kDeadLetters[] = "dead-clicks";
 
-std::atomic<bool> interrupted{false};
-
 struct Options {
-  std::string bootstrap = "embedded:";
-  std::string application_id = "recommendation";
-  std::string state_directory;
+  examples::ProgramOptions program{.application_id = "recommendation"};
   generators::ClickOptions shop;
-  bool exactly_once = false;
 };
 
 std::string user_name(int user) { return fmt::format("user-{:05}", user); }
@@ -151,54 +138,31 @@ absl::Status report(weir::Transport& transport, const std::vector<generators::Cl
 absl::Status run(const Options& options) {
   auto topology = make_topology();
   if (!topology.ok()) return topology.status();
-  const auto transport = weir::connect(options.bootstrap);
+  const auto transport = weir::connect(options.program.bootstrap);
   if (!transport.ok()) return transport.status();
   const std::map<std::string, std::string> keep = {{"retention.ms", "-1"}};
   std::vector<weir::NewTopic> topics;
   for (const char* name : {kClicks, kSessions, kRecommendations, kDeadLetters})
     topics.push_back({.name = name, .partitions = 2, .config = keep});
   WEIR_RETURN_IF_ERROR(examples::make_topics(**transport, topics));
-  const auto already = examples::records_in(**transport, kClicks);
-  if (!already.ok()) return already.status();
   const std::vector<generators::Click> clicks = generators::Shop(options.shop).browse();
-  if (*already == 0) {
+  WEIR_RETURN_IF_ERROR(examples::fill_if_empty(**transport, kClicks, [&] {
     fmt::print("{} clicks of {} users on {} items, seed {}.\n", clicks.size(), options.shop.users,
                options.shop.items, options.shop.seed);
-    WEIR_RETURN_IF_ERROR(fill(**transport, clicks));
-  } else {
-    fmt::print("The topic {} holds {} records already: none are generated.\n", kClicks, *already);
-  }
-  auto app = weir::App::create(
-      *std::move(topology),
-      {.application_id = options.application_id,
-       .transport = *transport,
-       .guarantee = options.exactly_once ? weir::Guarantee::kExactlyOnce : weir::Guarantee::kAtLeastOnce,
-       .commit_interval = weir::Duration{options.exactly_once ? 100 : 500},
-       .state_directory = options.state_directory,
-       .dead_letter_topic = kDeadLetters,
-       // A click must not be answered by what was clicked after it: its neighbours are to be as they were.
-       .max_task_idle = weir::Duration{500},
-       .log = weir::log_to_stderr(weir::LogLevel::kError)});
-  if (!app.ok()) return app.status();
-  absl::Status status = (*app)->start();
-  if (status.ok()) {
-    status = examples::run_to_end(
-        **transport, {{app->get(), options.application_id, {kClicks}}}, [] { return true; }, interrupted,
-        [] {});
-  }
-  status.Update((*app)->close(weir::Duration{10'000}));
-  WEIR_RETURN_IF_ERROR(status);
+    return fill(**transport, clicks);
+  }));
+  weir::AppConfig config = examples::config_of(options.program, *transport, weir::Duration{500});
+  config.dead_letter_topic = kDeadLetters;
+  // A click must not be answered by what was clicked after it: its neighbours are to be as they were.
+  config.max_task_idle = weir::Duration{500};
+  WEIR_RETURN_IF_ERROR(examples::run_program(*std::move(topology), config, kClicks));
   return report(**transport, clicks);
 }
 
 int main_with(int argc, char** argv) {
   Options options;
   CLI::App cli("Recommends what to click next.");
-  cli.add_option("--bootstrap", options.bootstrap,
-                 "host:port of a Kafka broker; embedded: for one in this process")
-      ->capture_default_str();
-  cli.add_option("--application-id", options.application_id, "group of the processes that share the work")
-      ->capture_default_str();
+  examples::add_options(cli, options.program);
   cli.add_option("--clicks", options.shop.clicks, "how many to generate, if the topic is empty")
       ->capture_default_str()
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
@@ -209,27 +173,9 @@ int main_with(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(100, 9'999));
   cli.add_option("--seed", options.shop.seed, "of the shop")->capture_default_str();
-  cli.add_option("--state-dir", options.state_directory,
-                 "where state is kept; default: a folder that is removed at the end");
-  cli.add_flag("--exactly-once", options.exactly_once,
-               "commit results, state and positions in one transaction");
   CLI11_PARSE(cli, argc, argv);
 
-  std::string temporary;
-  if (options.state_directory.empty()) {
-    temporary = (fs::temp_directory_path() / fmt::format("recommendation-{}", ::getpid())).string();
-    options.state_directory = temporary;
-  }
-  std::signal(SIGINT, [](int) { interrupted = true; });
-  std::signal(SIGTERM, [](int) { interrupted = true; });
-  const absl::Status status = run(options);
-  if (!temporary.empty()) {
-    std::error_code ignored;  // what is left of a temporary folder is no reason to fail
-    fs::remove_all(temporary, ignored);
-  }
-  if (status.ok()) return 0;
-  fmt::print(stderr, "recommendation: {}\n", std::string(status.message()));
-  return 1;
+  return examples::main_of("recommendation", options.program, [&options] { return run(options); });
 }
 
 }  // namespace
