@@ -13,6 +13,30 @@ constexpr std::size_t kFewestHistory = 100;
 constexpr std::size_t kMostHistory = 100'000;
 // Stretches beyond the neighbours that there must be before anything is said.
 constexpr std::size_t kSpare = 5;
+// So many stretches are looked at side by side: the compiler makes vector instructions of what is done to each alike. After so
+// many lags all of them may be too far already; sums of squares only grow.
+constexpr std::size_t kAbreast = 8;
+constexpr std::size_t kLagsAtOnce = 4;
+
+using Abreast = std::array<double, kAbreast>;
+
+template <std::size_t kLags>
+void add_squares(const double* newest, const double* others, Abreast& sums) {
+  for (std::size_t i = 0; i < kAbreast; ++i) {
+    double sum = sums[i];
+    for (std::size_t lag = 0; lag < kLags; ++lag) {
+      const double off = newest[lag] - others[i + lag];
+      sum += off * off;
+    }
+    sums[i] = sum;
+  }
+}
+
+bool any_within(double limit, const Abreast& sums) {
+  double least = sums[0];
+  for (const double sum : sums) least = sum < least ? sum : least;
+  return least <= limit;
+}
 
 }  // namespace
 
@@ -38,43 +62,69 @@ void encode(const LaggedNeighboursOptions& options, Bytes& out) {
 LaggedNeighbours::LaggedNeighbours(const LaggedNeighboursOptions& options)
     : options_(options), values_(options.history + options.lags + gap() - 1) {}
 
-void LaggedNeighbours::offer(double squared_distance) {
-  if (squared_distance >= nearest_.front()) return;
+void LaggedNeighbours::offer(const Neighbour& neighbour) {
+  if (neighbour.distance >= nearest_.front().distance) return;
   std::size_t at = 0;
-  for (; at + 1 < nearest_.size() && nearest_[at + 1] > squared_distance; ++at)
+  for (; at + 1 < nearest_.size() && nearest_[at + 1].distance > neighbour.distance; ++at)
     nearest_[at] = nearest_[at + 1];
-  nearest_[at] = squared_distance;
+  nearest_[at] = neighbour;
+}
+
+// What was near the last value is likely to be so a value later.
+double LaggedNeighbours::likely_limit(std::span<const double> values, bool moved) {
+  const double* newest = values.data() + (values.size() - options_.lags);
+  double limit = nearest_.empty() ? std::numeric_limits<double>::infinity() : 0;
+  for (Neighbour& neighbour : nearest_) {
+    if (!moved) ++neighbour.at;
+    double sum = 0;
+    for (std::size_t lag = 0; lag < options_.lags; ++lag) {
+      const double off = newest[lag] - values[neighbour.at + lag];
+      sum += off * off;
+    }
+    limit = std::max(limit, sum);
+  }
+  return limit;
 }
 
 double LaggedNeighbours::update(const Sample& sample) {
-  // So many stretches at a time: the compiler makes vector instructions of what is done to each alike.
-  constexpr std::size_t kAbreast = 8;
-  values_.push(sample.values[options_.column]);
+  const bool moved = values_.push(sample.values[options_.column]);
   const std::size_t lags = options_.lags;
-  if (values_.size() < lags + gap()) return 0;
-  const std::size_t stretches = values_.size() - lags - gap() + 1;
+  const std::span<const double> values = values_.values();
+  if (values.size() < lags + gap()) return 0;
+  const std::size_t stretches = values.size() - lags - gap() + 1;
   if (stretches < options_.neighbours + kSpare) return 0;
-  straight_.resize(values_.size() + kAbreast);
-  for (std::size_t i = 0; i < values_.size(); ++i) straight_[i] = values_[i];
-  const double* newest = straight_.data() + (values_.size() - lags);
-  nearest_.assign(options_.neighbours, std::numeric_limits<double>::infinity());
-  for (std::size_t first = 0; first < stretches; first += kAbreast) {
+  const double* newest = values.data() + (values.size() - lags);
+  const double limit = likely_limit(values, moved);
+  nearest_.assign(options_.neighbours, {std::numeric_limits<double>::infinity(), 0});
+  std::size_t first = 0;
+  for (; first + kAbreast <= stretches; first += kAbreast) {
     std::array<double, kAbreast> sums{};
-    for (std::size_t lag = 0; lag < lags; ++lag) {
-      const double* values = straight_.data() + first + lag;
-      for (std::size_t i = 0; i < kAbreast; ++i) {
-        const double off = newest[lag] - values[i];
-        sums[i] += off * off;
-      }
+    bool near = true;
+    std::size_t lag = 0;
+    for (; lag + kLagsAtOnce <= lags && near; lag += kLagsAtOnce) {
+      add_squares<kLagsAtOnce>(newest + lag, values.data() + first + lag, sums);
+      near = any_within(limit, sums);
     }
-    for (std::size_t i = 0; i < std::min(kAbreast, stretches - first); ++i) offer(sums[i]);
+    for (; lag < lags && near; ++lag) add_squares<1>(newest + lag, values.data() + first + lag, sums);
+    for (std::size_t i = 0; i < kAbreast && near; ++i) {
+      if (sums[i] <= limit) offer({sums[i], first + i});
+    }
+  }
+  for (; first < stretches; ++first) {
+    double sum = 0;
+    for (std::size_t lag = 0; lag < lags; ++lag) {
+      const double off = newest[lag] - values[first + lag];
+      sum += off * off;
+    }
+    offer({sum, first});
   }
   double sum = 0;
-  for (const double distance : nearest_) sum += std::sqrt(distance);
+  for (const Neighbour& neighbour : nearest_) sum += std::sqrt(neighbour.distance);
   return sum / static_cast<double>(nearest_.size());
 }
 
 absl::Status LaggedNeighbours::restore(ByteReader& reader) {
+  nearest_.clear();
   return values_.restore(reader) ? absl::OkStatus() : undecodable_state("a detector by neighbours");
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,14 +37,20 @@ class LaggedNeighbours {
  private:
   // Stretches that end less than this many values ago overlap the newest too much to be compared with.
   [[nodiscard]] std::size_t gap() const { return options_.lags < 4 ? 1 : options_.lags / 2; }
-  // Keeps a distance if it is among the least so far.
-  void offer(double squared_distance);
+  // The distance of a stretch, squared, and where it begins.
+  struct Neighbour {
+    double distance = 0;
+    std::size_t at = 0;
+  };
+
+  // Returns a distance that at least so many stretches do not exceed as there are neighbours.
+  [[nodiscard]] double likely_limit(std::span<const double> values, bool moved);
+  // Keeps a stretch if it is among the nearest so far.
+  void offer(const Neighbour& neighbour);
 
   LaggedNeighboursOptions options_;
   Ring values_;
-  // Reused.
-  std::vector<double> straight_;
-  std::vector<double> nearest_;  // squared distances, largest first
+  std::vector<Neighbour> nearest_;  // of the last value, farthest first; empty if that is not known
 };
 
 }  // namespace weir::ml

@@ -1,6 +1,7 @@
 #include <weir/ml/anomaly/level_shift.h>
 
 #include <cmath>
+#include <span>
 
 namespace weir::ml {
 namespace {
@@ -30,14 +31,15 @@ double LevelShift::update(const Sample& sample) {
   if (values_.size() < options_.recent + kFewestBefore) return 0;
   // Summed anew each time, oldest first: running sums would depend on where they began.
   const std::size_t before = values_.size() - options_.recent;
+  const std::span<const double> values = values_.values();
   double mean = 0;
-  for (std::size_t i = 0; i < before; ++i) mean += values_[i];
+  for (const double value : values.first(before)) mean += value;
   mean /= static_cast<double>(before);
   double off = 0;
-  for (std::size_t i = 0; i < before; ++i) off += std::abs(values_[i] - mean);
+  for (const double value : values.first(before)) off += std::abs(value - mean);
   off /= static_cast<double>(before);
   double recent = 0;
-  for (std::size_t i = before; i < values_.size(); ++i) recent += values_[i];
+  for (const double value : values.subspan(before)) recent += value;
   recent /= static_cast<double>(options_.recent);
   return std::abs(recent - mean) / (off + 1e-9 * (std::abs(mean) + 1e-9));
 }

@@ -1,7 +1,9 @@
 // The last values of a series, oldest first.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include <weir/core/bytes.h>
@@ -16,26 +18,26 @@ class Ring {
   // Keeps `capacity` > 0 values; room is taken as they come.
   explicit Ring(std::size_t capacity) : capacity_(capacity) {}
 
-  void push(double value) {
-    if (values_.size() < capacity_) {
-      values_.push_back(value);
-      return;
-    }
-    values_[first_] = value;
-    first_ = first_ + 1 == capacity_ ? 0 : first_ + 1;
+  // Returns whether another value had to go.
+  bool push(double value) {
+    const bool full = size() == capacity_;
+    if (full) ++first_;
+    if (values_.size() == values_.capacity()) make_room();
+    values_.push_back(value);
+    return full;
   }
 
-  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  [[nodiscard]] std::size_t size() const { return values_.size() - first_; }
+
+  // Valid until the next push.
+  [[nodiscard]] std::span<const double> values() const { return std::span(values_).subspan(first_); }
 
   // Returns value `index`; 0 is the oldest.
-  [[nodiscard]] double operator[](std::size_t index) const {
-    const std::size_t at = first_ + index;
-    return values_[at < values_.size() ? at : at - values_.size()];
-  }
+  [[nodiscard]] double operator[](std::size_t index) const { return values_[first_ + index]; }
 
   void encode(Bytes& out) const {
     put_big_endian(static_cast<std::uint32_t>(size()), out);
-    for (std::size_t i = 0; i < size(); ++i) put_double((*this)[i], out);
+    for (const double value : values()) put_double(value, out);
   }
 
   // Returns whether the bytes can have come from encode.
@@ -48,8 +50,16 @@ class Ring {
   }
 
  private:
+  // The values lie in one piece: they move to its begin when they come to its end, a quarter of them later.
+  void make_room() {
+    const std::size_t most = capacity_ + capacity_ / 4 + 1;
+    if (values_.capacity() < most) values_.reserve(std::min(most, 2 * size() + 1));
+    values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+
   std::size_t capacity_;
-  std::size_t first_ = 0;
+  std::size_t first_ = 0;  // those before are gone
   std::vector<double> values_;
 };
 

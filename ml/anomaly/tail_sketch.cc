@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <weir/ml/anomaly/sample.h>
 #include <weir/ml/state_bytes.h>
@@ -27,11 +27,21 @@ void TailSketch::add(double value) {
     ++zeros_;
     return;
   }
-  ++buckets_[bucket_of(value)];
+  const std::int32_t index = bucket_of(value);
+  const auto at = buckets_.begin() + (bucket_from(index) - buckets_.cbegin());
+  if (at != buckets_.end() && at->index == index) {
+    ++at->count;
+    return;
+  }
+  buckets_.insert(at, {index, 1});
   if (buckets_.size() <= kMostBuckets) return;
-  const auto lowest = buckets_.begin();
-  std::next(lowest)->second += lowest->second;
-  buckets_.erase(lowest);
+  buckets_[1].count += buckets_[0].count;
+  buckets_.erase(buckets_.begin());
+}
+
+std::vector<TailSketch::Bucket>::const_iterator TailSketch::bucket_from(std::int32_t index) const {
+  return std::lower_bound(buckets_.begin(), buckets_.end(), index,
+                          [](const Bucket& bucket, std::int32_t wanted) { return bucket.index < wanted; });
 }
 
 double TailSketch::surprise(double value) const {
@@ -39,8 +49,8 @@ double TailSketch::surprise(double value) const {
   double at_least = 0;
   double excess = 0;
   if (value <= largest_) {
-    for (auto bucket = buckets_.lower_bound(bucket_of(value)); bucket != buckets_.end(); ++bucket)
-      at_least += static_cast<double>(bucket->second);
+    for (auto bucket = bucket_from(bucket_of(value)); bucket != buckets_.end(); ++bucket)
+      at_least += static_cast<double>(bucket->count);
   } else {
     excess = largest_ > kZero ? std::log10(value / largest_) : 1;
   }
@@ -74,14 +84,16 @@ absl::Status TailSketch::restore(ByteReader& reader) {
   const auto zeros = reader.integer<std::uint64_t>();
   const double largest = read_double(reader);
   const std::uint32_t size = reader.count(sizeof(std::int32_t) + sizeof(std::uint64_t));
-  std::map<std::int32_t, std::uint64_t> buckets;
+  std::vector<Bucket> buckets;
   std::uint64_t total = zeros;
   bool fits = zeros <= kMost;
   for (std::uint32_t i = 0; i < size; ++i) {
     const auto bucket = reader.integer<std::int32_t>();
     const auto count = reader.integer<std::uint64_t>();
-    fits = fits && count > 0 && count <= kMost - total && buckets.emplace(bucket, count).second;
+    // They are written in order.
+    fits = fits && count > 0 && count <= kMost - total && (buckets.empty() || buckets.back().index < bucket);
     if (!fits) break;
+    buckets.push_back({bucket, count});
     total += count;
   }
   if (!reader.ok() || !fits || !std::isfinite(largest) || largest < 0 || buckets.size() > kMostBuckets)

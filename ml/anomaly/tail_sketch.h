@@ -10,7 +10,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -44,12 +44,19 @@ class TailSketch {
   [[nodiscard]] absl::Status restore(ByteReader& reader);
 
  private:
+  struct Bucket {
+    std::int32_t index = 0;
+    std::uint64_t count = 0;
+  };
+
   [[nodiscard]] static std::int32_t bucket_of(double value);
+  // Returns the first bucket whose index is not less.
+  [[nodiscard]] std::vector<Bucket>::const_iterator bucket_from(std::int32_t index) const;
 
   std::uint64_t count_ = 0;
   std::uint64_t zeros_ = 0;
   double largest_ = 0;
-  std::map<std::int32_t, std::uint64_t> buckets_;
+  std::vector<Bucket> buckets_;  // by index
 };
 
 }  // namespace weir::ml

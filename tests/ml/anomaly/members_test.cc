@@ -1,7 +1,9 @@
 // Does each member find what it is there to find, and compute what its header says?
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
@@ -125,6 +127,28 @@ TEST(LaggedNeighbours, IsWhatASearchThroughAllStretchesSays) {
     }
     std::sort(distances.begin(), distances.end());
     EXPECT_NEAR(found[at], (distances[0] + distances[1] + distances[2] + distances[3]) / 4, 1e-12) << at;
+  }
+}
+
+TEST(LaggedNeighbours, AreTheSameWhetherOrNotTheLastOnesAreKnown) {
+  for (const std::size_t lags : {3U, 8U, 21U}) {
+    const LaggedNeighboursOptions options{.lags = lags, .neighbours = 5, .history = 200};
+    std::vector<double> values = noise(700, 11);
+    for (std::size_t i = 1; i < 400; ++i) values[i] += values[i - 1];    // a walk
+    for (std::size_t i = 500; i < 560; ++i) values[i] = values[i - 60];  // a shape again
+    for (std::size_t i = 600; i < 640; ++i) values[i] = values[600];     // ties
+    LaggedNeighbours knowing(options);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      LaggedNeighbours fresh(options);
+      Bytes bytes;
+      knowing.encode(bytes);
+      ByteReader reader(bytes);
+      ASSERT_TRUE(fresh.restore(reader).ok());
+      const Sample sample{0, {&values[i], 1}};
+      ASSERT_EQ(std::bit_cast<std::uint64_t>(knowing.update(sample)),
+                std::bit_cast<std::uint64_t>(fresh.update(sample)))
+          << "value " << i << " with " << lags << " lags";
+    }
   }
 }
 
