@@ -365,6 +365,10 @@ struct FeatureStore::Impl {
       store_.put_row(kHeaderKey, view.encode(), 0, nullptr);
       view_changed = false;
     }
+    // In the order in which a store has them, rows that are near each other are found by way of the same memory.
+    std::sort(changed.begin(), changed.end(), [](const Entry* a, const Entry* b) {
+      return std::pair(a->key.size(), BytesView(a->key)) < std::pair(b->key.size(), BytesView(b->key));
+    });
     for (Entry* entry : changed) {
       entry->state.list_unsaved(unsaved);
       for (const KeyState::TileId& id : unsaved) write(*entry, id);
