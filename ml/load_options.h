@@ -18,6 +18,10 @@ struct OnnxRuntimeOptions {
   std::string library = "";  // a path, or a name that the system finds; empty: there is none
   bool always = false;       // also for models that are scored without it: then it decides, and is slower
   int threads = 1;           // that work on a row
+  // Rows are given together, a call for each batch. That is faster, but the library may round a row's sums otherwise
+  // beside other rows: a score may then change in its last digits with its batch, and on a replay. Not done for models
+  // whose outputs are not a row for each row.
+  bool batches = false;
 };
 
 struct LoadOptions {

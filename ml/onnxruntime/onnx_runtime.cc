@@ -102,25 +102,28 @@ class Opened {
         memory_info(nullptr, api->release_memory_info),
         session(nullptr, api->release_session) {}
 
-  // Returns a row's worth of zeros.
-  Memory zeros() const {
+  // Returns zeros for so many rows.
+  Memory zeros(std::size_t rows) const {
     Memory memory;
-    for (const Port& port : inputs) memory.emplace_back(port.count * bytes_of(port.element));
+    for (const Port& port : inputs) memory.emplace_back(rows * port.count * bytes_of(port.element));
     return memory;
   }
 
-  // Runs a row, and returns the outputs in order.
-  absl::StatusOr<std::vector<Owned<Value>>> run(Memory& memory) const {
+  // Runs so many rows, and returns the outputs in order.
+  absl::StatusOr<std::vector<Owned<Value>>> run(Memory& memory, std::size_t rows) const {
     std::vector<Owned<Value>> tensors;
     std::vector<const Value*> borrowed;
     std::vector<const char*> names;
     std::vector<const char*> wanted;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       Value* tensor = nullptr;
-      absl::Status status = api.check(
-          api->create_tensor(memory_info.get(), memory[i].data(), memory[i].size(), inputs[i].shape.data(),
-                             inputs[i].shape.size(), inputs[i].element, &tensor),
-          "a row");
+      std::vector<std::int64_t> shape = inputs[i].shape;
+      shape.front() = static_cast<std::int64_t>(rows);
+      absl::Status status =
+          api.check(api->create_tensor(memory_info.get(), memory[i].data(),
+                                       rows * inputs[i].count * bytes_of(inputs[i].element), shape.data(),
+                                       shape.size(), inputs[i].element, &tensor),
+                    "a row");
       if (!status.ok()) return status;
       tensors.emplace_back(tensor, api->release_value);
       borrowed.push_back(tensor);
@@ -135,6 +138,18 @@ class Opened {
     for (Value* value : results) owned.emplace_back(value, api->release_value);
     if (!status.ok()) return status;
     return owned;
+  }
+
+  // Returns the first dimension of a tensor; 0 if it has none.
+  std::int64_t rows_of(const Value* tensor) const {
+    TensorInfo* info = nullptr;
+    if (!api.check(api->tensor_info(tensor, &info), "scores").ok()) return 0;
+    const Owned<TensorInfo> owned(info, api->release_tensor_info);
+    std::size_t count = 0;
+    if (!api.check(api->dimension_count(info, &count), "scores").ok() || count == 0) return 0;
+    std::vector<std::int64_t> sizes(count);
+    if (!api.check(api->dimensions(info, sizes.data(), count), "scores").ok()) return 0;
+    return sizes.front();
   }
 
   // Returns how many numbers are in a tensor.
@@ -159,9 +174,13 @@ class Opened {
 
 class RuntimeModel final : public Model {
  public:
+  // `most_rows` are given to the library at once.
   RuntimeModel(ModelIdentity identity, ModelSchema schema, std::unique_ptr<const Opened> opened,
-               Precision precision)
-      : Model(std::move(identity), std::move(schema)), opened_(std::move(opened)), precision_(precision) {}
+               Precision precision, std::size_t most_rows)
+      : Model(std::move(identity), std::move(schema)),
+        opened_(std::move(opened)),
+        precision_(precision),
+        most_rows_(most_rows) {}
 
   Precision precision() const override { return precision_; }
 
@@ -174,45 +193,57 @@ class RuntimeModel final : public Model {
   template <class Number>
   void score_all(const BasicRowBatch<Number>& rows, std::span<Number> scores) const {
     const std::size_t width = outputs().size();
-    Memory memory = opened_->zeros();
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      const std::span<Number> result = scores.subspan(i * width, width);
-      if (!score(rows.row(i), memory, result))
-        std::ranges::fill(result, std::numeric_limits<Number>::quiet_NaN());
+    const std::size_t at_once = std::min(most_rows_, rows.rows());
+    Memory memory = opened_->zeros(at_once);
+    for (std::size_t first = 0; first < rows.rows(); first += at_once) {
+      const std::size_t count = std::min(at_once, rows.rows() - first);
+      const std::span<Number> results = scores.subspan(first * width, count * width);
+      if (score(rows.slice(first, count), memory, results)) continue;
+      // A row that the library refuses must not take others with it.
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::span<Number> result = results.subspan(i * width, width);
+        if (count == 1 || !score(rows.slice(first + i, 1), memory, result))
+          std::ranges::fill(result, std::numeric_limits<Number>::quiet_NaN());
+      }
     }
   }
 
-  // False if the row has no scores.
+  // False if the rows have no scores.
   template <class Number>
-  bool score(std::span<const Number> row, Memory& memory, std::span<Number> scores) const {
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < memory.size(); ++i) {
-      const Port& port = opened_->inputs[i];
-      for (std::size_t k = 0; k < port.count; ++k) {
-        char* const place = memory[i].data() + k * bytes_of(port.element);
-        if (!write_element(port.element, static_cast<double>(row[at++]), place)) return false;
+  bool score(const BasicRowBatch<Number>& rows, Memory& memory, std::span<Number> scores) const {
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+      std::size_t at = 0;
+      for (std::size_t i = 0; i < memory.size(); ++i) {
+        const Port& port = opened_->inputs[i];
+        for (std::size_t k = 0; k < port.count; ++k) {
+          char* const place = memory[i].data() + (row * port.count + k) * bytes_of(port.element);
+          if (!write_element(port.element, static_cast<double>(rows.row(row)[at++]), place)) return false;
+        }
       }
     }
-    const absl::StatusOr<std::vector<Owned<Value>>> results = opened_->run(memory);
+    const absl::StatusOr<std::vector<Owned<Value>>> results = opened_->run(memory, rows.rows());
     if (!results.ok()) return false;
-    at = 0;
+    std::size_t begin = 0;
     for (std::size_t i = 0; i < results->size(); ++i) {
       const Port& port = opened_->outputs[i];
       Value* const tensor = (*results)[i].get();
       const absl::StatusOr<std::size_t> count = opened_->count_of(tensor);
-      if (!count.ok() || *count != port.count) return false;
+      if (!count.ok() || *count != rows.rows() * port.count) return false;
       void* data = nullptr;
       if (!opened_->api.check(opened_->api->tensor_data(tensor, &data), "scores").ok()) return false;
-      for (std::size_t k = 0; k < port.count; ++k) {
+      for (std::size_t k = 0; k < *count; ++k) {
         const char* const place = static_cast<const char*>(data) + k * bytes_of(port.element);
-        scores[at++] = static_cast<Number>(read_element(port.element, place));
+        scores[k / port.count * outputs().size() + begin + k % port.count] =
+            static_cast<Number>(read_element(port.element, place));
       }
+      begin += port.count;
     }
     return true;
   }
 
   const std::unique_ptr<const Opened> opened_;
   const Precision precision_;
+  const std::size_t most_rows_;
 };
 
 absl::Status about(const std::string& name, std::string_view why) {
@@ -318,8 +349,8 @@ absl::Status open_session(Opened& opened, std::string_view bytes, const OnnxRunt
 
 // Learns from a row of zeros how many numbers come out.
 absl::Status learn_outputs(Opened& opened, const LoadLimits& limits) {
-  Memory memory = opened.zeros();
-  const absl::StatusOr<std::vector<Owned<Value>>> results = opened.run(memory);
+  Memory memory = opened.zeros(1);
+  const absl::StatusOr<std::vector<Owned<Value>>> results = opened.run(memory, 1);
   if (!results.ok()) {
     return absl::Status(results.status().code(),
                         fmt::format("of zeros: {}", std::string(results.status().message())));
@@ -336,6 +367,22 @@ absl::Status learn_outputs(Opened& opened, const LoadLimits& limits) {
     if (*count == 0) return about(opened.outputs[i].name, "has no numbers");
   }
   return absl::OkStatus();
+}
+
+// Returns whether two rows of zeros give a row each in all outputs.
+bool takes_batches(const Opened& opened) {
+  constexpr std::size_t kRows = 2;
+  Memory memory = opened.zeros(kRows);
+  const absl::StatusOr<std::vector<Owned<Value>>> results = opened.run(memory, kRows);
+  if (!results.ok()) return false;
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    const Value* const tensor = (*results)[i].get();
+    const absl::StatusOr<std::size_t> count = opened.count_of(tensor);
+    if (!count.ok() || *count != kRows * opened.outputs[i].count ||
+        opened.rows_of(tensor) != static_cast<std::int64_t>(kRows))
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -382,8 +429,10 @@ absl::StatusOr<std::unique_ptr<const Model>> load_onnx_by_runtime(std::string_vi
   std::ranges::sort(sorted);
   if (std::ranges::adjacent_find(sorted) != sorted.end())
     return absl::InvalidArgumentError("two inputs of the graph have the same name");
+  constexpr std::size_t kMostRows = 256;
+  const std::size_t most_rows = options.onnx_runtime.batches && ort::takes_batches(*opened) ? kMostRows : 1;
   return std::make_unique<const ort::RuntimeModel>(std::move(identity), std::move(schema), std::move(opened),
-                                                   precision);
+                                                   precision, most_rows);
 }
 
 }  // namespace weir::ml

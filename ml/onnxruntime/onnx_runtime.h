@@ -19,7 +19,8 @@ namespace weir::ml {
 // Inputs and outputs are named and flattened as load_onnx() does; all must be tensors of numbers or truths, and of outputs
 // not of texts: let the converter leave out ZipMap and number the classes. Integers are cut off doubles. One row at a time
 // is given to the library, since it may round sums otherwise where there are several: so a row's scores are its own,
-// whatever its batch, which costs some microseconds for each. A row that the library refuses gets NaN.
+// whatever its batch, which costs some microseconds for each; options.onnx_runtime.batches gives that up for speed. A row
+// that the library refuses gets NaN.
 //
 // The library works on the thread that scores, with no others unless options.onnx_runtime.threads says so, but allocates
 // what it needs while it does. Any number of threads may score with one model.

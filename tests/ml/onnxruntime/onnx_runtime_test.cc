@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -16,37 +16,21 @@
 #include <weir/ml/load_model.h>
 
 #include "onnx/onnx_graph.h"
+#include "onnxruntime/library_of_wheel.h"
 
 namespace weir::ml {
 namespace {
 
 using testing::attribute;
 using testing::constant;
+using testing::convolution_model;
 using ::testing::HasSubstr;
 using testing::learned;
+using testing::library_of_wheel;
 using testing::model;
 using testing::node;
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int64_t>;
-
-// The library of the wheel, or nothing.
-std::string library_of_wheel() {
-  const std::filesystem::path folder = WEIR_ONNX_RUNTIME_WHEEL;
-  if (!std::filesystem::exists(folder)) return "";
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with("libonnxruntime.so")) return entry.path().string();
-  }
-  return "";
-}
-
-// A convolution, which is not among the native operators: sums of neighbours.
-std::string convolution_model() {
-  return model(constant("one", {1}, Integers{1}) + constant("W", {1, 1, 2}, Floats{1, 1}) +
-                   node("Unsqueeze", {"X", "one"}, {"a"}, "", "", "n1") +
-                   node("Conv", {"a", "W"}, {"b"}, "", "", "n2") +
-                   node("Squeeze", {"b", "one"}, {"Y"}, "", "", "n3"),
-               3, {"Y"});
-}
 
 absl::Status status_of(const std::string& bytes, const LoadOptions& options) {
   return load_model(bytes, options).status();
@@ -109,6 +93,40 @@ TEST_F(OnnxRuntimeTest, ScoresARowTheSameWhateverItsBatch) {
                                    true);
     EXPECT_EQ(alone, Floats(together.begin() + static_cast<std::ptrdiff_t>(i * 3),
                             together.begin() + static_cast<std::ptrdiff_t>(i * 3 + 3)));
+  }
+}
+
+TEST_F(OnnxRuntimeTest, GivesRowsTogetherWhereThatIsWanted) {
+  LoadOptions together = options(true);
+  together.onnx_runtime.batches = true;
+  const auto loaded = load_model(testing::network_model(), together);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  Floats rows;
+  for (int i = 0; i < 600; ++i) rows.push_back(static_cast<float>(i % 7) - 3);
+  Floats scores(300 * (*loaded)->outputs().size());
+  ASSERT_TRUE((*loaded)->predict(RowBatch(rows, 2), scores).ok());
+  EXPECT_EQ(scores, scores_of(testing::network_model(), rows, true));
+
+  // A row that is refused takes no others with it, and one that makes two of a row is asked for each alone.
+  const std::string strict = model(learned("OneHotEncoder", {"X"}, {"Y"},
+                                           attribute("cats_int64s", Integers{0, 2}) + attribute("zeros", 0)),
+                                   1, {"Y"});
+  const std::string list =
+      model(constant("one", {1}, Integers{-1}) + node("Reshape", {"X", "one"}, {"Y"}), 2, {"Y"});
+  for (const auto& [bytes, row, columns, expected] :
+       {std::tuple{strict, Floats{2, 3, 0}, 1, Floats{0, 1, -1, -1, 1, 0}},
+        std::tuple{list, Floats{1, 2, 3, 4}, 2, Floats{1, 2, 3, 4}}}) {
+    const auto each = load_model(bytes, together);
+    ASSERT_TRUE(each.ok()) << each.status();
+    Floats result(expected.size());
+    ASSERT_TRUE((*each)->predict(RowBatch(row, static_cast<std::size_t>(columns)), result).ok());
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      if (expected[i] < 0) {
+        EXPECT_TRUE(std::isnan(result[i]));
+      } else {
+        EXPECT_EQ(result[i], expected[i]);
+      }
+    }
   }
 }
 
