@@ -2,42 +2,73 @@
 #include <weir/ml/onnx/dense.h>
 
 #include <algorithm>
+#include <utility>
 
-#include <weir/ml/onnx/matrix.h>
+#include <weir/ml/onnx/curves.h>
 
 namespace weir::ml::onnx {
 namespace {
 
-class FloatDense final : public Step {
+class FloatLayers final : public Step {
  public:
-  FloatDense(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output)
-      : matrix_(dense.weights, dense.inputs, dense.outputs),
-        bias_(dense.bias.begin(), dense.bias.end()),
-        lists_(lists),
-        input_(input),
-        output_(output) {}
+  explicit FloatLayers(std::shared_ptr<const Layers> layers) : layers_(std::move(layers)) {}
 
   bool run(const Frame& frame) const override {
-    const std::size_t count = lists_ * matrix_.inputs();
-    float* const rows = frame.floats.data();
-    float* sums = rows + count;
-    const double* const from = frame.slots.data() + input_;
-    for (std::size_t i = 0; i < count; ++i) rows[i] = static_cast<float>(from[i]);
-    matrix_.multiply(rows, lists_, sums);
-    double* to = frame.slots.data() + output_;
-    for (std::size_t list = 0; list < lists_; ++list, sums += matrix_.padded(), to += matrix_.outputs()) {
-      for (std::size_t j = 0; j < bias_.size(); ++j) sums[j] += bias_[j];
-      std::copy_n(sums, matrix_.outputs(), to);
-    }
+    multiply(frame.slots.data(), 0, 1, frame.floats.data());
     return true;
   }
 
+  void run_rows(const Block& block) const override {
+    multiply(block.slots.data(), block.stride(), block.rows(), block.floats.data());
+  }
+
  private:
-  const FloatMatrix matrix_;
-  const std::vector<float> bias_;
-  const std::size_t lists_;
-  const std::size_t input_;
-  const std::size_t output_;
+  void multiply(double* slots, std::size_t stride, std::size_t rows, float* numbers) const {
+    const std::size_t lists = layers_->lists;
+    const std::size_t count = lists * layers_->layers.front().matrix.inputs();
+    for (std::size_t row = 0; row < rows; ++row) {
+      const double* const from = slots + row * stride + layers_->input;
+      for (std::size_t i = 0; i < count; ++i) numbers[row * count + i] = static_cast<float>(from[i]);
+    }
+    // Two halves of the floats take turns.
+    float* sums = numbers + rows * layers_->floats() / 2;
+    for (const Layers::Layer& layer : layers_->layers) {
+      layer.matrix.multiply(numbers, rows * lists, sums);
+      finish(layer, sums, rows * lists);
+      std::swap(numbers, sums);
+    }
+    const std::size_t results = lists * layers_->layers.back().matrix.outputs();
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::copy_n(numbers + row * results, results, slots + row * stride + layers_->output);
+    }
+  }
+
+  // Adds the bias, takes out what fills up, and bends the curve.
+  static void finish(const Layers::Layer& layer, float* sums, std::size_t rows) {
+    const std::size_t outputs = layer.matrix.outputs();
+    for (std::size_t row = 0; row < rows; ++row) {
+      const float* const from = sums + row * layer.matrix.padded();
+      float* const to = sums + row * outputs;
+      if (!layer.bias.empty()) {
+        for (std::size_t j = 0; j < outputs; ++j) to[j] = from[j] + layer.bias[j];
+      } else if (from != to) {
+        std::copy_n(from, outputs, to);
+      }
+    }
+    const std::span<float> results(sums, rows * outputs);
+    switch (layer.curve) {
+      case Layers::Curve::kNone:
+        return;
+      case Layers::Curve::kRelu:
+        return relu_of(results);
+      case Layers::Curve::kSigmoid:
+        return sigmoid_of(results);
+      case Layers::Curve::kTanh:
+        return tanh_of(results);
+    }
+  }
+
+  const std::shared_ptr<const Layers> layers_;
 };
 
 class DoubleDense final : public Step {
@@ -71,14 +102,26 @@ class DoubleDense final : public Step {
 
 }  // namespace
 
-std::unique_ptr<const Step> dense_step(const Dense& dense, bool in_double, std::size_t lists,
-                                       std::size_t input, std::size_t output) {
-  if (in_double) return std::make_unique<DoubleDense>(dense, lists, input, output);
-  return std::make_unique<FloatDense>(dense, lists, input, output);
+std::size_t Layers::floats() const {
+  std::size_t most = 0;
+  for (const Layer& layer : layers) most = std::max({most, layer.matrix.inputs(), layer.matrix.padded()});
+  return 2 * lists * most;
 }
 
-std::size_t floats_of_dense(const Dense& dense, std::size_t lists) {
-  return lists * (dense.inputs + FloatMatrix::padded_for(dense.outputs));
+std::unique_ptr<const Step> layers_step(std::shared_ptr<const Layers> layers) {
+  return std::make_unique<FloatLayers>(std::move(layers));
+}
+
+std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, std::size_t input,
+                                       std::size_t output) {
+  return std::make_unique<DoubleDense>(dense, lists, input, output);
+}
+
+Layers layers_of(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output) {
+  Layers layers{.lists = lists, .input = input, .output = output, .layers = {}};
+  layers.layers.push_back({.matrix = FloatMatrix(dense.weights, dense.inputs, dense.outputs),
+                           .bias = {dense.bias.begin(), dense.bias.end()}});
+  return layers;
 }
 
 }  // namespace weir::ml::onnx

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include <weir/ml/onnx/matrix.h>
 #include <weir/ml/onnx/program.h>
 
 namespace weir::ml::onnx {
@@ -16,11 +17,33 @@ struct Dense {
   std::vector<double> bias;     // none, or one per output
 };
 
-// Returns the step for `lists` rows that follow each other from the slot `input`. In double, or in float, then it needs
-// floats_of_dense() floats while it runs. Sums begin with the first input; the bias comes last.
-std::unique_ptr<const Step> dense_step(const Dense& dense, bool in_double, std::size_t lists,
-                                       std::size_t input, std::size_t output);
+// Products of floats, one after the other, with a bias and a curve behind each: a step that grows while a graph is planned,
+// as long as nothing else uses what it makes.
+struct Layers {
+  enum class Curve { kNone, kRelu, kSigmoid, kTanh };
+  struct Layer {
+    FloatMatrix matrix;
+    std::vector<float> bias;  // none, or one per output
+    Curve curve = Curve::kNone;
+  };
 
-std::size_t floats_of_dense(const Dense& dense, std::size_t lists);
+  std::size_t lists = 0;  // rows that follow each other
+  std::size_t input = 0;  // the first slot of them
+  std::size_t output = 0;
+  std::vector<Layer> layers;
+
+  // How many floats the step needs while it runs.
+  std::size_t floats() const;
+};
+
+std::unique_ptr<const Step> layers_step(std::shared_ptr<const Layers> layers);
+
+// Returns the step for `lists` rows that follow each other from the slot `input`, in double. Sums begin with the first
+// input; the bias comes last.
+std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, std::size_t input,
+                                       std::size_t output);
+
+// The same in float, as the first of layers.
+Layers layers_of(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output);
 
 }  // namespace weir::ml::onnx

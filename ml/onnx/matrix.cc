@@ -69,6 +69,54 @@ template <std::size_t kTall, std::size_t kVectors>
                                      product.weights, product.outputs, product.sums + row * product.outputs});
   }
 }
+
+// The same with sixteen lanes; eight outputs that are left over take half of them.
+template <std::size_t kTall, std::size_t kVectors>
+[[gnu::target("avx512f")]] inline void multiply_wide_block(const Product& product, std::size_t row,
+                                                           std::size_t output, __mmask16 lanes_used) {
+  const float* const numbers = product.rows + row * product.inputs;
+  const float* weights = product.weights + output;
+  __m512 parts[kTall][kVectors];
+  for (auto& of_row : parts) {
+    for (__m512& part : of_row) part = _mm512_setzero_ps();
+  }
+  for (std::size_t i = 0; i < product.inputs; ++i, weights += product.outputs) {
+    __m512 lanes[kVectors];
+    for (std::size_t k = 0; k < kVectors; ++k)
+      lanes[k] = _mm512_maskz_loadu_ps(lanes_used, weights + k * 2 * kLanes);
+    for (std::size_t r = 0; r < kTall; ++r) {
+      const __m512 number = _mm512_set1_ps(numbers[r * product.inputs + i]);
+      for (std::size_t k = 0; k < kVectors; ++k) parts[r][k] = _mm512_fmadd_ps(number, lanes[k], parts[r][k]);
+    }
+  }
+  for (std::size_t r = 0; r < kTall; ++r) {
+    float* const sums = product.sums + (row + r) * product.outputs + output;
+    for (std::size_t k = 0; k < kVectors; ++k)
+      _mm512_mask_storeu_ps(sums + k * 2 * kLanes, lanes_used, parts[r][k]);
+  }
+}
+
+template <std::size_t kTall, std::size_t kVectors>
+[[gnu::target("avx512f")]] void multiply_by_wide_blocks(const Product& product) {
+  constexpr std::size_t kWide = 2 * kLanes;
+  constexpr __mmask16 kAll = 0xffff;
+  constexpr __mmask16 kHalf = 0xff;
+  std::size_t row = 0;
+  for (; row + kTall <= product.count; row += kTall) {
+    std::size_t output = 0;
+    for (; output + kVectors * kWide <= product.outputs; output += kVectors * kWide)
+      multiply_wide_block<kTall, kVectors>(product, row, output, kAll);
+    for (; output + kWide <= product.outputs; output += kWide)
+      multiply_wide_block<kTall, 1>(product, row, output, kAll);
+    if (output < product.outputs) multiply_wide_block<kTall, 1>(product, row, output, kHalf);
+  }
+  if constexpr (kTall > 1) {
+    if (row == product.count) return;
+    multiply_by_wide_blocks<1, kVectors>({product.rows + row * product.inputs, product.count - row,
+                                          product.inputs, product.weights, product.outputs,
+                                          product.sums + row * product.outputs});
+  }
+}
 #endif
 
 struct Ways {
@@ -79,9 +127,16 @@ struct Ways {
 Ways ways_here() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return {{multiply_by_blocks<1, 1>, multiply_by_blocks<1, 4>, multiply_by_blocks<1, 8>},
-            {multiply_by_blocks<1, 4>, multiply_by_blocks<4, 1>, multiply_by_blocks<4, 2>,
-             multiply_by_blocks<6, 2>}};
+    Ways ways = {{multiply_by_blocks<1, 1>, multiply_by_blocks<1, 4>, multiply_by_blocks<1, 8>},
+                 {multiply_by_blocks<1, 4>, multiply_by_blocks<4, 1>, multiply_by_blocks<4, 2>,
+                  multiply_by_blocks<6, 2>}};
+    if (__builtin_cpu_supports("avx512f")) {
+      ways.for_one.push_back(multiply_by_wide_blocks<1, 4>);
+      ways.for_several.insert(
+          ways.for_several.end(),
+          {multiply_by_wide_blocks<8, 1>, multiply_by_wide_blocks<4, 4>, multiply_by_wide_blocks<6, 2>});
+    }
+    return ways;
   }
 #endif
   return {{multiply_anywhere}, {multiply_anywhere}};

@@ -36,11 +36,18 @@ constexpr std::int64_t kNewestLearnedOperators = 5;  // of ai.onnx.ml
 struct Memory {
   std::vector<double> slots;
   std::vector<float> floats;
+  std::vector<char> has_result;
 
-  Frame frame(const Program& program) {
-    if (slots.size() < program.slots) slots.resize(program.slots);
-    if (floats.size() < program.floats) floats.resize(program.floats);
-    return {std::span(slots).first(program.slots), std::span(floats).first(program.floats)};
+  Frame frame(const Program& program) { return block(program, 1).frame(0); }
+
+  Block block(const Program& program, std::size_t rows) {
+    const auto first = [](auto& numbers, std::size_t count) {
+      if (numbers.size() < count) numbers.resize(count);
+      return std::span(numbers).first(count);
+    };
+    const std::span<char> results = first(has_result, rows);
+    std::ranges::fill(results, char{1});
+    return {first(slots, rows * program.slots), first(floats, rows * program.floats), results};
   }
 };
 
@@ -64,17 +71,43 @@ class OnnxModel final : public Model {
 
   template <class Number>
   void run(const BasicRowBatch<Number>& rows, std::span<Number> scores) const {
-    const Frame frame = memory_of_thread().frame(program_);
-    const std::size_t width = outputs().size();
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      const std::span<Number> result = scores.subspan(i * width, width);
-      if (run_row(frame, rows.row(i), result)) continue;
-      std::ranges::fill(result, std::numeric_limits<Number>::quiet_NaN());
+    // As many rows at once as the nearer memory holds.
+    constexpr std::size_t kMostSlots = 16'384;
+    constexpr std::size_t kMostRows = 64;
+    const std::size_t at_once = std::clamp<std::size_t>(kMostSlots / program_.slots, 1, kMostRows);
+    for (std::size_t first = 0; first < rows.rows(); first += at_once) {
+      run_block(rows, first, memory_of_thread().block(program_, std::min(at_once, rows.rows() - first)),
+                scores);
     }
   }
 
   template <class Number>
-  bool run_row(const Frame& frame, std::span<const Number> row, std::span<Number> scores) const {
+  void run_block(const BasicRowBatch<Number>& rows, std::size_t first, const Block& block,
+                 std::span<Number> scores) const {
+    const std::size_t width = outputs().size();
+    for (std::size_t i = 0; i < block.rows(); ++i) {
+      if (!read_row(block.frame(i), rows.row(first + i))) block.has_result[i] = 0;
+    }
+    for (const std::unique_ptr<const Step>& step : program_.steps) {
+      if (block.rows() > 1) {
+        step->run_rows(block);
+      } else if (block.has_result[0] == 0 || !step->run(block.frame(0))) {
+        block.has_result[0] = 0;
+        break;
+      }
+    }
+    for (std::size_t i = 0; i < block.rows(); ++i) {
+      const std::span<Number> result = scores.subspan((first + i) * width, width);
+      if (block.has_result[i] != 0) {
+        write_row(block.frame(i), result);
+      } else {
+        std::ranges::fill(result, std::numeric_limits<Number>::quiet_NaN());
+      }
+    }
+  }
+
+  template <class Number>
+  bool read_row(const Frame& frame, std::span<const Number> row) const {
     std::size_t at = 0;
     for (const Port& input : program_.inputs) {
       for (std::size_t i = 0; i < input.count; ++i) {
@@ -87,15 +120,16 @@ class OnnxModel final : public Model {
         frame.slots[input.slot + i] = value;
       }
     }
-    for (const std::unique_ptr<const Step>& step : program_.steps) {
-      if (!step->run(frame)) return false;
-    }
-    at = 0;
+    return true;
+  }
+
+  template <class Number>
+  void write_row(const Frame& frame, std::span<Number> scores) const {
+    std::size_t at = 0;
     for (const Port& output : program_.outputs) {
       for (std::size_t i = 0; i < output.count; ++i)
         scores[at++] = static_cast<Number>(frame.slots[output.slot + i]);
     }
-    return true;
   }
 
   const Program program_;
@@ -131,6 +165,7 @@ class GraphPlan {
       if (absl::Status status = add_input(input, graph); !status.ok()) return status;
     }
     if (inputs_.empty()) return absl::InvalidArgumentError("the graph has no inputs");
+    count_uses(graph);
     for (const wire::Node& node : graph.nodes()) {
       if (absl::Status status = add_node(node); !status.ok()) return status;
     }
@@ -168,7 +203,22 @@ class GraphPlan {
     return absl::OkStatus();
   }
 
+  // How often each value is used. Graphs within nodes are not looked into: then nothing is known.
+  void count_uses(const wire::Graph& graph) {
+    for (const wire::Node& node : graph.nodes()) {
+      if (node.type() != "Scan") continue;
+      uses_.clear();
+      return;
+    }
+    for (const wire::Node& node : graph.nodes()) {
+      for (const std::string& name : node.inputs()) ++uses_[name];
+    }
+    for (const wire::Variable& output : graph.outputs()) ++uses_[output.name()];
+  }
+
   absl::Status add_value(const std::string& name, Value value) {
+    const auto uses = uses_.find(name);
+    if (uses == uses_.end() || uses->second != 1) value.layers = nullptr;
     if (name.empty() || !values_.emplace(name, std::move(value)).second) {
       return absl::InvalidArgumentError(fmt::format("the value '{}' is made twice, or has no name", name));
     }
@@ -499,6 +549,7 @@ class GraphPlan {
   const GraphPlan* const outer_ = nullptr;
   std::unordered_map<std::string, std::int64_t> versions_;
   std::unordered_map<std::string, Value> values_;
+  std::unordered_map<std::string, std::size_t> uses_;
   std::size_t folded_ = 0;
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;

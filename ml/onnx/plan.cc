@@ -326,6 +326,58 @@ absl::Status NodePlan::finish() {
   return absl::OkStatus();
 }
 
+namespace {
+
+// A bias of the last layer, if the constant says the same for all lists; the value that comes out is the one that went in.
+bool take_bias(NodePlan& node, const Value& made, const Value& constant) {
+  Layers::Layer& last = made.layers->layers.back();
+  if (!constant.constant || constant.element != Element::kFloat || !last.bias.empty() ||
+      last.curve != Layers::Curve::kNone)
+    return false;
+  const std::optional<Broadcast> shape = broadcast({&made, &constant});
+  if (!shape || shape->shape != made.shape || shape->batch != made.batch) return false;
+  const std::size_t outputs = last.matrix.outputs();
+  std::vector<float> bias;
+  for (std::size_t i = 0; i < made.count(); ++i) {
+    const std::size_t place = shape->places[1].empty() ? i : shape->places[1][i];
+    const auto number = static_cast<float>(constant.constant->numbers[place]);
+    if (i < outputs) {
+      bias.push_back(number);
+    } else if (!(number == bias[i % outputs])) {
+      return false;
+    }
+  }
+  last.bias = std::move(bias);
+  node.add_alias(made);
+  return true;
+}
+
+bool take_curve(NodePlan& node, const Value& made) {
+  Layers::Layer& last = made.layers->layers.back();
+  if (last.curve != Layers::Curve::kNone) return false;
+  if (node.type() == "Relu") {
+    last.curve = Layers::Curve::kRelu;
+  } else if (node.type() == "Sigmoid") {
+    last.curve = Layers::Curve::kSigmoid;
+  } else if (node.type() == "Tanh") {
+    last.curve = Layers::Curve::kTanh;
+  } else {
+    return false;
+  }
+  node.add_alias(made);
+  return true;
+}
+
+// Whether the step that makes the node's input does what the node says, too.
+bool join_layers(NodePlan& node) {
+  if (node.inputs() == 1 && node.has_input(0) && node.input(0).layers) return take_curve(node, node.input(0));
+  if (node.type() != "Add" || node.inputs() != 2 || !node.has_input(0) || !node.has_input(1)) return false;
+  if (node.input(0).layers) return take_bias(node, node.input(0), node.input(1));
+  return node.input(1).layers && take_bias(node, node.input(1), node.input(0));
+}
+
+}  // namespace
+
 absl::Status plan_node(std::string_view domain, NodePlan& node) {
   if (!domain.empty() || !moves_integers(node.type())) {
     for (std::size_t i = 0; i < node.inputs(); ++i) {
@@ -336,6 +388,7 @@ absl::Status plan_node(std::string_view domain, NodePlan& node) {
   bool is_list = false;
   absl::Status status = check_lists(node, is_list);
   if (!status.ok()) return status;
+  if (domain.empty() && !is_list && join_layers(node)) return node.finish();
   const bool known = domain == "ai.onnx.ml"
                          ? plan_trees(node, status) || plan_linear(node, status) || plan_svm(node, status) ||
                                plan_encoders(node, status)

@@ -24,6 +24,7 @@
 #include <absl/status/statusor.h>
 
 #include <weir/ml/load_limits.h>
+#include <weir/ml/onnx/dense.h>
 #include <weir/ml/onnx/program.h>
 #include <weir/ml/onnx/tensor.h>
 
@@ -49,6 +50,8 @@ struct Value {
   // The batch and the dimension after it are one to the graph: all rows' numbers stand in a list. Only what leaves them in
   // their order may see it.
   bool is_list = false;
+  // What makes it, where that can still take over what is done next: nothing else uses the value.
+  std::shared_ptr<Layers> layers;
 
   std::size_t count() const { return elements_of(shape); }
   std::size_t rank() const { return shape.size() + (batch ? 1 : 0); }

@@ -97,8 +97,9 @@ absl::Status plan_linear_model(NodePlan& node, bool classifies) {
     for (std::size_t j = 0; j < count; ++j) dense.weights[i * count + j] = coefficients[j * columns + i];
   }
   const std::size_t sums = node.add_slots(count);
-  node.need_floats(floats_of_dense(dense, 1));
-  node.add_step(dense_step(dense, false, 1, input.slot, sums));
+  auto layers = std::make_shared<const Layers>(layers_of(dense, 1, input.slot, sums));
+  node.need_floats(layers->floats());
+  node.add_step(layers_step(std::move(layers)));
   std::size_t label = 0;
   if (labels) label = add_label_output(node, *labels);
   const std::size_t scores = labels ? labels->numbers.size() : count;

@@ -134,11 +134,24 @@ absl::Status plan_dense(NodePlan& node, const Value& input, const Value& matrix,
   shape.pop_back();
   if (!is_vector) shape.push_back(static_cast<std::int64_t>(dense.outputs));
   std::optional<std::size_t> batch = input.batch;
-  const Value& output = node.add_output(input.element, shape, batch);
+  Value& output = node.add_output(input.element, shape, batch);
   const std::size_t lists = input.count() / columns;
   if (output.count() != lists * dense.outputs) return node.refuse("a row needs too many numbers");
-  node.need_floats(floats_of_dense(dense, lists));
-  node.add_step(dense_step(dense, input.element == Element::kDouble, lists, input.slot, output.slot));
+  if (input.element == Element::kDouble) {
+    node.add_step(dense_step(dense, lists, input.slot, output.slot));
+    return absl::OkStatus();
+  }
+  Layers made = layers_of(dense, lists, input.slot, output.slot);
+  output.layers = input.layers;
+  if (output.layers && output.layers->lists == lists &&
+      output.layers->layers.back().matrix.outputs() == columns) {
+    output.layers->layers.push_back(std::move(made.layers.front()));
+    output.layers->output = output.slot;
+  } else {
+    output.layers = std::make_shared<Layers>(std::move(made));
+    node.add_step(layers_step(output.layers));
+  }
+  node.need_floats(output.layers->floats());
   return absl::OkStatus();
 }
 
@@ -260,7 +273,8 @@ absl::Status plan_gemm(NodePlan& node) {
   if (absl::Status status = plan_dense(node, node.input(0), matrix, turned, alpha, nullptr, beta);
       !status.ok())
     return status;
-  const Value& output = node.outputs().back();
+  Value& output = node.outputs().back();
+  output.layers = nullptr;
   std::optional<Broadcast> shape = broadcast({&output, bias});
   if (!shape || shape->shape != output.shape || shape->batch != output.batch)
     return node.refuse("the shape of its third input does not fit");

@@ -20,6 +20,19 @@ struct Frame {
   std::span<float> floats;
 };
 
+// Room for several rows.
+struct Block {
+  std::span<double> slots;     // of a row, then of the next one, ...
+  std::span<float> floats;     // as many for each row
+  std::span<char> has_result;  // by row; a step takes it from rows that have none
+
+  std::size_t rows() const { return has_result.size(); }
+  std::size_t stride() const { return slots.size() / rows(); }
+  Frame frame(std::size_t row) const {
+    return {slots.subspan(row * stride(), stride()), floats.first(floats.size() / rows())};
+  }
+};
+
 // One operator. Reads slots and writes others, which belong to it. False if the row has no result, as when a number is
 // cast that no integer can hold.
 class Step {
@@ -29,6 +42,13 @@ class Step {
   Step& operator=(const Step&) = delete;
   virtual ~Step() = default;
   [[nodiscard]] virtual bool run(const Frame& frame) const = 0;
+
+  // Runs for several rows, and gives each the same bits as run() does.
+  virtual void run_rows(const Block& block) const {
+    for (std::size_t row = 0; row < block.rows(); ++row) {
+      if (block.has_result[row] != 0 && !run(block.frame(row))) block.has_result[row] = 0;
+    }
+  }
 };
 
 // Some slots that come in or go out.

@@ -130,15 +130,43 @@ class ForestStep final : public Step {
       forest_.margins(RowBatch::single(values), margins);
       std::ranges::copy(margins, sums.begin());
     }
-    if (divisor_ == 1.0) return true;
+    divide(sums);
+    return true;
+  }
+
+  // In float, all rows go down the trees together.
+  void run_rows(const Block& block) const override {
+    if constexpr (std::is_same_v<Number, double>) {
+      Step::run_rows(block);
+    } else {
+      const std::size_t features = forest_.features();
+      const std::size_t outputs = forest_.outputs();
+      const std::span<float> values = block.floats.first(block.rows() * features);
+      const std::span<float> margins = block.floats.subspan(values.size(), block.rows() * outputs);
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        const double* const from = block.slots.data() + row * block.stride() + input_;
+        for (std::size_t i = 0; i < features; ++i) values[row * features + i] = static_cast<float>(from[i]);
+      }
+      forest_.margins(RowBatch(values, features), margins);
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        const std::span<double> slots = block.slots.subspan(row * block.stride(), block.stride());
+        std::ranges::copy(voted_for_, slots.subspan(voted_).begin());
+        const std::span<double> sums = slots.subspan(sums_, outputs);
+        std::ranges::copy(margins.subspan(row * outputs, outputs), sums.begin());
+        divide(sums);
+      }
+    }
+  }
+
+ private:
+  void divide(std::span<double> sums) const {
+    if (divisor_ == 1.0) return;
     for (double& sum : sums) {
       sum /= divisor_;
       if constexpr (!std::is_same_v<Number, double>) sum = as_float(sum);
     }
-    return true;
   }
 
- private:
   const BasicForest<Number> forest_;
   const double divisor_;
   const std::vector<double> voted_for_;
@@ -154,39 +182,55 @@ double next_after(double value, bool in_double) {
   return static_cast<double>(std::nextafterf(rounded, std::numeric_limits<float>::infinity()));
 }
 
-// Describes the tree below `root` as the native forest wants it, or returns nothing where that has no such trees.
-std::optional<Tree> native_tree(const Ensemble& ensemble, std::uint32_t root, bool in_double) {
+// Describes the tree below `root` as the native forest wants it: one for each target that its leaves vote for, alike but for
+// the leaves. Returns false where that has no such trees, or leaves vote for different targets.
+bool add_native_trees(const Ensemble& ensemble, std::uint32_t root, bool in_double,
+                      std::vector<Tree>& trees) {
   Tree tree;
   std::vector<std::uint32_t> from = {root};  // by the number of a node in the tree
-  std::optional<std::uint32_t> target;
+  std::vector<std::uint32_t> targets;
+  std::vector<std::vector<double>> weights;  // by leaf in order, for each target
   for (std::size_t i = 0; i < from.size(); ++i) {
     const EnsembleNode& node = ensemble.nodes[from[i]];
     TreeNode& native = tree.nodes.emplace_back();
     if (node.mode == Mode::kLeaf) {
-      if (node.slice.count != 1) return std::nullopt;
-      const Vote& vote = ensemble.votes[node.slice.first];
-      if (target.value_or(vote.target) != vote.target) return std::nullopt;
-      target = vote.target;
-      native.value = vote.weight;
+      const std::span<const Vote> votes =
+          std::span(ensemble.votes).subspan(node.slice.first, node.slice.count);
+      if (targets.empty()) {
+        for (const Vote& vote : votes) targets.push_back(vote.target);
+      }
+      if (votes.empty() || votes.size() != targets.size()) return false;
+      weights.emplace_back();
+      for (std::size_t k = 0; k < votes.size(); ++k) {
+        if (votes[k].target != targets[k]) return false;
+        weights.back().push_back(votes[k].weight);
+      }
       continue;
     }
     // A step goes left where the value is less: to `yes`, or for the opposite comparisons to `no`.
     const bool turned = node.mode == Mode::kGreaterEqual || node.mode == Mode::kGreater;
     const bool includes = node.mode == Mode::kLessEqual || node.mode == Mode::kGreater;
-    if (!turned && !includes && node.mode != Mode::kLess) return std::nullopt;
+    if (!turned && !includes && node.mode != Mode::kLess) return false;
     native.feature = static_cast<std::int32_t>(node.feature);
     // Nothing is greater than infinity: only what is missing may go the other way.
     native.by_presence = includes && node.value == std::numeric_limits<double>::infinity();
     if (!native.by_presence) native.threshold = includes ? next_after(node.value, in_double) : node.value;
-    if (!std::isfinite(native.threshold)) return std::nullopt;
+    if (!std::isfinite(native.threshold)) return false;
     native.default_left = turned != node.missing_is_true;
     native.left = static_cast<std::int32_t>(from.size());
     native.right = native.left + 1;
     from.push_back(turned ? node.no : node.yes);
     from.push_back(turned ? node.yes : node.no);
   }
-  tree.output = *target;
-  return tree;
+  for (std::size_t k = 0; k < targets.size(); ++k) {
+    tree.output = targets[k];
+    std::size_t leaf = 0;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      if (ensemble.nodes[from[i]].mode == Mode::kLeaf) tree.nodes[i].value = weights[leaf++][k];
+    }
+    trees.push_back(tree);
+  }
+  return true;
 }
 
 template <class Number>
@@ -254,6 +298,15 @@ absl::Status check_ways(const Ensemble& ensemble, const LoadLimits& limits) {
   return absl::OkStatus();
 }
 
+// The most targets that a leaf votes for.
+std::size_t targets_of_leaf(const Ensemble& ensemble) {
+  std::size_t most = 0;
+  for (const EnsembleNode& node : ensemble.nodes) {
+    if (node.mode == Mode::kLeaf) most = std::max<std::size_t>(most, node.slice.count);
+  }
+  return most;
+}
+
 // Whether a node is the child of several, or a root too.
 bool shares_nodes(const Ensemble& ensemble) {
   std::vector<bool> reached(ensemble.nodes.size());
@@ -312,15 +365,13 @@ absl::StatusOr<std::unique_ptr<const Step>> ensemble_step(const Ensemble& ensemb
   std::vector<Tree> trees;
   const bool adds = (ensemble.aggregate == Aggregate::kSum || ensemble.aggregate == Aggregate::kAverage) &&
                     !shares_nodes(ensemble);
-  for (const std::uint32_t root : ensemble.roots) {
-    if (!adds) break;
-    std::optional<Tree> tree = native_tree(ensemble, root, in_double);
-    if (!tree) break;
-    trees.push_back(*std::move(tree));
-  }
-  if (trees.size() < ensemble.roots.size()) {
-    return std::make_unique<PlainTrees>(ensemble, in_double, input, sums, voted);
-  }
+  const std::size_t votes_of_leaf = std::max<std::size_t>(1, targets_of_leaf(ensemble));
+  const bool is_native = adds && ensemble.nodes.size() <= limits.nodes / votes_of_leaf &&
+                         ensemble.roots.size() <= limits.trees / votes_of_leaf &&
+                         std::ranges::all_of(ensemble.roots, [&](std::uint32_t root) {
+                           return add_native_trees(ensemble, root, in_double, trees);
+                         });
+  if (!is_native) return std::make_unique<PlainTrees>(ensemble, in_double, input, sums, voted);
   if (in_double) return forest_step<double>(ensemble, trees, features, input, sums, voted, limits);
   return forest_step<float>(ensemble, trees, features, input, sums, voted, limits);
 }

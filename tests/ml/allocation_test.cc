@@ -124,7 +124,8 @@ TEST(Allocation, ARecordThatIsScoredTakesNothing) {
 }
 
 TEST(Allocation, ModelsOfOnnxTakeNothingFromTheHeapOnceAThreadHasScoredARow) {
-  for (const std::string& bytes : {testing::network_model(), testing::stumps_model()}) {
+  for (const std::string& bytes :
+       {testing::network_model(), testing::stumps_model(), testing::neighbours_model()}) {
     const auto model = load_model(bytes);
     ASSERT_TRUE(model.ok()) << model.status();
     for (const std::size_t rows : {1, 64}) {

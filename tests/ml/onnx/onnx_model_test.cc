@@ -180,6 +180,19 @@ TEST(OnnxModel, ShapesMayNameTheRows) {
   EXPECT_EQ(refusal_of(model(adds, 2, {"Y"})), "Add 'n': input 0 depends on how many rows there are");
 }
 
+TEST(OnnxModel, KeepsWhatIsUsedTwiceOfANetwork) {
+  // The sums come out before and after what is done to them.
+  const std::string graph = constant("W", {2, 2}, Floats{1, 2, 3, 4}) + constant("B", {2}, Floats{-5, 1}) +
+                            constant("V", {2, 1}, Floats{1, 10}) + node("MatMul", {"X", "W"}, {"a"}) +
+                            node("Add", {"B", "a"}, {"b"}) + node("Relu", {"b"}, {"c"}) +
+                            node("MatMul", {"c", "V"}, {"d"}) + node("Neg", {"d"}, {"e"});
+  EXPECT_EQ(scores_of(model(graph, 2, {"e"}), {1, 1}), (Floats{-70}));
+  EXPECT_EQ(scores_of(model(graph, 2, {"e", "a"}), {1, 1}), (Floats{-70, 4, 6}));
+  EXPECT_EQ(scores_of(model(graph, 2, {"b", "e"}), {1, 1}), (Floats{-1, 7, -70}));
+  EXPECT_EQ(scores_of(model(graph, 2, {"c", "e", "d"}), {1, 1}), (Floats{0, 7, -70, 70}));
+  EXPECT_EQ(scores_of(model(graph + node("Add", {"b", "b"}, {"f"}), 2, {"f"}), {1, 1}), (Floats{-2, 14}));
+}
+
 TEST(OnnxModel, RunsOperatorsOfConstantsOnce) {
   const std::string graph = constant("A", {2}, Floats{1, 4}) + node("Sqrt", {"A"}, {"b"}) +
                             node("Mul", {"b", "A"}, {"c"}) + node("Add", {"X", "c"}, {"Y"});
