@@ -73,7 +73,8 @@ class Workspace {
   std::vector<std::byte*> tiles_;  // that it is added to, by level; null if it was added already
 };
 
-class KeyState {
+// Where many lie side by side, none lies in two lines of the cache.
+class alignas(32) KeyState {
  public:
   using TileId = KeyMemory::TileId;
 
@@ -182,5 +183,6 @@ class KeyState {
   KeyMemory memory_;
   std::unique_ptr<Records[]> records_;  // by level, if any has records
 };
+static_assert(sizeof(KeyState) == alignof(KeyState));
 
 }  // namespace weir::ml
