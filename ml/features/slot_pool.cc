@@ -15,7 +15,7 @@ constexpr std::size_t kFirstSlots = 8;
 }  // namespace
 
 std::byte* SlotPool::take(std::size_t bytes) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (slot_bytes_ == 0) slot_bytes_ = rounded_to(bytes, kCacheLine);
   ++used_;
   if (!free_.empty()) {
@@ -31,7 +31,7 @@ std::byte* SlotPool::take(std::size_t bytes) {
 }
 
 void SlotPool::give_back(std::byte* slot) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (--used_ > 0) {
     free_.push_back(slot);
     return;

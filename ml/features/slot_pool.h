@@ -9,11 +9,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <vector>
-
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 
 namespace weir::ml {
 
@@ -30,16 +28,16 @@ class SlotPool {
   };
   using Chunk = std::unique_ptr<std::byte, Free>;
 
-  void grow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void grow();  // under the mutex
 
-  absl::Mutex mutex_;
-  std::size_t slot_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t used_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::byte*> free_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;  // of all that follow
+  std::size_t slot_bytes_ = 0;
+  std::size_t used_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<std::byte*> free_;
   // What is left of the last chunk.
-  std::byte* next_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::size_t left_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::byte* next_ = nullptr;
+  std::size_t left_ = 0;
 };
 
 }  // namespace weir::ml
