@@ -1,5 +1,6 @@
 #include <weir/ml/anomaly/detector.h>
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <type_traits>
@@ -13,11 +14,14 @@ namespace {
 
 constexpr char kStateVersion = 1;
 constexpr std::size_t kMostDetectorMembers = 64;
+constexpr std::uint64_t kShortestRefractory = 50;  // of those that grow with the series
 
 std::string fault_in(const DetectorOptions& options) {
   if (options.members.empty() || options.members.size() > kMostDetectorMembers)
     return fmt::format("a detector has 1 .. {} members", kMostDetectorMembers);
   if (options.columns == 0) return "a detector's samples have at least one column";
+  if (!(options.refractory_share >= 0 && options.refractory_share <= 1))
+    return "refractory_share must be in [0, 1]";
   if (!(options.alarm_at > 0)) return "alarm_at must be positive";
   if (options.alarm_share && !(*options.alarm_share > 0 && *options.alarm_share < 1))
     return "alarm_share must be between 0 and 1";
@@ -51,13 +55,16 @@ void encode_shape(const DetectorOptions& options, Bytes& out) {
     put_double(member.weight, out);
     std::visit([&](const auto& own) { encode(own, out); }, member.options);
   }
+  if (options.refractory_share > 0) put_double(options.refractory_share, out);
 }
 
 }  // namespace
 
 DetectorOptions usual_detector() {
-  return {.members = {
-              {SeasonalResidualOptions{}, 1}, {LaggedNeighboursOptions{}, 0.5}, {LevelShiftOptions{}, 0.5}}};
+  return {.members = {{SeasonalResidualOptions{}, 1},
+                      {LaggedNeighboursOptions{}, 0.5},
+                      {LevelShiftOptions{}, 0.5}},
+          .refractory_share = 0.1};
 }
 
 Detector::Detector(const DetectorOptions& options) : options_(options) {
@@ -130,11 +137,18 @@ absl::StatusOr<Verdict> Detector::update(const Sample& sample) {
 
 double Detector::passed_on(double surprise) {
   if (options_.refractory == 0) return surprise;
-  while (!largest_.empty() && largest_.front().sample + options_.refractory < samples_) largest_.pop_front();
+  const std::uint64_t period = refractory_period();
+  while (!largest_.empty() && largest_.front().sample + period < samples_) largest_.pop_front();
   const bool exceeds = largest_.empty() || surprise > largest_.front().surprise;
   while (!largest_.empty() && largest_.back().surprise <= surprise) largest_.pop_back();
   largest_.push_back({samples_, surprise});
   return exceeds ? surprise : 0;
+}
+
+std::uint64_t Detector::refractory_period() const {
+  if (options_.refractory_share == 0) return options_.refractory;
+  const auto share = static_cast<std::uint64_t>(options_.refractory_share * static_cast<double>(samples_));
+  return std::min(options_.refractory, std::max(kShortestRefractory, share));
 }
 
 bool Detector::is_alarm(double surprise) const {

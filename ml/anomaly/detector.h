@@ -56,6 +56,9 @@ struct DetectorOptions {
   std::uint64_t warm_up = 100;
   // Samples; 0: every surprise is passed on.
   std::uint64_t refractory = 300;
+  // While a series is short, so are its events: the refractory period is at most that share of the samples so far, though 50
+  // samples at least. 0: it is the same from the beginning.
+  double refractory_share = 0;
   // An alarm is a surprise, passed on, of at least so many decades...
   double alarm_at = 4;
   // ... or, if this is set, one that so few of the series' own surprises exceed: 0.001 is one in a thousand.
@@ -109,6 +112,7 @@ class Detector {
   [[nodiscard]] absl::Status read(ByteReader& reader);
   // Returns the surprise if it is to be passed on, and otherwise 0.
   [[nodiscard]] double passed_on(double surprise);
+  [[nodiscard]] std::uint64_t refractory_period() const;
   [[nodiscard]] bool is_alarm(double surprise) const;
 
   DetectorOptions options_;

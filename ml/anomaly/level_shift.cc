@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kFewestBefore = 30;
 constexpr std::size_t kMostBefore = 100'000;
 constexpr std::size_t kMostRecent = 10'000;
+constexpr double kRounding = 1e-12;
 
 }  // namespace
 
@@ -41,7 +42,10 @@ double LevelShift::update(const Sample& sample) {
   double recent = 0;
   for (const double value : values.subspan(before)) recent += value;
   recent /= static_cast<double>(options_.recent);
-  return std::abs(recent - mean) / (off + 1e-9 * (std::abs(mean) + 1e-9));
+  const double shift = std::abs(recent - mean);
+  // Of a constant, sums of different length differ by what was rounded off.
+  if (shift <= kRounding * std::abs(mean)) return 0;
+  return shift / (off + 1e-9 * (std::abs(mean) + 1e-9));
 }
 
 absl::Status LevelShift::restore(ByteReader& reader) {

@@ -5,6 +5,7 @@ import math
 import unittest
 from datetime import datetime, timedelta
 
+import nab_perturb
 import nab_score
 
 STANDARD = {"tpWeight": 1.0, "fnWeight": 1.0, "fpWeight": 0.11, "tnWeight": 1.0}
@@ -92,6 +93,22 @@ class Threshold(unittest.TestCase):
         one = series(100, (50, 59))
         with self.assertRaises(ValueError):
             nab_score.best_threshold([one], {one.name: [0.0] * 99}, STANDARD)
+
+
+class Perturbed(unittest.TestCase):
+    def test_events_stay_where_they_were(self):
+        rows = [(time, 10.0 + (row % 7)) for row, time in enumerate(times(600))]
+        rows[300] = (rows[300][0], 99.0)
+        windows = [(rows[290][0], rows[320][0])]
+        for how in nab_perturb.WAYS:
+            with self.subTest(how):
+                changed, moved = nab_perturb.perturbed(rows, windows, how, "some/file.csv")
+                self.assertEqual((changed, moved), nab_perturb.perturbed(rows, windows, how, "some/file.csv"))
+                self.assertEqual(sorted(changed), changed)
+                middle = sorted(value for _, value in changed)[len(changed) // 2]
+                odd = max(changed, key=lambda row: abs(row[1] - middle))
+                self.assertEqual(len(moved), 1)
+                self.assertTrue(moved[0][0] <= odd[0] <= moved[0][1])
 
 
 if __name__ == "__main__":

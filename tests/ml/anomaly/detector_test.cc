@@ -1,11 +1,15 @@
 // Is the detector's score what its header says, and does a detector that was written down go on as if nothing had happened?
 #include <weir/ml/anomaly/detector.h>
 
+#include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -68,6 +72,83 @@ TEST(Detector, PassesOnASurpriseThatExceedsThoseOfTheRefractoryPeriod) {
     told += verdict->score > 0 ? 1 : 0;
   }
   EXPECT_GT(told, 20);
+}
+
+TEST(Detector, TheRefractoryPeriodOfAShortSeriesIsShort) {
+  Detector detector =
+      made({.members = {{EwmaOptions{}}}, .warm_up = 10, .refractory = 100, .refractory_share = 0.2});
+  SeededRandom random(2);
+  std::vector<double> surprises;
+  for (std::size_t i = 0; i < 900; ++i) {
+    const double value = random.uniform();
+    const auto verdict = detector.update({static_cast<Timestamp>(i), {&value, 1}});
+    ASSERT_TRUE(verdict.ok());
+    const std::size_t period = std::min<std::size_t>(100, std::max<std::size_t>(50, i / 5));
+    bool exceeds = true;
+    for (std::size_t back = 1; back <= period && back <= i; ++back)
+      exceeds = exceeds && verdict->surprise > surprises[i - back];
+    surprises.push_back(verdict->surprise);
+    EXPECT_EQ(verdict->score, exceeds || i == 0 ? 1 - std::exp2(-verdict->surprise) : 0) << i;
+  }
+}
+
+// A daily rhythm, noise, and one sample that does not belong; at some time of the day a stretch is missing.
+class OddSeries {
+ public:
+  static constexpr int kOdd = 3000;
+
+  // Returns the sample with the largest score.
+  int loudest(Duration step, const std::function<double(double)>& seen) {
+    Detector detector = made(usual_detector());
+    SeededRandom random(11);
+    Timestamp time = 1'700'000'000'000;
+    double most = 0;
+    int at = -1;
+    for (int i = 0; i < 3600; ++i) {
+      // Neither evenly spaced nor complete.
+      time +=
+          step.count() / 2 + static_cast<Timestamp>(random.below(static_cast<std::uint64_t>(step.count())));
+      if (i % 700 == 650) time += 40 * step.count();
+      const double turns = static_cast<double>(time % 86'400'000) / 86'400'000;
+      const double value =
+          seen(10 + 3 * std::sin(turns * 6.283185307179586) + 0.3 * random.uniform() + (i == kOdd ? 9 : 0));
+      const auto verdict = detector.update({time, {&value, 1}});
+      EXPECT_TRUE(verdict.ok());
+      if (verdict->score <= most) continue;
+      most = verdict->score;
+      at = i;
+    }
+    return at;
+  }
+};
+
+TEST(UsualDetector, MindsNeitherUnitsNorSignNorPace) {
+  OddSeries series;
+  for (const auto& [factor, offset] : {std::pair(1.0, 0.0), std::pair(-1.0, 1e4), std::pair(1e6, -273.15),
+                                       std::pair(-1e-6, 0.0), std::pair(1e100, 1e4)}) {
+    const auto seen = [f = factor, o = offset](double value) { return f * (value + o); };
+    EXPECT_EQ(series.loudest(std::chrono::minutes(5), seen), OddSeries::kOdd) << factor << " " << offset;
+  }
+  for (const int minutes : {1, 60, 240}) {
+    const auto seen = [](double value) { return value; };
+    EXPECT_EQ(series.loudest(std::chrono::minutes(minutes), seen), OddSeries::kOdd) << minutes << " minutes";
+  }
+}
+
+TEST(UsualDetector, AConstantIsNoNewsAndItsFirstChangeIs) {
+  for (const double constant : {0.0, 0.1, -1e9}) {
+    Detector detector = made(usual_detector());
+    for (int i = 0; i < 2000; ++i) {
+      const double value = i == 1500 ? constant + 1 + 0.01 * std::abs(constant) : constant;
+      const auto verdict = detector.update({1'000LL * i * 300, {&value, 1}});
+      ASSERT_TRUE(verdict.ok());
+      if (i < 1500) {
+        ASSERT_EQ(verdict->score, 0) << i;
+      } else if (i == 1500) {
+        EXPECT_TRUE(verdict->alarm) << constant;
+      }
+    }
+  }
 }
 
 TEST(Detector, SaysNothingUntilItIsWarm) {
