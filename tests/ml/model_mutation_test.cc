@@ -155,6 +155,19 @@ testing::Data with_categories() {
   return data;
 }
 
+// Leaves that are vectors, as version 3.1 writes them, by node, or as 3.2 does, by leaf.
+std::string with_vectors(bool by_leaf) {
+  const std::string leaves =
+      by_leaf ? R"("right_children":[2,2,4,0,1],"leaf_weights":[2,-2,4,-4,1,-1],)"
+              : R"("right_children":[2,-1,4,-1,-1],"base_weights":[0,0,1,-1,0,0,2,-2,4,-4],)";
+  return R"({"version":[3,2,0],"learner":{"feature_names":[],"objective":{"name":"reg:squarederror"},
+"learner_model_param":{"num_feature":"2","num_class":"0","num_target":"2","base_score":"[5E-1,1E0]"},
+"gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":{"num_trees":"1"},"tree_info":[0],"trees":[{"id":0,
+"left_children":[1,-1,3,-1,-1],)" +
+         leaves + R"("split_indices":[0,0,1,0,0],"split_conditions":[0.5,0,-2,0,0],"default_left":[0,0,1,0,0],
+"split_type":[0,0,0,0,0],"tree_param":{"num_nodes":"5","num_feature":"2","size_leaf_vector":"2"}}]}}}})";
+}
+
 struct Format {
   std::string name;
   std::vector<std::string> models;
@@ -174,7 +187,9 @@ std::vector<Format> formats() {
   const Trained dropped(binary, {{"booster", "dart"}, {"rate_drop", "0.5"}, {"max_depth", "2"}}, 3,
                         {"a", "b", "c", "d", "e", "f"});
   return {
-      {"json", {of_categories.json(), linear.json(), of_classes.json(), dropped.json()}},
+      {"json",
+       {of_categories.json(), linear.json(), of_classes.json(), dropped.json(), with_vectors(false),
+        with_vectors(true)}},
       {"ubjson", {of_categories.ubjson(), linear.ubjson(), of_classes.ubjson(), dropped.ubjson()}},
       {"lightgbm",
        {testing::lightgbm_sample(), testing::with(testing::lightgbm_sample(), "objective=regression",
