@@ -93,7 +93,7 @@ class Task::Changelog final : public ChangelogWriter {
   }
 
   void append(const StoreSpec& store, BytesView key, NullableBytes value, Timestamp timestamp) override {
-    if (!store.logged) return;
+    if (!store.logged || (WEIR_PLANTED("windows-not-logged") && store.kind == "window")) return;
     OutgoingRecord record;
     record.topic = topic_of(store.name);
     record.partition = WEIR_PLANTED("changelog-partition") ? 0 : partition_;
@@ -174,7 +174,10 @@ void Task::load_meta() {
     stream_time_ = std::max(remembered_time(kStreamTime),
                             WEIR_PLANTED("stream-time-not-rewound") ? stream_time_ : kNoTimestamp);
   }
-  for (Source& source : sources_) source.partition_time = remembered_time(time_key(source.buffer.where()));
+  for (Source& source : sources_) {
+    if (!WEIR_PLANTED("partition-time-lost"))
+      source.partition_time = remembered_time(time_key(source.buffer.where()));
+  }
 }
 
 Timestamp Task::remembered_time(const std::string& name) const {
@@ -952,6 +955,7 @@ void Task::send_dead_letter(std::string_view node, DropReason reason, const std:
   dirty_ = true;
   ++sends_;
   environment_.producer->send(record);
+  if (WEIR_PLANTED("letters-twice")) environment_.producer->send(record);
   ++counters_.dead_letters;
 }
 

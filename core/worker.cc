@@ -533,6 +533,7 @@ bool Worker::process() {
         processing_failed(token, home.status());
         return true;
       }
+      if (WEIR_PLANTED("timers-while-held")) task->fire_wall_timers().IgnoreError();
       continue;
     }
     step_.working_on(token);
@@ -636,7 +637,8 @@ void Worker::start_commit() {
         std::none_of(rebalances_.front().partitions.begin(), rebalances_.front().partitions.end(),
                      [number = token](const TopicPartition& revoked) { return revoked.partition == number; }))
       continue;
-    if (forced || task->dirty() || task->commit_requested()) tasks.push_back(task.get());
+    const bool at_rest = forced && !(WEIR_PLANTED("positions-at-rest-of-first") && !tasks.empty());
+    if (at_rest || task->dirty() || task->commit_requested()) tasks.push_back(task.get());
   }
   if (forced) last_forced_commit_ = now;
   commit_forced_ = false;

@@ -92,6 +92,9 @@ struct SimulatedOutput {
   bool whole = false;
   std::map<std::string, std::string> config = {};  // of the topic
   bool once = false;                               // a key never comes a second time
+  // Records may be too late for it. At least once, one that a topic did not take may be so when it is read again: a store that
+  // was restored knows the times of those after it.
+  bool closes = false;
 };
 
 // Reads the rows of a store with the keys and values of its changelog, and their times. Returns false for a store it cannot

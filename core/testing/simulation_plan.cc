@@ -451,19 +451,23 @@ void draw_tombstones(SimulationPlan& plan) {
            fault.kind == FaultKind::kLateMarkers || fault.kind == FaultKind::kPause ||
            fault.kind == FaultKind::kForbid;
   });
-  // Somebody is away for longer, and comes back with what it had.
+  // Somebody is away for longer, and comes back with what it had. What is deleted soon after that is compacted then; the first time
+  // compaction meets a tombstone, a later time it may take it.
   plan.instances = std::max(plan.instances, 2);
+  plan.input_time = std::max(plan.input_time, plan.tombstones + Duration{4'000});
+  const auto compact = [&](Duration at) { plan.faults.push_back({.kind = FaultKind::kCompact, .at = at}); };
   for (std::int64_t left = chance.between(1, 3); left > 0; --left) {
-    plan.faults.push_back(
-        {.kind = chance.percent(50) ? FaultKind::kKill : FaultKind::kStop,
-         .at = Duration{chance.between(100, plan.input_time.count())},
-         .instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances))),
-         .lasts = plan.tombstones + Duration{chance.between(0, 6'000)}});
+    SimulationFault away;
+    away.kind = chance.percent(50) ? FaultKind::kKill : FaultKind::kStop;
+    away.at = Duration{chance.between(100, plan.input_time.count() / 2)};
+    away.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    away.lasts = plan.tombstones + Duration{chance.between(1'000, 6'000)};
+    plan.faults.push_back(away);
+    for (const int after : {300, 600, 900}) compact(away.at + Duration{after});
+    for (const int before : {1, 100}) compact(away.at + away.lasts - Duration{before});
   }
-  // The first time compaction meets a tombstone, the next time it may take it.
-  for (std::int64_t left = chance.between(4, 10); left > 0; --left)
-    plan.faults.push_back(
-        {.kind = FaultKind::kCompact, .at = Duration{chance.between(100, plan.input_time.count())}});
+  for (std::int64_t left = chance.between(2, 6); left > 0; --left)
+    compact(Duration{chance.between(100, plan.input_time.count())});
 }
 
 // What goes wrong while the application is busy with what went wrong before.
@@ -482,6 +486,16 @@ void draw_followers(SimulationPlan& plan) {
       fault.during = Phase::kReleasing;
       fault.skip = static_cast<int>(chance.between(0, 3));
     }
+    plan.faults.insert(plan.faults.begin() + static_cast<std::ptrdiff_t>(++i), fault);
+  }
+  // Tasks move while they are paused, with what they have read and not processed.
+  for (std::size_t i = 0; i < plan.faults.size(); ++i) {
+    if (plan.faults[i].kind != FaultKind::kHold || !chance.percent(70)) continue;
+    SimulationFault fault;
+    fault.kind = chance.percent(70) ? FaultKind::kAddWorker : FaultKind::kRebalance;
+    fault.follows = true;
+    fault.at = Duration{chance.magnitude(1, 800)};
+    fault.instance = plan.faults[i].instance;
     plan.faults.insert(plan.faults.begin() + static_cast<std::ptrdiff_t>(++i), fault);
   }
   if (plan.faults.empty() || !chance.percent(60)) return;
@@ -533,6 +547,7 @@ void draw_followers(SimulationPlan& plan) {
 
 // Has some of the faults that strike at a time strike in a phase instead, whichever.
 void place(SimulationPlan& plan) {
+  if (plan.tombstones.count() > 0) return;  // compaction is to come when somebody is away
   SimulationChance chance(plan.seed, "places");
   for (SimulationFault& fault : plan.faults) {
     const bool fixed = fault.during || fault.operation || fault.kind == FaultKind::kThrow ||
@@ -565,6 +580,18 @@ void draw_zombies(SimulationPlan& plan) {
         std::find_if(plan.faults.begin(), plan.faults.end(),
                      [&](const SimulationFault& fault) { return !fault.follows && fault.at > late.at; });
     plan.faults.insert(plan.faults.insert(after, late) + 1, gone);
+  }
+}
+
+// At least once nobody is fenced: who sleeps through its session with a changelog on its way writes it behind what its successor
+// wrote, over newer rows. That is so with any application of that guarantee. Here sleeps are short in steps that may get there.
+void spare_changelogs(SimulationPlan& plan) {
+  if (plan.guarantee == Guarantee::kExactlyOnce) return;
+  for (SimulationFault& fault : plan.faults) {
+    if (fault.kind != FaultKind::kPause || !fault.during) continue;
+    if (*fault.during == Phase::kPolling || *fault.during == Phase::kProcessing ||
+        *fault.during == Phase::kEncoding || *fault.during == Phase::kDraining)
+      fault.lasts = std::min(fault.lasts, plan.session_timeout / 4);
   }
 }
 
@@ -657,7 +684,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   if (plan.standbys != 0 && more.percent(60)) draw_standbys_behind(plan);
   if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
   if (more.percent(25)) plan.fetched_records = static_cast<std::size_t>(more.magnitude(1, 16));
-  if (more.percent(20)) draw_tombstones(plan);
+  if (more.percent(25)) draw_tombstones(plan);
   if (limits.abreast) {
     std::erase_if(plan.faults, [](const SimulationFault& fault) {
       return fault.kind == FaultKind::kUnreadable || fault.kind == FaultKind::kPin ||
@@ -669,6 +696,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   place(plan);
   draw_zombies(plan);
   draw_followers(plan);
+  spare_changelogs(plan);
   if (limits.recreating) std::erase_if(plan.faults, delays_commits);
   return plan;
 }

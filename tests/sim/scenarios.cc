@@ -192,13 +192,38 @@ absl::Status has_all_counts(EmbeddedBroker& broker, const SimulationPlan& plan) 
   return absl::OkStatus();
 }
 
+constexpr Timestamp kTelling = 250;
+
+// Fails when a timer fires more often than its interval allows: in any time at most once more than it fits in.
+class TimerWatch {
+ public:
+  void fired(Timestamp now) {
+    if (!fires_.empty() && now < fires_.back()) fires_.clear();  // somebody set the clock back
+    fires_.push_back(now);
+    for (std::size_t i = 0; i + 1 < fires_.size(); ++i) {
+      const auto times = static_cast<Timestamp>(fires_.size() - 1 - i);
+      if (now - fires_[i] <= (times - 1) * kTelling)
+        throw std::runtime_error(fmt::format("a timer fired {} times in {} ms", times + 1, now - fires_[i]));
+    }
+    if (fires_.size() > 8) fires_.erase(fires_.begin());
+  }
+
+ private:
+  std::vector<Timestamp> fires_;
+};
+
 constexpr std::int64_t kTick = 100;
 
-// Tells the stream time of its partition, which never goes back.
+// Tells the stream time of its partition, which never goes back; with `ticks` another timer goes by the wall clock.
 class StreamClock final : public Processor<std::string, std::string, std::string, std::int64_t> {
  public:
+  explicit StreamClock(bool ticks) : ticks_(ticks) {}
+
   void open(Context& context) override {
     context_ = &context;
+    if (ticks_)
+      context.schedule(Duration{kTelling}, TimerClock::kWallClock,
+                       [this](Timestamp now) { watch_.fired(now); });
     context.schedule(Duration{kTick}, TimerClock::kStreamTime, [this](Timestamp now) {
       // A key of the partition that is read, so that what is told stays in it.
       context_->forward(key_, now, now);
@@ -207,8 +232,10 @@ class StreamClock final : public Processor<std::string, std::string, std::string
   void process(const Record<std::string, std::string>& record) override { key_ = record.key; }
 
  private:
+  const bool ticks_;
   Context* context_ = nullptr;
   std::string key_;
+  TimerWatch watch_;
 };
 
 // Tells of each time at which an interval was over, in order. A new owner may tell of the present one once more.
@@ -252,8 +279,8 @@ Check tells_the_time(const std::string& topic) {
 }
 
 // Has a program tell the time of its stream beside what it does.
-void add_clock(const KStream<std::string, std::string>& stream) {
-  stream.process({}, [] { return std::make_unique<StreamClock>(); }).to("clock");
+void add_clock(const KStream<std::string, std::string>& stream, bool ticks = true) {
+  stream.process({}, [ticks] { return std::make_unique<StreamClock>(ticks); }).to("clock");
 }
 
 void add_clock(SimulatedScenario& scenario) {
@@ -269,7 +296,7 @@ SimulatedScenario copy_and_clock() {
             StreamBuilder builder;
             const auto in = builder.stream<std::string, std::string>("in");
             in.map_values([](const std::string& value) { return value + "!"; }).to("out");
-            add_clock(in);
+            add_clock(in, /*ticks=*/false);
             return builder.build();
           },
       .inputs = {{"in", numbered}},
@@ -296,6 +323,55 @@ SimulatedScenario copy(const std::string& name, bool growing) {
                        .whole = true}},
           .limits = {.on_disk = false, .growing = growing},
           .check = growing ? nullptr : as_plain(plainly_copied)};
+}
+
+// Numbers the records of each key, and cannot take some at present.
+class Busy final : public Processor<std::string, std::string, std::string, std::string> {
+ public:
+  void open(Context& context) override {
+    context_ = &context;
+    counts_ = &context.store<KeyValueStore<std::string, std::int64_t>>("counts");
+  }
+  void process(const Record<std::string, std::string>& record) override {
+    const auto* row = counts_->find(record.key);
+    const std::int64_t count = (row == nullptr ? 0 : row->value) + 1;
+    counts_->put(record.key, count, record.timestamp);
+    context_->forward(record.key, fmt::format("{}!{}", record.value, count));
+    if (number_of(record.value) % 23 == 5 && context_->wall_time() % 8 < 5) throw Retriable("busy");
+  }
+
+ private:
+  Context* context_ = nullptr;
+  KeyValueStore<std::string, std::int64_t>* counts_ = nullptr;
+};
+
+std::vector<BrokerRecord> plainly_numbered(const std::vector<BrokerRecord>& in) {
+  std::vector<BrokerRecord> out = in;
+  std::map<Bytes, std::int64_t> counts;
+  for (BrokerRecord& record : out) *record.value += fmt::format("!{}", ++counts[*record.key]);
+  return out;
+}
+
+// Records that are tried again; nothing of a failed attempt remains.
+SimulatedScenario retried() {
+  return {.name = "retried",
+          .topology =
+              [] {
+                StreamBuilder builder;
+                builder.key_value_store<std::string, std::int64_t>("counts");
+                builder.stream<std::string, std::string>("in")
+                    .process({.stores = {"counts"}}, [] { return std::make_unique<Busy>(); })
+                    .to("out");
+                return builder.build();
+              },
+          .inputs = {{"in", numbered}},
+          .outputs = {{.topic = "out", .rule = OutputRule::kSamePerKey, .whole = true}},
+          .limits = {.records_max = 400, .at_least_once = false},
+          .configure =
+              [](AppConfig& config) {
+                config.retry = {.attempts = 1'000, .first_pause = 3ms, .longest_pause = 50ms};
+              },
+          .check = as_plain(plainly_numbered)};
 }
 
 constexpr std::size_t kTooLarge = 500;
@@ -541,7 +617,7 @@ SimulatedScenario windows() {
                 return builder.build();
               },
           .inputs = {{"in", numbered}},
-          .outputs = {{.topic = "out", .rule = OutputRule::kSameCounts, .whole = true}},
+          .outputs = {{.topic = "out", .rule = OutputRule::kSameCounts, .whole = true, .closes = true}},
           .check = as_plain(plainly_counted_with_partition_times)};
 }
 
@@ -559,7 +635,7 @@ SimulatedScenario overlapping_windows() {
                 return builder.build();
               },
           .inputs = {{"in", numbered}},
-          .outputs = {{.topic = "out", .rule = OutputRule::kSameCounts, .whole = true}},
+          .outputs = {{.topic = "out", .rule = OutputRule::kSameCounts, .whole = true, .closes = true}},
           .check = as_plain(plainly_counted_in_slices)};
 }
 
@@ -620,6 +696,26 @@ SimulatedScenario grouped_rows() {
           .outputs = {{"out", OutputRule::kSameLast}},
           .limits = {.at_least_once = false},
           .check = has_all_groups};
+}
+
+// What was deleted between two commits is told of as well, and a row that came and went is not there at last.
+SimulatedScenario rows_on_commit() {
+  return {.name = "rows-on-commit",
+          .topology =
+              [] {
+                StreamBuilder builder;
+                builder.table<std::string, std::string>("in", {.store = "rows", .emit = Emit::kOnCommit})
+                    .to_stream()
+                    .to("out");
+                return builder.build();
+              },
+          .inputs = {{"in", ordered_row}},
+          .outputs = {{"out", OutputRule::kSameLast}},
+          .limits = {.at_least_once = false},
+          .check =
+              [](EmbeddedBroker& broker, const SimulationPlan& plan) {
+                return has_rows(broker, plan, rows_of(broker, plan, "in"));
+              }};
 }
 
 SimulatedScenario sliding_windows() {
@@ -922,26 +1018,6 @@ SimulatedScenario sessions() {
   return scenario;
 }
 
-constexpr Timestamp kTelling = 250;
-
-// Fails when a timer fires more often than its interval allows: in any time at most once more than it fits in.
-class TimerWatch {
- public:
-  void fired(Timestamp now) {
-    if (!fires_.empty() && now < fires_.back()) fires_.clear();  // somebody set the clock back
-    fires_.push_back(now);
-    for (std::size_t i = 0; i + 1 < fires_.size(); ++i) {
-      const auto times = static_cast<Timestamp>(fires_.size() - 1 - i);
-      if (now - fires_[i] <= (times - 1) * kTelling)
-        throw std::runtime_error(fmt::format("a timer fired {} times in {} ms", times + 1, now - fires_[i]));
-    }
-    if (fires_.size() > 8) fires_.erase(fires_.begin());
-  }
-
- private:
-  std::vector<Timestamp> fires_;
-};
-
 // Collects what comes and tells it by the clock.
 class Collector final : public Processor<std::string, std::string, std::string, std::int64_t> {
  public:
@@ -999,7 +1075,7 @@ SimulatedScenario stream_clock() {
               [] {
                 StreamBuilder builder;
                 builder.stream<std::string, std::string>("in")
-                    .process({}, [] { return std::make_unique<StreamClock>(); })
+                    .process({}, [] { return std::make_unique<StreamClock>(/*ticks=*/false); })
                     .to("out");
                 return builder.build();
               },
@@ -1047,12 +1123,14 @@ std::vector<SimulatedScenario> scenarios() {
       global_rows(),
       distinct(),
       grouped_rows(),
+      rows_on_commit(),
       sliding_windows(),
       count("count-versioned", {.store = "counts", .history = 1h}, OutputRule::kSameCounts),
       suppressed_windows(),
       overlapping_windows(),
       outer_joined_streams(),
       refused(),
+      retried(),
       copy("copy-growing", /*growing=*/true),
       copy_recreated(),
       models_as_of(),
