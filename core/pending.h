@@ -71,6 +71,9 @@ class Completion {
 
   void complete(absl::StatusOr<T> result) { slot_->result = std::move(result); }
 
+  // Whether somebody still waits for the result. The one thing that any thread may ask; it may be out of date at once.
+  [[nodiscard]] bool wanted() const { return slot_.use_count() > 1; }
+
  private:
   std::shared_ptr<typename Pending<T>::Slot> slot_;
 };

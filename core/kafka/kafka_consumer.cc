@@ -28,6 +28,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> KafkaConsumer::make(std::shared_ptr<Sh
     auto made = GroupMember::make(shared, options, *wakeup);
     if (!made.ok()) return made.status();
     member = std::move(*made);
+    shared->positions.prepare(options.group);
   }
   return std::make_unique<KafkaConsumer>(std::move(shared), std::move(*wakeup), std::move(*reading),
                                          std::move(member));
@@ -89,12 +90,14 @@ Pending<std::vector<PartitionOffset>> KafkaConsumer::committed(std::vector<Topic
   if (partitions.empty())
     return Pending<std::vector<PartitionOffset>>::completed(std::vector<PartitionOffset>());
   auto completion = std::make_shared<Completion<std::vector<PartitionOffset>>>();
+  // Before the question, which is dropped when nobody waits for its answer.
+  Pending<std::vector<PartitionOffset>> pending = completion->pending();
   shared_->positions.ask(
-      member_->group(), std::move(partitions),
+      member_->group(), std::move(partitions), [completion] { return completion->wanted(); },
       [completion, inbox = inbox_](absl::StatusOr<std::vector<PartitionOffset>> positions) {
         inbox->post([completion, positions = std::move(positions)] { completion->complete(positions); });
       });
-  return completion->pending();
+  return pending;
 }
 
 Pending<std::vector<OffsetRange>> KafkaConsumer::offset_ranges(std::vector<TopicPartition> partitions) {

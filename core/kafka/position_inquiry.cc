@@ -10,10 +10,10 @@ namespace weir::kafka {
 namespace {
 
 constexpr Duration kAnswerDeadline{60'000};
-// How long one question may keep the others waiting: at first, and once it has come to the end of the line several times.
-constexpr int kFirstPatience = 500;      // ms
-constexpr int kLongestPatience = 4'000;  // ms
-constexpr Duration kPauseBetweenTries{50};
+// How long a question may keep others of its thread waiting, at first and at the most.
+constexpr int kFirstPatience = 200;      // ms
+constexpr int kLongestPatience = 1'000;  // ms
+constexpr Duration kPauseBetweenTries{20};
 
 bool may_settle(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -42,21 +42,31 @@ PartitionOffset position_of(const rd_kafka_topic_partition_t& entry) {
 struct PositionInquiry::Question {
   std::string group;
   std::vector<TopicPartition> partitions;
+  Wanted wanted;
   Answer answer;
   Duration deadline{};
   int patience = kFirstPatience;
 };
 
-void PositionInquiry::ask(std::string group, std::vector<TopicPartition> partitions, Answer answer) {
+void PositionInquiry::prepare(std::string group) {
+  threads_.front().submit([this, group = std::move(group)] { client_of(group).IgnoreError(); });
+}
+
+void PositionInquiry::ask(std::string group, std::vector<TopicPartition> partitions, Wanted wanted,
+                          Answer answer) {
   auto question = std::make_shared<Question>();
   question->group = std::move(group);
   question->partitions = std::move(partitions);
+  question->wanted = std::move(wanted);
   question->answer = std::move(answer);
   question->deadline = steady_now() + kAnswerDeadline;
-  thread_.submit([this, question] { try_to_answer(question); });
+  const std::lock_guard lock(mutex_);
+  JobThread& thread = threads_[asked_++ % threads_.size()];
+  thread.submit([this, &thread, question] { try_to_answer(thread, question); });
 }
 
-void PositionInquiry::try_to_answer(const std::shared_ptr<Question>& question) {
+void PositionInquiry::try_to_answer(JobThread& thread, const std::shared_ptr<Question>& question) {
+  if (!question->wanted()) return;
   const auto client = client_of(question->group);
   if (!client.ok()) return question->answer(client.status());
   // Keeps the order of what it is given.
@@ -69,9 +79,9 @@ void PositionInquiry::try_to_answer(const std::shared_ptr<Question>& question) {
   }
   if (may_settle(code) && steady_now() < question->deadline) {
     question->patience = std::min(2 * question->patience, kLongestPatience);
-    thread_.pause(kPauseBetweenTries);
+    thread.pause(kPauseBetweenTries);
     // Behind those that can be answered now.
-    return thread_.submit([this, question] { try_to_answer(question); });
+    return thread.submit([this, &thread, question] { try_to_answer(thread, question); });
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return question->answer(status_of_code(code, context));
   std::vector<PartitionOffset> positions;
@@ -81,6 +91,7 @@ void PositionInquiry::try_to_answer(const std::shared_ptr<Question>& question) {
 }
 
 absl::StatusOr<rd_kafka_t*> PositionInquiry::client_of(const std::string& group) {
+  const std::lock_guard lock(mutex_);
   ClientHandle& client = clients_[group];
   if (client != nullptr) return client.get();
   Configuration configuration;

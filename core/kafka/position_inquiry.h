@@ -6,9 +6,12 @@
 // Thread safety: may be called from any thread.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,24 +26,30 @@ namespace weir::kafka {
 class PositionInquiry {
  public:
   using Answer = std::function<void(absl::StatusOr<std::vector<PartitionOffset>>)>;
+  using Wanted = std::function<bool()>;
 
-  // Connects when first asked.
   explicit PositionInquiry(SharedOptions options) : options_(std::move(options)) {}
 
+  // Connects for a group that will be asked about. The first question does it otherwise, and waits for it.
+  void prepare(std::string group);
+
   // Calls `answer`, on a thread of this object, with the positions in the order of `partitions` (kNoOffset where none is
-  // committed), or with an error after a minute at most. Positions that an open transaction may still change are waited for.
-  void ask(std::string group, std::vector<TopicPartition> partitions, Answer answer);
+  // committed), or with an error after a minute at most. Positions that an open transaction may still change are waited for,
+  // as long as `wanted`, which is called on that thread too, says so.
+  void ask(std::string group, std::vector<TopicPartition> partitions, Wanted wanted, Answer answer);
 
  private:
   struct Question;
 
-  void try_to_answer(const std::shared_ptr<Question>& question);
+  void try_to_answer(JobThread& thread, const std::shared_ptr<Question>& question);
   [[nodiscard]] absl::StatusOr<rd_kafka_t*> client_of(const std::string& group);
 
   const SharedOptions options_;
-  std::map<std::string, ClientHandle> clients_;  // by group; the thread's alone
-  // Last member: its thread uses the members above and must end before them.
-  JobThread thread_;
+  std::mutex mutex_;
+  std::map<std::string, ClientHandle> clients_;  // by group
+  std::size_t asked_ = 0;
+  // A question keeps its thread busy while it waits. Last member: they use the members above and must end before them.
+  std::array<JobThread, 4> threads_;
 };
 
 }  // namespace weir::kafka
