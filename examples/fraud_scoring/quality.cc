@@ -19,9 +19,11 @@ namespace {
 using namespace std::chrono_literals;
 using Judged = weir::ml::Example<Score, Label>;
 
-// Labels come up to four weeks after their purchase, and a run reads weeks within seconds, its topics one after the other: so
-// everything may be that late.
+// Labels come up to four weeks after their purchase.
 constexpr weir::Duration kFourWeeks = 28 * 24h;
+// A run reads its four weeks within seconds, its topics one after the other, and its workers run ahead of each other: what the
+// first purchase led to may come after the last label.
+constexpr weir::Duration kWholeRun = 2 * kFourWeeks;
 
 std::string version_in(const weir::Headers& headers) {
   const weir::Header* version = headers.last(weir::ml::kModelVersionHeader);
@@ -53,14 +55,14 @@ absl::StatusOr<weir::Topology> make_quality_topology(const std::vector<weir::ml:
 
   const auto judged =
       scores.select_key([](const Score& score) { return score.transaction; })
-          .apply(weir::ml::feedback({.store = "feedback", .horizon = kFourWeeks + 24h, .grace = kFourWeeks},
+          .apply(weir::ml::feedback({.store = "feedback", .horizon = kFourWeeks + 24h, .grace = kWholeRun},
                                     builder.stream<std::string, Label>(kLabels)))
           .examples;
   judged
       .apply(weir::ml::evaluate(
           {.store = "model-quality",
            .window = 7 * 24h,
-           .grace = kFourWeeks,
+           .grace = kWholeRun,
            .threshold = threshold,
            .emit = weir::WindowEmit::kOnCommit},
           [](const std::string&, const Judged& judgement, const weir::RecordInfo& info) {
