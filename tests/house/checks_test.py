@@ -155,5 +155,37 @@ class TrackedText(unittest.TestCase):
         self.assertEqual(self.about("ml/a.cc", "#ifndef NDEBUG\n"), ["ml/a.cc:1"])
 
 
+class Outcome(unittest.TestCase):
+    def about(self, *tests):
+        """Returns what is said of these (name, status, output) of one run of ctest."""
+        with tempfile.TemporaryDirectory() as place:
+            text = "".join(
+                f'\t<testcase name="{name}" classname="{name}" time="1.5" status="{status}">\n'
+                f"\t\t<system-out>{output}\n</system-out>\n\t</testcase>\n"
+                for name, status, output in tests
+            )
+            (pathlib.Path(place) / "release.xml").write_text(f"<testsuite>\n{text}</testsuite>\n", encoding="utf-8")
+            ran = subprocess.run(
+                [sys.executable, HERE / "outcome.py", place], capture_output=True, text=True, check=True
+            )
+            return ran.stdout.splitlines()
+
+    def test_has_nothing_to_add_where_all_passed(self):
+        self.assertEqual(self.about(("a", "run", "[  PASSED  ]"), ("b", "run", "")), ["2 0 0"])
+
+    def test_names_what_failed(self):
+        self.assertEqual(self.about(("a", "fail", "\x02 no XML"), ("b", "run", "")), ["1 1 0", "failed: a (release)"])
+
+    def test_counts_what_was_skipped_and_says_why_once(self):
+        why = "skipped: there is no data set"
+        self.assertEqual(
+            self.about(
+                ("a", "notrun", why),
+                ("b", "run", f"{why}\n[  SKIPPED ] A.One (0 ms)\n[  SKIPPED ] A.Two (0 ms)\n[  SKIPPED ] A.One"),
+            ),
+            ["1 0 3", why],
+        )
+
+
 if __name__ == "__main__":
     unittest.main()
