@@ -99,12 +99,15 @@ absl::StatusOr<rd_kafka_t*> InquiryClient::get() {
   configuration.set_default("socket.nagle.disable", "true");
   configuration.set_default("reconnect.backoff.max.ms", "1000");
   configuration.add_layer(options_.properties);
-  configuration.drop("group.id");
-  configuration.drop("group.instance.id");
-  configuration.drop("group.protocol");
-  configuration.drop("isolation.level");
+  for (const char* of_members :
+       {"group.id", "group.instance.id", "group.protocol", "group.remote.assignor", "isolation.level"})
+    configuration.drop(of_members);
   configuration.require("bootstrap.servers", options_.bootstrap);
-  configuration.require("isolation.level", "read_uncommitted");
+  configuration.require("isolation.level", group_.empty() ? "read_uncommitted" : "read_committed");
+  if (!group_.empty()) {
+    configuration.require("group.id", group_);
+    configuration.require("enable.auto.commit", "false");
+  }
   auto made = make_silent_client(RD_KAFKA_CONSUMER, configuration);
   if (!made.ok()) return made.status();
   client_ = std::move(*made);

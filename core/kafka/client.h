@@ -42,18 +42,21 @@ struct SharedOptions {
   Logger log;
 };
 
-// The client for questions that belong to no consumer: topics, configurations, ends of partitions. It reads
-// uncommitted: asked through a read_committed client, librdkafka gives the last stable offset for the end.
+// A client for questions that belong to no consumer. Without a group: topics, configurations, ends of partitions; it reads
+// uncommitted, since asked through a read_committed client librdkafka gives the last stable offset for the end. With a group, which
+// it never joins: that group's positions, once no open transaction may change them.
 // Connects when first used. Thread safety: may be called from any thread.
 class InquiryClient {
  public:
-  explicit InquiryClient(SharedOptions options) : options_(std::move(options)) {}
+  explicit InquiryClient(SharedOptions options, std::string group = {})
+      : options_(std::move(options)), group_(std::move(group)) {}
 
   // Returns the client, made by the first call; it lives as long as this object.
   [[nodiscard]] absl::StatusOr<rd_kafka_t*> get();
 
  private:
   const SharedOptions options_;
+  const std::string group_;
   std::mutex mutex_;
   ClientHandle client_;
 };

@@ -60,6 +60,15 @@ bool is_accepted(rd_kafka_t* client) {
   return protocol != nullptr && std::string_view(protocol) == "COOPERATIVE";
 }
 
+// Answers the next rebalance, if one comes soon. Returns whether it brought an assignment, be it an empty one.
+bool answer_next(rd_kafka_t* client, rd_kafka_queue_t* queue) {
+  const EventHandle event(rd_kafka_queue_poll(queue, kPartingPoll));
+  if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) return false;
+  const bool assigned = is_assignment(*event);
+  answer_rebalance(client, assigned, rd_kafka_event_topic_partition_list(event.get()));
+  return assigned;
+}
+
 // Leaves the group and takes the client apart. A client that the group has accepted must have its first assignment before that
 // (see quirks.md), so the round is seen through; one that does not get it in time is left behind: out of the group, with nothing
 // to do.
@@ -68,22 +77,15 @@ void part_before_first_assignment(ClientHandle client, QueueHandle its_queue) {
   rd_kafka_unsubscribe(client.get());
   const Duration deadline = steady_now() + kPartingDeadline;
   bool assigned = false;
-  while (!assigned && is_accepted(client.get()) && steady_now() < deadline) {
-    const EventHandle event(rd_kafka_queue_poll(queue.get(), kPartingPoll));
-    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
-    assigned = is_assignment(*event);
-    answer_rebalance(client.get(), assigned, rd_kafka_event_topic_partition_list(event.get()));
-  }
+  while (!assigned && is_accepted(client.get()) && steady_now() < deadline)
+    assigned = answer_next(client.get(), queue.get());
   const ErrorHandle ignored(rd_kafka_consumer_close_queue(client.get(), queue.get()));
   if (!assigned && is_accepted(client.get())) {
     static_cast<void>(client.release());
     return;
   }
-  while (rd_kafka_consumer_closed(client.get()) == 0 && steady_now() < deadline) {
-    const EventHandle event(rd_kafka_queue_poll(queue.get(), kPartingPoll));
-    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
-    answer_rebalance(client.get(), is_assignment(*event), rd_kafka_event_topic_partition_list(event.get()));
-  }
+  while (rd_kafka_consumer_closed(client.get()) == 0 && steady_now() < deadline)
+    answer_next(client.get(), queue.get());
 }
 
 }  // namespace

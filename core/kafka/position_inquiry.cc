@@ -49,7 +49,7 @@ struct PositionInquiry::Question {
 };
 
 void PositionInquiry::prepare(std::string group) {
-  threads_.front().submit([this, group = std::move(group)] { client_of(group).IgnoreError(); });
+  threads_.front().submit([this, group = std::move(group)] { client_of(group).get().IgnoreError(); });
 }
 
 void PositionInquiry::ask(std::string group, std::vector<TopicPartition> partitions, Wanted wanted,
@@ -67,7 +67,7 @@ void PositionInquiry::ask(std::string group, std::vector<TopicPartition> partiti
 
 void PositionInquiry::try_to_answer(JobThread& thread, const std::shared_ptr<Question>& question) {
   if (!question->wanted()) return;
-  const auto client = client_of(question->group);
+  const auto client = client_of(question->group).get();
   if (!client.ok()) return question->answer(client.status());
   // Keeps the order of what it is given.
   const PartitionListHandle list = make_list(std::span<const TopicPartition>(question->partitions));
@@ -90,25 +90,9 @@ void PositionInquiry::try_to_answer(JobThread& thread, const std::shared_ptr<Que
   question->answer(std::move(positions));
 }
 
-absl::StatusOr<rd_kafka_t*> PositionInquiry::client_of(const std::string& group) {
+InquiryClient& PositionInquiry::client_of(const std::string& group) {
   const std::lock_guard lock(mutex_);
-  ClientHandle& client = clients_[group];
-  if (client != nullptr) return client.get();
-  Configuration configuration;
-  configuration.set_default("socket.nagle.disable", "true");
-  configuration.set_default("reconnect.backoff.max.ms", "1000");
-  configuration.add_layer(options_.properties);
-  for (const char* of_members : {"group.instance.id", "group.protocol", "group.remote.assignor"})
-    configuration.drop(of_members);
-  configuration.require("bootstrap.servers", options_.bootstrap);
-  configuration.require("group.id", group);
-  configuration.require("enable.auto.commit", "false");
-  // Asks for positions that no open transaction may change.
-  configuration.require("isolation.level", "read_committed");
-  auto made = make_silent_client(RD_KAFKA_CONSUMER, configuration);
-  if (!made.ok()) return made.status();
-  client = std::move(*made);
-  return client.get();
+  return clients_.try_emplace(group, options_, group).first->second;
 }
 
 }  // namespace weir::kafka

@@ -42,11 +42,11 @@ class PositionInquiry {
   struct Question;
 
   void try_to_answer(JobThread& thread, const std::shared_ptr<Question>& question);
-  [[nodiscard]] absl::StatusOr<rd_kafka_t*> client_of(const std::string& group);
+  [[nodiscard]] InquiryClient& client_of(const std::string& group);
 
   const SharedOptions options_;
   std::mutex mutex_;
-  std::map<std::string, ClientHandle> clients_;  // by group
+  std::map<std::string, InquiryClient> clients_;  // by group
   std::size_t asked_ = 0;
   // A question keeps its thread busy while it waits. Last member: they use the members above and must end before them.
   std::array<JobThread, 4> threads_;
