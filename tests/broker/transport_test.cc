@@ -55,7 +55,7 @@ std::optional<sockaddr_in> address_of(const std::string& servers) {
 // believed.
 bool is_reachable(const std::string& servers) {
   const auto address = address_of(servers);
-  if (!address.has_value()) return true;
+  if (!address.has_value()) return servers.substr(0, servers.find(',')).find(':') != std::string::npos;
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool connected =
       ::connect(socket, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
