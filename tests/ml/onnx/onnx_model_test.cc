@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "loaded_bytes.h"
 #include "onnx_graph.h"
 
 namespace weir::ml {
@@ -20,25 +21,12 @@ using testing::constant;
 using testing::learned;
 using testing::model;
 using testing::node;
+using testing::refusal_of;
+using testing::scores_of;
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int64_t>;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-Floats scores_of(const std::string& bytes, const Floats& row) {
-  const auto loaded = load_model(bytes);
-  EXPECT_TRUE(loaded.ok()) << loaded.status();
-  if (!loaded.ok()) return {};
-  Floats scores((*loaded)->outputs().size());
-  EXPECT_TRUE((*loaded)->predict_row(row, scores).ok());
-  return scores;
-}
-
-std::string refusal_of(const std::string& bytes) {
-  const absl::Status status = load_model(bytes).status();
-  EXPECT_FALSE(status.ok());
-  return std::string(status.message());
-}
 
 TEST(OnnxModel, NamesColumnsAfterTheGraph) {
   const auto loaded = load_model(testing::network_model());

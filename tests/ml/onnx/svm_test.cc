@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "loaded_bytes.h"
 #include "onnx_graph.h"
 
 namespace weir::ml {
@@ -17,6 +18,8 @@ namespace {
 using testing::attribute;
 using testing::learned;
 using testing::model;
+using testing::refusal_of;
+using testing::scores_of;
 using Floats = std::vector<float>;
 using Integers = std::vector<std::int64_t>;
 
@@ -30,21 +33,6 @@ std::string regressor(const std::string& attributes) {
 
 std::string classifier(const std::string& attributes) {
   return model(learned("SVMClassifier", {"X"}, {"label", "scores"}, attributes), 2, {"label", "scores"});
-}
-
-Floats scores_of(const std::string& bytes, const Floats& row) {
-  const auto loaded = load_model(bytes);
-  EXPECT_TRUE(loaded.ok()) << loaded.status();
-  if (!loaded.ok()) return {};
-  Floats scores((*loaded)->outputs().size());
-  EXPECT_TRUE((*loaded)->predict_row(row, scores).ok());
-  return scores;
-}
-
-std::string refusal_of(const std::string& bytes) {
-  const absl::Status status = load_model(bytes).status();
-  EXPECT_FALSE(status.ok());
-  return std::string(status.message());
 }
 
 // Vectors (1, 0) and (0, 2), weighed with 2 and -1.
