@@ -11,7 +11,4 @@ namespace weir::ml::onnx {
 void tanh_of(std::span<float> numbers);
 void sigmoid_of(std::span<float> numbers);
 
-// What is below zero becomes zero.
-void relu_of(std::span<float> numbers);
-
 }  // namespace weir::ml::onnx

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <weir/ml/onnx/curves.h>
+#include <weir/ml/onnx/widths.h>
 
 namespace weir::ml::onnx {
 namespace {
@@ -25,46 +26,27 @@ class FloatLayers final : public Step {
  private:
   void multiply(double* slots, std::size_t stride, std::size_t rows, float* numbers) const {
     const std::size_t lists = layers_->lists;
-    const std::size_t count = lists * layers_->layers.front().matrix.inputs();
+    std::size_t width = layers_->layers.front().matrix.inputs();  // from a list to the next
     for (std::size_t row = 0; row < rows; ++row) {
-      const double* const from = slots + row * stride + layers_->input;
-      for (std::size_t i = 0; i < count; ++i) numbers[row * count + i] = static_cast<float>(from[i]);
+      convert(slots + row * stride + layers_->input, lists * width, numbers + row * lists * width);
     }
     // Two halves of the floats take turns.
     float* sums = numbers + rows * layers_->floats() / 2;
     for (const Layers::Layer& layer : layers_->layers) {
-      layer.matrix.multiply(numbers, rows * lists, sums);
-      finish(layer, sums, rows * lists);
+      layer.matrix.multiply(numbers, width, rows * lists, sums,
+                            {.bias = layer.bias.empty() ? nullptr : layer.bias.data(),
+                             .relu = layer.curve == Layers::Curve::kRelu});
+      width = layer.matrix.padded();
+      // With what fills up: that is less work than to leave it out.
+      if (layer.curve == Layers::Curve::kSigmoid) sigmoid_of({sums, rows * lists * width});
+      if (layer.curve == Layers::Curve::kTanh) tanh_of({sums, rows * lists * width});
       std::swap(numbers, sums);
     }
-    const std::size_t results = lists * layers_->layers.back().matrix.outputs();
+    const std::size_t outputs = layers_->layers.back().matrix.outputs();
     for (std::size_t row = 0; row < rows; ++row) {
-      std::copy_n(numbers + row * results, results, slots + row * stride + layers_->output);
-    }
-  }
-
-  // Adds the bias, takes out what fills up, and bends the curve.
-  static void finish(const Layers::Layer& layer, float* sums, std::size_t rows) {
-    const std::size_t outputs = layer.matrix.outputs();
-    for (std::size_t row = 0; row < rows; ++row) {
-      const float* const from = sums + row * layer.matrix.padded();
-      float* const to = sums + row * outputs;
-      if (!layer.bias.empty()) {
-        for (std::size_t j = 0; j < outputs; ++j) to[j] = from[j] + layer.bias[j];
-      } else if (from != to) {
-        std::copy_n(from, outputs, to);
-      }
-    }
-    const std::span<float> results(sums, rows * outputs);
-    switch (layer.curve) {
-      case Layers::Curve::kNone:
-        return;
-      case Layers::Curve::kRelu:
-        return relu_of(results);
-      case Layers::Curve::kSigmoid:
-        return sigmoid_of(results);
-      case Layers::Curve::kTanh:
-        return tanh_of(results);
+      double* to = slots + row * stride + layers_->output;
+      for (std::size_t list = 0; list < lists; ++list, to += outputs)
+        convert(numbers + (row * lists + list) * width, outputs, to);
     }
   }
 
@@ -119,8 +101,8 @@ std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, st
 
 Layers layers_of(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output) {
   Layers layers{.lists = lists, .input = input, .output = output, .layers = {}};
-  layers.layers.push_back({.matrix = FloatMatrix(dense.weights, dense.inputs, dense.outputs),
-                           .bias = {dense.bias.begin(), dense.bias.end()}});
+  layers.layers.push_back({.matrix = FloatMatrix(dense.weights, dense.inputs, dense.outputs), .bias = {}});
+  if (!dense.bias.empty()) layers.layers.back().set_bias({dense.bias.begin(), dense.bias.end()});
   return layers;
 }
 

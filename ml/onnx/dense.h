@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <weir/ml/onnx/matrix.h>
@@ -23,8 +24,13 @@ struct Layers {
   enum class Curve { kNone, kRelu, kSigmoid, kTanh };
   struct Layer {
     FloatMatrix matrix;
-    std::vector<float> bias;  // none, or one per output
+    std::vector<float> bias;  // none, or one per output, and zeros for what fills up
     Curve curve = Curve::kNone;
+
+    void set_bias(std::vector<float> numbers) {
+      bias = std::move(numbers);
+      bias.resize(matrix.padded());
+    }
   };
 
   std::size_t lists = 0;  // rows that follow each other

@@ -18,103 +18,139 @@ constexpr std::size_t kLanes = FloatMatrix::kLanes;
 
 void multiply_anywhere(const Product& product) {
   for (std::size_t row = 0; row < product.count; ++row) {
-    const float* const numbers = product.rows + row * product.inputs;
-    float* const sums = product.sums + row * product.outputs;
-    std::fill_n(sums, product.outputs, 0.0f);
-    for (std::size_t i = 0; i < product.inputs; ++i) {
-      const float* const weights = product.weights + i * product.outputs;
-      for (std::size_t j = 0; j < product.outputs; ++j) sums[j] = std::fma(numbers[i], weights[j], sums[j]);
+    const float* const numbers = product.rows + row * product.stride;
+    for (std::size_t output = 0; output < product.outputs; output += kLanes) {
+      float* const sums = product.sums + row * product.outputs + output;
+      const float* weights = product.weights + output * product.inputs;
+      std::fill_n(sums, kLanes, 0.0f);
+      for (std::size_t i = 0; i < product.inputs; ++i, weights += kLanes) {
+        for (std::size_t j = 0; j < kLanes; ++j) sums[j] = std::fma(numbers[i], weights[j], sums[j]);
+      }
+      for (std::size_t j = 0; j < kLanes; ++j) {
+        if (product.finish.bias != nullptr) sums[j] += product.finish.bias[output + j];
+        if (product.finish.relu && sums[j] < 0.0f) sums[j] = 0.0f;
+      }
     }
   }
 }
 
 #if defined(__x86_64__)
-// A block of kTall rows and kVectors times eight outputs, whose sums stay in registers.
-template <std::size_t kTall, std::size_t kVectors>
+// A block of kTall rows and kPanels times sixteen outputs, whose sums stay in registers: for that, loops have to be unrolled.
+template <std::size_t kTall, std::size_t kPanels>
 [[gnu::target("avx2,fma")]] inline void multiply_block(const Product& product, std::size_t row,
                                                        std::size_t output) {
-  const float* const numbers = product.rows + row * product.inputs;
-  const float* weights = product.weights + output;
+  constexpr std::size_t kHalf = kLanes / 2;
+  constexpr std::size_t kVectors = 2 * kPanels;
+  const std::size_t panel = product.inputs * kLanes;
+  const float* const numbers = product.rows + row * product.stride;
+  const float* weights = product.weights + output * product.inputs;
   __m256 parts[kTall][kVectors];
-  for (auto& of_row : parts) {
-    for (__m256& part : of_row) part = _mm256_setzero_ps();
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kTall; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kVectors; ++k) parts[r][k] = _mm256_setzero_ps();
   }
-  for (std::size_t i = 0; i < product.inputs; ++i, weights += product.outputs) {
+  for (std::size_t i = 0; i < product.inputs; ++i, weights += kLanes) {
     __m256 lanes[kVectors];
-    for (std::size_t k = 0; k < kVectors; ++k) lanes[k] = _mm256_loadu_ps(weights + k * kLanes);
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kVectors; ++k)
+      lanes[k] = _mm256_loadu_ps(weights + k / 2 * panel + k % 2 * kHalf);
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < kTall; ++r) {
-      const __m256 number = _mm256_broadcast_ss(numbers + r * product.inputs + i);
+      const __m256 number = _mm256_broadcast_ss(numbers + r * product.stride + i);
+#pragma GCC unroll 8
       for (std::size_t k = 0; k < kVectors; ++k) parts[r][k] = _mm256_fmadd_ps(number, lanes[k], parts[r][k]);
     }
   }
+#pragma GCC unroll 16
   for (std::size_t r = 0; r < kTall; ++r) {
     float* const sums = product.sums + (row + r) * product.outputs + output;
-    for (std::size_t k = 0; k < kVectors; ++k) _mm256_storeu_ps(sums + k * kLanes, parts[r][k]);
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kVectors; ++k) {
+      __m256 sum = parts[r][k];
+      if (product.finish.bias != nullptr)
+        sum = _mm256_add_ps(sum, _mm256_loadu_ps(product.finish.bias + output + k * kHalf));
+      // Of two numbers that are not in order, the second one.
+      if (product.finish.relu) sum = _mm256_max_ps(_mm256_setzero_ps(), sum);
+      _mm256_storeu_ps(sums + k * kHalf, sum);
+    }
   }
 }
 
+// What is left of `product` behind its first rows.
+Product behind(const Product& product, std::size_t rows) {
+  Product rest = product;
+  rest.rows += rows * product.stride;
+  rest.sums += rows * product.outputs;
+  rest.count -= rows;
+  return rest;
+}
+
 // All rows by blocks of that size; what is left over by smaller ones.
-template <std::size_t kTall, std::size_t kVectors>
+template <std::size_t kTall, std::size_t kPanels>
 [[gnu::target("avx2,fma")]] void multiply_by_blocks(const Product& product) {
   std::size_t row = 0;
   for (; row + kTall <= product.count; row += kTall) {
     std::size_t output = 0;
-    for (; output + kVectors * kLanes <= product.outputs; output += kVectors * kLanes)
-      multiply_block<kTall, kVectors>(product, row, output);
+    for (; output + kPanels * kLanes <= product.outputs; output += kPanels * kLanes)
+      multiply_block<kTall, kPanels>(product, row, output);
     for (; output < product.outputs; output += kLanes) multiply_block<kTall, 1>(product, row, output);
   }
   if constexpr (kTall > 1) {
-    if (row == product.count) return;
-    multiply_by_blocks<1, kVectors>({product.rows + row * product.inputs, product.count - row, product.inputs,
-                                     product.weights, product.outputs, product.sums + row * product.outputs});
+    if (row < product.count) multiply_by_blocks<kTall / 2, kPanels>(behind(product, row));
   }
 }
 
-// The same with sixteen lanes; eight outputs that are left over take half of them.
-template <std::size_t kTall, std::size_t kVectors>
+// The same with sixteen lanes.
+template <std::size_t kTall, std::size_t kPanels>
 [[gnu::target("avx512f")]] inline void multiply_wide_block(const Product& product, std::size_t row,
-                                                           std::size_t output, __mmask16 lanes_used) {
-  const float* const numbers = product.rows + row * product.inputs;
-  const float* weights = product.weights + output;
-  __m512 parts[kTall][kVectors];
-  for (auto& of_row : parts) {
-    for (__m512& part : of_row) part = _mm512_setzero_ps();
+                                                           std::size_t output) {
+  const std::size_t panel = product.inputs * kLanes;
+  const float* const numbers = product.rows + row * product.stride;
+  const float* weights = product.weights + output * product.inputs;
+  __m512 parts[kTall][kPanels];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < kTall; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kPanels; ++k) parts[r][k] = _mm512_setzero_ps();
   }
-  for (std::size_t i = 0; i < product.inputs; ++i, weights += product.outputs) {
-    __m512 lanes[kVectors];
-    for (std::size_t k = 0; k < kVectors; ++k)
-      lanes[k] = _mm512_maskz_loadu_ps(lanes_used, weights + k * 2 * kLanes);
+  for (std::size_t i = 0; i < product.inputs; ++i, weights += kLanes) {
+    __m512 lanes[kPanels];
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kPanels; ++k) lanes[k] = _mm512_loadu_ps(weights + k * panel);
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < kTall; ++r) {
-      const __m512 number = _mm512_set1_ps(numbers[r * product.inputs + i]);
-      for (std::size_t k = 0; k < kVectors; ++k) parts[r][k] = _mm512_fmadd_ps(number, lanes[k], parts[r][k]);
+      const __m512 number = _mm512_set1_ps(numbers[r * product.stride + i]);
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < kPanels; ++k) parts[r][k] = _mm512_fmadd_ps(number, lanes[k], parts[r][k]);
     }
   }
+#pragma GCC unroll 16
   for (std::size_t r = 0; r < kTall; ++r) {
     float* const sums = product.sums + (row + r) * product.outputs + output;
-    for (std::size_t k = 0; k < kVectors; ++k)
-      _mm512_mask_storeu_ps(sums + k * 2 * kLanes, lanes_used, parts[r][k]);
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kPanels; ++k) {
+      __m512 sum = parts[r][k];
+      if (product.finish.bias != nullptr)
+        sum = _mm512_add_ps(sum, _mm512_loadu_ps(product.finish.bias + output + k * kLanes));
+      // With a mask of all: without one, GCC 12 warns of what its own header leaves open.
+      if (product.finish.relu) sum = _mm512_maskz_max_ps(0xffff, _mm512_setzero_ps(), sum);
+      _mm512_storeu_ps(sums + k * kLanes, sum);
+    }
   }
 }
 
-template <std::size_t kTall, std::size_t kVectors>
+template <std::size_t kTall, std::size_t kPanels>
 [[gnu::target("avx512f")]] void multiply_by_wide_blocks(const Product& product) {
-  constexpr std::size_t kWide = 2 * kLanes;
-  constexpr __mmask16 kAll = 0xffff;
-  constexpr __mmask16 kHalf = 0xff;
   std::size_t row = 0;
   for (; row + kTall <= product.count; row += kTall) {
     std::size_t output = 0;
-    for (; output + kVectors * kWide <= product.outputs; output += kVectors * kWide)
-      multiply_wide_block<kTall, kVectors>(product, row, output, kAll);
-    for (; output + kWide <= product.outputs; output += kWide)
-      multiply_wide_block<kTall, 1>(product, row, output, kAll);
-    if (output < product.outputs) multiply_wide_block<kTall, 1>(product, row, output, kHalf);
+    for (; output + kPanels * kLanes <= product.outputs; output += kPanels * kLanes)
+      multiply_wide_block<kTall, kPanels>(product, row, output);
+    for (; output < product.outputs; output += kLanes) multiply_wide_block<kTall, 1>(product, row, output);
   }
   if constexpr (kTall > 1) {
-    if (row == product.count) return;
-    multiply_by_wide_blocks<1, kVectors>({product.rows + row * product.inputs, product.count - row,
-                                          product.inputs, product.weights, product.outputs,
-                                          product.sums + row * product.outputs});
+    if (row < product.count) multiply_by_wide_blocks<kTall / 2, kPanels>(behind(product, row));
   }
 }
 #endif
@@ -127,14 +163,13 @@ struct Ways {
 Ways ways_here() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    Ways ways = {{multiply_by_blocks<1, 1>, multiply_by_blocks<1, 4>, multiply_by_blocks<1, 8>},
-                 {multiply_by_blocks<1, 4>, multiply_by_blocks<4, 1>, multiply_by_blocks<4, 2>,
-                  multiply_by_blocks<6, 2>}};
+    Ways ways = {{multiply_by_blocks<1, 1>, multiply_by_blocks<1, 2>, multiply_by_blocks<1, 4>},
+                 {multiply_by_blocks<6, 1>, multiply_by_blocks<3, 2>, multiply_by_blocks<4, 1>}};
     if (__builtin_cpu_supports("avx512f")) {
-      ways.for_one.push_back(multiply_by_wide_blocks<1, 4>);
+      ways.for_one.insert(ways.for_one.end(), {multiply_by_wide_blocks<1, 4>, multiply_by_wide_blocks<1, 8>});
       ways.for_several.insert(
           ways.for_several.end(),
-          {multiply_by_wide_blocks<8, 1>, multiply_by_wide_blocks<4, 4>, multiply_by_wide_blocks<6, 2>});
+          {multiply_by_wide_blocks<8, 1>, multiply_by_wide_blocks<4, 4>, multiply_by_wide_blocks<8, 2>});
     }
     return ways;
   }
@@ -165,8 +200,10 @@ FloatMatrix::Multiply fastest(const std::vector<FloatMatrix::Multiply>& ways, co
 FloatMatrix::FloatMatrix(std::span<const double> weights, std::size_t inputs, std::size_t outputs)
     : inputs_(inputs), outputs_(outputs), padded_(padded_for(outputs)), weights_(inputs * padded_) {
   for (std::size_t i = 0; i < inputs; ++i) {
-    for (std::size_t j = 0; j < outputs; ++j)
-      weights_[i * padded_ + j] = static_cast<float>(weights[i * outputs + j]);
+    for (std::size_t j = 0; j < outputs; ++j) {
+      const std::size_t panel = j / kLanes * kLanes * inputs;
+      weights_[panel + i * kLanes + j % kLanes] = static_cast<float>(weights[i * outputs + j]);
+    }
   }
   tune();
 }
@@ -174,7 +211,7 @@ FloatMatrix::FloatMatrix(std::span<const double> weights, std::size_t inputs, st
 void FloatMatrix::tune() {
   // More takes longer than it is worth: there memory decides, not the way.
   constexpr std::size_t kMostProducts = 100'000;
-  constexpr std::size_t kSeveralRows = 12;
+  constexpr std::size_t kSeveralRows = 16;
   // Short ones are done over and over, so that the clock can tell.
   const std::size_t repeats = std::clamp<std::size_t>(2048 / (weights_.size() + 1), 1, 64);
   const Ways ways = ways_here();
@@ -183,9 +220,11 @@ void FloatMatrix::tune() {
   if (weights_.size() > kMostProducts) return;
   const std::vector<float> rows(kSeveralRows * repeats * inputs_, 0.5f);
   std::vector<float> sums(kSeveralRows * repeats * padded_);
-  one_ = fastest(ways.for_one, {rows.data(), repeats, inputs_, weights_.data(), padded_, sums.data()});
-  several_ = fastest(ways.for_several,
-                     {rows.data(), kSeveralRows * repeats, inputs_, weights_.data(), padded_, sums.data()});
+  const auto product = [&](std::size_t count) {
+    return Product{rows.data(), inputs_, count, inputs_, weights_.data(), padded_, sums.data(), {}};
+  };
+  one_ = fastest(ways.for_one, product(repeats));
+  several_ = fastest(ways.for_several, product(kSeveralRows * repeats));
 }
 
 }  // namespace weir::ml::onnx

@@ -24,23 +24,35 @@ class FloatMatrix {
   std::size_t padded() const { return padded_; }
   static std::size_t padded_for(std::size_t outputs) { return (outputs + kLanes - 1) / kLanes * kLanes; }
 
-  // Multiplies `count` rows of inputs() floats, one after the other, and writes padded() sums for each.
-  void multiply(const float* rows, std::size_t count, float* sums) const {
-    (count < kSeveral ? one_ : several_)({rows, count, inputs_, weights_.data(), padded_, sums});
+  // What becomes of sums before they are written.
+  struct Finish {
+    const float* bias = nullptr;  // is added: padded() numbers, or none
+    bool relu = false;            // then what is below zero becomes zero
+  };
+
+  // Multiplies `count` rows of inputs() floats, the first of each `stride` behind that of the one before, and writes padded()
+  // sums for each.
+  void multiply(const float* rows, std::size_t stride, std::size_t count, float* sums,
+                const Finish& finish) const {
+    (count < kSeveral ? one_
+                      : several_)({rows, stride, count, inputs_, weights_.data(), padded_, sums, finish});
   }
+  void multiply(const float* row, float* sums) const { multiply(row, inputs_, 1, sums, {}); }
 
   struct Product {
     const float* rows;
+    std::size_t stride;
     std::size_t count;
     std::size_t inputs;
     const float* weights;
     std::size_t outputs;  // padded
     float* sums;
+    Finish finish;
   };
   using Multiply = void (*)(const Product& product);
 
   // Outputs are counted in lanes.
-  static constexpr std::size_t kLanes = 8;
+  static constexpr std::size_t kLanes = 16;
 
  private:
   static constexpr std::size_t kSeveral = 4;
@@ -50,7 +62,9 @@ class FloatMatrix {
   std::size_t inputs_;
   std::size_t outputs_;
   std::size_t padded_;
-  std::vector<float> weights_;  // a row for each input; what fills up is zero
+  // As many outputs as there are lanes are a panel, which has a row for each input: so a way reads what it needs from one end
+  // to the other. What fills up is zero.
+  std::vector<float> weights_;
   Multiply one_;
   Multiply several_;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@
 #include <weir/ml/onnx/loop.h>
 #include <weir/ml/onnx/plan.h>
 #include <weir/ml/onnx/program.h>
+#include <weir/ml/onnx/transform.h>
+#include <weir/ml/onnx/widths.h>
 #include <weir/ml/onnx/wire.pb.h>
 #include <weir/ml/onnxruntime/onnx_runtime.h>
 #include <weir/ml/schema_names.h>
@@ -72,7 +75,7 @@ class OnnxModel final : public Model {
   template <class Number>
   void run(const BasicRowBatch<Number>& rows, std::span<Number> scores) const {
     // As many rows at once as the nearer memory holds.
-    constexpr std::size_t kMostSlots = 16'384;
+    constexpr std::size_t kMostSlots = 65'536;
     constexpr std::size_t kMostRows = 64;
     const std::size_t at_once = std::clamp<std::size_t>(kMostSlots / program_.slots, 1, kMostRows);
     for (std::size_t first = 0; first < rows.rows(); first += at_once) {
@@ -108,19 +111,26 @@ class OnnxModel final : public Model {
 
   template <class Number>
   bool read_row(const Frame& frame, std::span<const Number> row) const {
-    std::size_t at = 0;
+    const Number* from = row.data();
     for (const Port& input : program_.inputs) {
-      for (std::size_t i = 0; i < input.count; ++i) {
-        auto value = static_cast<double>(row[at++]);
-        if (input.element == Element::kFloat) value = static_cast<double>(static_cast<float>(value));
+      double* const to = frame.slots.data() + input.slot;
+      convert(from, input.count, to);
+      from += input.count;
+      for (std::size_t i = 0; i < input.count && !has_width<Number>(input.element); ++i) {
+        if (input.element == Element::kFloat) to[i] = as_float(to[i]);
         if (input.element == Element::kInteger) {
-          value = std::trunc(value);
-          if (!(std::abs(value) < 9007199254740992.0)) return false;
+          to[i] = std::trunc(to[i]);
+          if (!(std::abs(to[i]) < 9007199254740992.0)) return false;
         }
-        frame.slots[input.slot + i] = value;
       }
     }
     return true;
+  }
+
+  // Whether numbers of rows are what the input holds.
+  template <class Number>
+  static constexpr bool has_width(Element element) {
+    return element == (std::is_same_v<Number, float> ? Element::kFloat : Element::kDouble);
   }
 
   template <class Number>

@@ -347,7 +347,7 @@ bool take_bias(NodePlan& node, const Value& made, const Value& constant) {
       return false;
     }
   }
-  last.bias = std::move(bias);
+  last.set_bias(std::move(bias));
   node.add_alias(made);
   return true;
 }

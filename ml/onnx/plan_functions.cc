@@ -206,7 +206,7 @@ bool plan_activation(NodePlan& node, absl::Status& status) {
     });
   } else if (type == "Celu") {
     status = plan_each(node, [alpha = parameter(node, "alpha", 1.0f)](double x) {
-      return std::max(0.0, x) + std::min(0.0, alpha * std::expm1(x / alpha));
+      return x > 0.0 ? x : alpha * std::expm1(x / alpha);
     });
   } else if (type == "Selu") {
     const double alpha = parameter(node, "alpha", 1.67326319217681884765625f);

@@ -161,7 +161,7 @@ class LinearClasses final : public Step {
 
   bool run(const Frame& frame) const override {
     const std::span<float> sums = read_row(frame, input_, weights_.inputs()).first(weights_.padded());
-    weights_.multiply(frame.floats.data(), 1, sums.data());
+    weights_.multiply(frame.floats.data(), sums.data());
     const std::span<double> scores = frame.slots.subspan(scores_, labels_.size());
     for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = static_cast<double>(sums[i] + offset_);
     const auto best = std::ranges::max_element(scores);
@@ -208,7 +208,7 @@ class SvmRegression final : public Step {
       row = rest.data();
       rest = rest.subspan(vectors_->padded());
     }
-    weights_.multiply(row, 1, rest.data());
+    weights_.multiply(row, rest.data());
     const float sum = rest[0] + offset_;
     frame.slots[output_] = is_sign_ ? (sum > 0.0f ? 1.0 : -1.0) : static_cast<double>(sum);
     return true;

@@ -43,7 +43,8 @@ void distances_anywhere(const float* row, std::size_t columns, const float* lane
 // Without fused rounding, which the compiler would make use of.
 [[gnu::target("avx2,no-fma")]] void distances_by_lanes(const float* row, std::size_t columns,
                                                        const float* lanes, std::size_t count, float* sums) {
-  for (std::size_t j = 0; j < count; j += FloatMatrix::kLanes) {
+  constexpr std::size_t kTogether = 8;
+  for (std::size_t j = 0; j < count; j += kTogether) {
     __m256 sum = _mm256_setzero_ps();
     const float* vector = lanes + j;
     for (std::size_t i = 0; i < columns; ++i, vector += count) {
@@ -109,7 +110,7 @@ void SupportVectors::compare(const float* row, float* values) const {
     for (std::size_t i = 0; i < count_; ++i) values[i] = std::exp(-kernel_.gamma * values[i]);
     return;
   }
-  products_->multiply(row, 1, values);
+  products_->multiply(row, values);
   if (kernel_.kind == Kernel::Kind::kLinear) return;
   for (std::size_t i = 0; i < count_; ++i) values[i] = std::fma(values[i], kernel_.gamma, kernel_.offset);
   if (kernel_.kind == Kernel::Kind::kSigmoid) return tanh_of({values, count_});

@@ -12,6 +12,7 @@
 
 #include <weir/ml/forest.h>
 #include <weir/ml/onnx/transform.h>
+#include <weir/ml/onnx/widths.h>
 
 namespace weir::ml::onnx {
 namespace {
@@ -144,8 +145,7 @@ class ForestStep final : public Step {
       const std::span<float> values = block.floats.first(block.rows() * features);
       const std::span<float> margins = block.floats.subspan(values.size(), block.rows() * outputs);
       for (std::size_t row = 0; row < block.rows(); ++row) {
-        const double* const from = block.slots.data() + row * block.stride() + input_;
-        for (std::size_t i = 0; i < features; ++i) values[row * features + i] = static_cast<float>(from[i]);
+        convert(block.slots.data() + row * block.stride() + input_, features, values.data() + row * features);
       }
       forest_.margins(RowBatch(values, features), margins);
       for (std::size_t row = 0; row < block.rows(); ++row) {
