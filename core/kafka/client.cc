@@ -47,6 +47,15 @@ absl::StatusOr<ClientHandle> make_silent_client(rd_kafka_type_t type, const Conf
   return start(type, std::move(*built));
 }
 
+std::string bootstrap_of(rd_kafka_t* client) {
+  std::array<char, 512> addresses{};
+  std::size_t size = addresses.size();
+  if (rd_kafka_conf_get(rd_kafka_conf(client), "bootstrap.servers", addresses.data(), &size) !=
+      RD_KAFKA_CONF_OK)
+    return "the brokers";
+  return addresses.data();
+}
+
 void pass_log(rd_kafka_event_t* event, const Logger& log) {
   if (!log) return;
   const char* facility = nullptr;

@@ -25,6 +25,9 @@ namespace weir::kafka {
 [[nodiscard]] absl::StatusOr<ClientHandle> make_silent_client(rd_kafka_type_t type,
                                                               const Configuration& configuration);
 
+// Returns the addresses that the client was given, for messages; "the brokers" where they are too long for one.
+[[nodiscard]] std::string bootstrap_of(rd_kafka_t* client);
+
 // Passes a log event on; `event` must be one.
 void pass_log(rd_kafka_event_t* event, const Logger& log);
 

@@ -26,8 +26,8 @@ absl::StatusOr<std::map<TopicPartition, Offset>> ask(rd_kafka_t* client,
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     const std::string others =
         partitions.size() == 1 ? "" : fmt::format(" and {} more", partitions.size() - 1);
-    return status_of_code(
-        error, fmt::format("cannot ask for the ends of {}{}", name_of(partitions.front()), others));
+    return status_of_code(error, fmt::format("cannot ask {} for the ends of {}{}", bootstrap_of(client),
+                                             name_of(partitions.front()), others));
   }
   std::map<TopicPartition, Offset> answers;
   for (int index = 0; index < list->cnt; ++index) {
