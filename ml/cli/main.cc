@@ -64,6 +64,11 @@ int main(int argc, char** argv) {
   weir::cli::add_features(program, chosen);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // Where a command is missing, CLI11 does not say what stands in its place.
+    const std::vector<std::string> unknown = program.remaining(true);
+    if (!unknown.empty()) std::cerr << fmt::format("no command '{}'\n", unknown.front());
+    return program.exit(error) == 0 ? 0 : weir::cli::kWrongUsage;
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : weir::cli::kWrongUsage;
   }

@@ -199,6 +199,7 @@ TEST(ResetCommandTest, SaysWhatIsWrongWithItsUse) {
   const std::string reset = "reset --bootstrap embedded: --application-id app ";
   for (const auto& [arguments, complaint] : std::vector<std::pair<std::string, std::string>>{
            {"", "subcommand is required"},
+           {"frobnicate --now", "no command 'frobnicate'"},
            {"reset --bootstrap embedded:", "--application-id is required"},
            {reset, "nothing to reset"},
            {reset + "--to-earliest --to-latest", "at most 1"},
