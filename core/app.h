@@ -123,7 +123,8 @@ struct AppConfig {
   // left them and nobody else is disturbed; close it with leave_group = false. Empty: the group members are dynamic, and
   // client and transactional ids have an id drawn when the state directory was made.
   std::string instance_id = {};
-  // Where the instance is ("client.rack"), so that it can read from replicas nearby.
+  // Where the instance is ("client.rack"), so that it can read from replicas nearby. Also the end of its client ids, so that standbys
+  // are kept in other racks than their tasks.
   std::string rack = {};
   std::map<std::string, std::string> consumer_properties = {};
   std::map<std::string, std::string> producer_properties = {};

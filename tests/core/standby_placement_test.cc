@@ -12,11 +12,12 @@ namespace weir {
 namespace {
 
 TEST(StandbyPlacement, FindsTheInstanceInTheClientIdOfAWorker) {
-  EXPECT_EQ(instance_of("app-0123456789abcdef-worker-3", "app"), "0123456789abcdef");
-  EXPECT_EQ(instance_of("my-app-x-worker-10", "my-app"), "x");
+  EXPECT_EQ(worker_of("app-0123456789abcdef-worker-3", "app"), (WorkerIdentity{"0123456789abcdef"}));
+  EXPECT_EQ(worker_of("my-app-x-worker-10", "my-app"), (WorkerIdentity{"x"}));
+  EXPECT_EQ(worker_of("app-me@home-worker-1@rack-1", "app"), (WorkerIdentity{"me@home", "rack-1"}));
   for (const char* other :
        {"", "app", "app-worker-0", "app--worker-0", "other-x-worker-0", "app-x-restore", "appx-1-worker-0"}) {
-    EXPECT_FALSE(instance_of(other, "app").has_value()) << other;
+    EXPECT_FALSE(worker_of(other, "app").has_value()) << other;
   }
 }
 
@@ -25,12 +26,13 @@ TEST(StandbyPlacement, SeesWhoOwnsWhatInAStableGroup) {
   group.state = GroupDescription::State::kStable;
   group.members.push_back({.client_id = "app-a-worker-0", .assignment = {{"app-tasks", 0}, {"other", 1}}});
   group.members.push_back({.client_id = "app-a-worker-1", .assignment = {{"app-tasks", 2}}});
-  group.members.push_back({.client_id = "app-b-worker-0", .assignment = {{"app-tasks", 1}}});
+  group.members.push_back({.client_id = "app-b-worker-0@west", .assignment = {{"app-tasks", 1}}});
   group.members.push_back({.client_id = "a stranger", .assignment = {{"app-tasks", 3}}});
   const auto view = view_of(group, "app");
   ASSERT_TRUE(view.has_value());
   EXPECT_EQ(view->instances, (std::set<std::string>{"a", "b"}));
   EXPECT_EQ(view->owners, (std::map<Partition, std::string>{{0, "a"}, {1, "b"}, {2, "a"}}));
+  EXPECT_EQ(view->racks, (std::map<std::string, std::string>{{"b", "west"}}));
   group.state = GroupDescription::State::kPreparing;
   EXPECT_FALSE(view_of(group, "app").has_value());
 }
@@ -77,6 +79,28 @@ TEST(StandbyPlacement, SpreadsThemAndMovesOnlyThoseOfWhoGoes) {
   }
   EXPECT_GT(moved, 0);
   EXPECT_LT(moved, kTasks / 2);
+}
+
+TEST(StandbyPlacement, PrefersRacksWithoutACopy) {
+  GroupView view = view_with(6, 60);
+  for (int i = 0; i < 6; ++i)
+    view.racks["instance" + std::to_string(i)] = i < 3 ? "east" : i < 5 ? "west" : "north";
+  for (Partition token = 0; token < 60; ++token) {
+    const TaskId task{0, token};
+    std::set<std::string> racks{view.racks.at(view.owners.at(token))};
+    for (const std::string& instance : standbys_of(task, token, view, 2))
+      racks.insert(view.racks.at(instance));
+    EXPECT_EQ(racks.size(), 3U);
+    // When all racks have one, the order is that of the others.
+    EXPECT_EQ(standbys_of(task, token, view, 4).size(), 4U);
+    // One that says nothing of its rack is no reason against it.
+    GroupView silent = view;
+    silent.racks.clear();
+    silent.racks["instance0"] = "east";
+    GroupView none = view;
+    none.racks.clear();
+    EXPECT_EQ(standbys_of(task, token, silent, 1), standbys_of(task, token, none, 1));
+  }
 }
 
 // Instances of other builds must agree with this one.
