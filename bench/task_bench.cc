@@ -15,68 +15,20 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
+#include <exception>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <weir/core/clock.h>
-#include <weir/core/task.h>
-#include <weir/core/testing/owned_record.h>
 #include <weir/weir.h>
+
+#include "lone_task.h"
 
 namespace {
 
 constexpr int kLumps = 10;
 constexpr std::int64_t kRecordsPerLump = 20'000;
 constexpr std::uint64_t kKeys = 10'000;
-
-void check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "task_bench: %s\n", std::string(status.message()).c_str());
-  std::exit(1);
-}
-
-double cpu_nanoseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
-// Throws everything away.
-class Sink final : public weir::Producer {
- public:
-  [[nodiscard]] weir::TopicId topic(const std::string& name) override {
-    return topics_.emplace(name, static_cast<weir::TopicId>(topics_.size())).first->second;
-  }
-  void send(const weir::OutgoingRecord& /*record*/) override { ++sent_; }
-  [[nodiscard]] bool has_room() const override { return true; }
-  void poll() override {}
-  void flush() override {}
-  [[nodiscard]] std::size_t in_flight() const override { return 0; }
-  [[nodiscard]] absl::Status failure() const override { return absl::OkStatus(); }
-  void clear_failure() override {}
-  [[nodiscard]] weir::Offset last_acknowledged(weir::TopicId, weir::Partition) const override {
-    return static_cast<weir::Offset>(sent_);
-  }
-  weir::Pending<> init_transactions() override { return done(); }
-  [[nodiscard]] absl::Status begin_transaction() override { return absl::OkStatus(); }
-  weir::Pending<> send_offsets(std::vector<weir::PartitionOffset>, const weir::GroupMetadata&) override {
-    return done();
-  }
-  weir::Pending<> commit_transaction() override { return done(); }
-  weir::Pending<> abort_transaction() override { return done(); }
-
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }
-
- private:
-  static weir::Pending<> done() { return weir::Pending<>::completed(weir::Done{}); }
-
-  std::map<std::string, weir::TopicId> topics_;
-  std::uint64_t sent_ = 0;
-};
 
 void stateless(weir::StreamBuilder& builder) {
   builder.stream<std::string, std::int64_t>("in")
@@ -95,60 +47,23 @@ void count(weir::StreamBuilder& builder) {
 
 // Returns nanoseconds per record.
 double round(const std::function<void(weir::StreamBuilder&)>& describe, bool commits) {
-  weir::StreamBuilder builder;
-  describe(builder);
-  auto built = builder.build();
-  check(built.status());
-  weir::Topology topology = *std::move(built);
-
-  Sink sink;
-  const std::map<std::string, weir::Partition> partitions{{"in", 1}, {"out", 1}};
-  weir::TaskEnvironment environment;
-  environment.application_id = "bench";
-  environment.clock = &weir::system_clock();
-  environment.producer = &sink;
-  environment.partitions = &partitions;
-  std::unique_ptr<weir::TaskStore> store;
-  if (!topology.stores.empty()) {
-    for (weir::StoreSpec& spec : topology.stores) spec.persistent = false;
-    auto opened = topology.engine->open({}, topology.stores);
-    check(opened.status());
-    store = *std::move(opened);
-  }
-  std::vector<weir::NodeIndex> nodes(topology.nodes.size());
-  for (weir::NodeIndex i = 0; i < nodes.size(); ++i) nodes[i] = i;
-  weir::Task task({0, 0}, topology, nodes, environment, std::move(store));
-  const weir::TopicPartition where{"in", 0};
-  std::vector<weir::Task::Input> inputs;
-  inputs.push_back({where, nullptr, 0});
-  check(task.open(std::move(inputs)));
-
+  weir::bench::LoneTask task(describe);
   double spent = 0;
   for (std::int64_t number = 0, lump = 0; lump < kLumps; ++lump) {
     for (std::int64_t i = 0; i < kRecordsPerLump; ++i, ++number) {
       weir::Bytes value;
       weir::Serde<std::int64_t>::encode(number, value);
-      task.add(where, weir::to_raw({.key = "key-" + std::to_string(static_cast<std::uint64_t>(number) *
-                                                                   2'654'435'761U % kKeys),
-                                    .value = std::move(value),
-                                    .timestamp = 1'000'000 + number / 10,
-                                    .offset = number}));
+      const std::uint64_t key = static_cast<std::uint64_t>(number) * 2'654'435'761U % kKeys;
+      task.add({.key = "key-" + std::to_string(key),
+                .value = std::move(value),
+                .timestamp = 1'000'000 + number / 10});
     }
-    const double begun = cpu_nanoseconds();
-    for (;;) {
-      const auto processed = task.process_next();
-      check(processed.status());
-      if (!*processed) break;
-    }
-    if (commits) {
-      check(task.prepare_commit());
-      check(task.apply());
-    }
-    spent += cpu_nanoseconds() - begun;
+    const double begun = weir::bench::cpu_nanoseconds();
+    task.process_all();
+    if (commits) task.commit();
+    spent += weir::bench::cpu_nanoseconds() - begun;
   }
-  if (task.counters().processed != static_cast<std::uint64_t>(kLumps * kRecordsPerLump) || sink.sent() == 0)
-    check(absl::InternalError("not every record was processed"));
-  task.close();
+  task.expect_processed();
   return spent / static_cast<double>(kLumps * kRecordsPerLump);
 }
 
@@ -164,7 +79,12 @@ void report(const char* name, const std::function<void(weir::StreamBuilder&)>& d
 
 int main(int argc, char** argv) {
   const int rounds = std::max(1, argc > 1 ? std::atoi(argv[1]) : 9);  // NOLINT(cert-err34-c)
-  report("stateless", stateless, false, rounds);
-  report("count", count, true, rounds);
+  try {
+    report("stateless", stateless, false, rounds);
+    report("count", count, true, rounds);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "task_bench: %s\n", error.what());
+    return 1;
+  }
   return 0;
 }
