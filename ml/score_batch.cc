@@ -23,8 +23,8 @@ std::string predicted(const Model& model, const RowBatch& rows, std::span<float>
 
 }  // namespace
 
-ScoreBatch::Place ScoreBatch::add(const std::shared_ptr<const ServedModel>& model,
-                                  std::span<const float> row) {
+ScoreBatch::Place ScoreBatch::add_rows(const std::shared_ptr<const ServedModel>& model,
+                                       std::span<const float> rows, std::size_t count) {
   std::uint32_t number = 0;
   while (number < used_ && lanes_[number].model != model) ++number;
   if (number == used_) {
@@ -32,8 +32,10 @@ ScoreBatch::Place ScoreBatch::add(const std::shared_ptr<const ServedModel>& mode
     lanes_[used_++].model = model;
   }
   Lane& lane = lanes_[number];
-  lane.rows.insert(lane.rows.end(), row.begin(), row.end());
-  return {number, lane.count++};
+  lane.rows.insert(lane.rows.end(), rows.begin(), rows.end());
+  const std::uint32_t first = lane.count;
+  lane.count += static_cast<std::uint32_t>(count);
+  return {number, first};
 }
 
 void ScoreBatch::score(std::size_t most, ScoreMetrics& metrics) {
@@ -61,19 +63,23 @@ void ScoreBatch::score(Lane& lane, std::size_t most, ScoreMetrics& metrics) {
   }
 }
 
-std::span<const float> ScoreBatch::scores(Place place) const {
-  const Lane& lane = lanes_[place.lane];
+std::span<const float> ScoreBatch::scores(Place first, std::size_t count) const {
+  const Lane& lane = lanes_[first.lane];
   const std::size_t outputs = lane.model->model->outputs().size();
-  return std::span<const float>(lane.scores).subspan(place.row * outputs, outputs);
+  return std::span<const float>(lane.scores).subspan(first.row * outputs, count * outputs);
+}
+
+std::string ScoreBatch::thrown(Place first, std::size_t count) const {
+  for (const auto& [row, what] : lanes_[first.lane].thrown) {
+    if (row >= first.row && row < first.row + count) return what;
+  }
+  return "";
 }
 
 std::string ScoreBatch::fault(Place place) const {
-  const Lane& lane = lanes_[place.lane];
-  for (const auto& [row, what] : lane.thrown) {
-    if (row == place.row) return what;
-  }
+  if (std::string what = thrown(place, 1); !what.empty()) return what;
   const std::string fault = fault_in(scores(place));
-  return fault.empty() ? "" : fmt::format("model {}: {}", lane.model->model->name(), fault);
+  return fault.empty() ? "" : fmt::format("model {}: {}", model(place).model->name(), fault);
 }
 
 void ScoreBatch::clear() {

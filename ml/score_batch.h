@@ -28,7 +28,12 @@ class ScoreBatch {
   };
 
   // Adds a row for a model. The width must be the model's: see fault_in_width.
-  [[nodiscard]] Place add(const std::shared_ptr<const ServedModel>& model, std::span<const float> row);
+  [[nodiscard]] Place add(const std::shared_ptr<const ServedModel>& model, std::span<const float> row) {
+    return add_rows(model, row, 1);
+  }
+  // The same for several rows that follow each other. Returns the first one's place; theirs follow, too.
+  [[nodiscard]] Place add_rows(const std::shared_ptr<const ServedModel>& model, std::span<const float> rows,
+                               std::size_t count);
 
   // Scores all rows, at most `most` at a time. A model that throws is asked again row by row, so that only the row that it
   // cannot score goes without.
@@ -36,9 +41,12 @@ class ScoreBatch {
 
   [[nodiscard]] const ServedModel& model(Place place) const { return *lanes_[place.lane].model; }
   // After score(), until clear().
-  [[nodiscard]] std::span<const float> scores(Place place) const;
+  [[nodiscard]] std::span<const float> scores(Place place) const { return scores(place, 1); }
   // Returns why the row has no scores to be used, or nothing: the model threw, or a score is not finite.
   [[nodiscard]] std::string fault(Place place) const;
+  // The same for several rows: their scores, and what the model threw for the first that it threw for.
+  [[nodiscard]] std::span<const float> scores(Place first, std::size_t count) const;
+  [[nodiscard]] std::string thrown(Place first, std::size_t count) const;
 
   // Forgets rows and models.
   void clear();
@@ -49,7 +57,7 @@ class ScoreBatch {
     std::vector<float> rows;
     std::vector<float> scores;
     std::uint32_t count = 0;
-    std::vector<std::pair<std::uint32_t, std::string>> thrown;  // by row
+    std::vector<std::pair<std::uint32_t, std::string>> thrown;  // by row, ascending
   };
 
   void score(Lane& lane, std::size_t most, ScoreMetrics& metrics);

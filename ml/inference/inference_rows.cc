@@ -76,8 +76,9 @@ absl::StatusOr<std::vector<const InferenceTensor*>> columns_of(const InferenceRe
 
 }  // namespace
 
-absl::StatusOr<std::vector<float>> rows_of(const InferenceRequest& request, const Model& model,
-                                           MissingValues missing, const InferenceLimits& limits) {
+absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request, const Model& model,
+                                    MissingValues missing, const InferenceLimits& limits,
+                                    std::vector<float>& rows) {
   if (request.inputs.empty()) return absl::InvalidArgumentError("there are no inputs");
   const std::size_t width = model.inputs().size();
   const InferenceTensor& first = request.inputs.front();
@@ -98,7 +99,7 @@ absl::StatusOr<std::vector<float>> rows_of(const InferenceRequest& request, cons
   if (extent.rows > limits.rows) {
     return absl::InvalidArgumentError(fmt::format("{} rows, and {} are allowed", extent.rows, limits.rows));
   }
-  std::vector<float> rows;
+  rows.clear();
   rows.reserve(extent.rows * width);
   for (std::size_t row = 0; row < extent.rows; ++row) {
     for (std::size_t column = 0; column < width; ++column) {
@@ -108,7 +109,7 @@ absl::StatusOr<std::vector<float>> rows_of(const InferenceRequest& request, cons
       rows.push_back(*value);
     }
   }
-  return rows;
+  return extent.rows;
 }
 
 absl::Status check_outputs(const InferenceRequest& request, const Model& model) {
@@ -121,18 +122,19 @@ absl::Status check_outputs(const InferenceRequest& request, const Model& model) 
   return absl::OkStatus();
 }
 
-std::vector<InferenceTensor> outputs_of(const InferenceRequest& request, const Model& model,
-                                        const std::vector<float>& scores) {
-  const std::size_t width = model.outputs().size();
+std::vector<InferenceTensor> outputs_of(const std::vector<std::string>& wanted, const Model& model,
+                                        std::span<const float> scores) {
+  const std::span<const std::string> all = model.outputs();
+  const std::size_t width = all.size();
   const std::size_t rows = scores.size() / width;
-  std::vector<std::string> wanted = request.outputs;
-  if (wanted.empty()) wanted.assign(model.outputs().begin(), model.outputs().end());
+  const std::span<const std::string> names = wanted.empty() ? all : std::span<const std::string>(wanted);
   std::vector<InferenceTensor> tensors;
-  for (const std::string& name : wanted) {
-    const auto column = static_cast<std::size_t>(
-        std::find(model.outputs().begin(), model.outputs().end(), name) - model.outputs().begin());
+  tensors.reserve(names.size());
+  for (const std::string& name : names) {
+    const auto column = static_cast<std::size_t>(std::find(all.begin(), all.end(), name) - all.begin());
     InferenceTensor& tensor =
         tensors.emplace_back(InferenceTensor{name, "FP32", {static_cast<std::int64_t>(rows)}, {}});
+    tensor.values.reserve(rows);
     for (std::size_t row = 0; row < rows; ++row) tensor.values.push_back(scores[row * width + column]);
   }
   return tensors;

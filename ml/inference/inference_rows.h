@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <absl/status/statusor.h>
@@ -17,21 +19,22 @@ enum class MissingValues {
   kScored,   // as a row's missing value, which many models know
 };
 
-// Makes rows of the request's inputs, one value for each input of the model and row:
+// Makes rows of the request's inputs, in place of what `rows` held, one value for each input of the model and row. Returns how
+// many:
 //
 //   one tensor for each input, by name, each of shape [rows] or [rows, 1]; or
 //   one tensor with all of them, in the model's order, of shape [rows, inputs], or [inputs] for one row
 //
 // Errors are kInvalidArgument and name tensor and place. Infinities are refused, and what is one as a float.
-[[nodiscard]] absl::StatusOr<std::vector<float>> rows_of(const InferenceRequest& request, const Model& model,
-                                                         MissingValues missing,
-                                                         const InferenceLimits& limits);
+[[nodiscard]] absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request, const Model& model,
+                                                  MissingValues missing, const InferenceLimits& limits,
+                                                  std::vector<float>& rows);
 
 // Checks the names of the outputs that are wanted.
 [[nodiscard]] absl::Status check_outputs(const InferenceRequest& request, const Model& model);
 
-// Makes a tensor of shape [rows] for each output that is wanted, in the model's order or in the request's.
-[[nodiscard]] std::vector<InferenceTensor> outputs_of(const InferenceRequest& request, const Model& model,
-                                                      const std::vector<float>& scores);
+// Makes a tensor of shape [rows] for each output that is wanted, in that order; of none: for all, in the model's.
+[[nodiscard]] std::vector<InferenceTensor> outputs_of(const std::vector<std::string>& wanted,
+                                                      const Model& model, std::span<const float> scores);
 
 }  // namespace weir::ml

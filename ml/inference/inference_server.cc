@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <exception>
+#include <limits>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <weir/core/node.h>
 #include <weir/core/status.h>
-#include <weir/ml/score_batch.h>
 
 namespace weir::ml {
 namespace {
@@ -30,24 +30,6 @@ absl::StatusOr<std::optional<std::int64_t>> number_of(const Headers& headers, st
   return number;
 }
 
-// Why the scores of the model are not to be used, or nothing.
-absl::Status scored(const Model& model, const std::vector<float>& rows, std::vector<float>& scores) {
-  scores.resize(rows.size() / model.inputs().size() * model.outputs().size());
-  try {
-    if (absl::Status status = model.predict(RowBatch(rows, model.inputs().size()), scores); !status.ok())
-      return status;
-  } catch (const std::exception& error) {
-    return absl::InternalError(fmt::format("model {}: {}", model.name(), error.what()));
-  }
-  const std::size_t width = model.outputs().size();
-  for (std::size_t row = 0; row * width < scores.size(); ++row) {
-    const std::string fault = fault_in(std::span<const float>(scores).subspan(row * width, width));
-    if (!fault.empty())
-      return absl::InternalError(fmt::format("model {}: row {}: {}", model.name(), row, fault));
-  }
-  return absl::OkStatus();
-}
-
 // Whether the request, and not the server, is to blame.
 bool is_malformed(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status);
@@ -63,13 +45,18 @@ std::string problem_with(const ServingOptions& options) {
   if (!options.default_model.empty() && !options.models.contains(options.default_model))
     return fmt::format("options.default_model '{}' is none of options.models", options.default_model);
   if (options.reply_topics.empty()) return "options.reply_topics is empty";
+  if (options.max_batch == 0) return "options.max_batch is 0";
   if (options.limits.rows == 0 || options.limits.values == 0 || options.limits.bytes == 0)
     return "options.limits allow nothing";
   return "";
 }
 
 InferenceServer::InferenceServer(const ServingOptions& options, TaskContext& context, const Node& node)
-    : options_(options), node_(node.name()), task_(context.task_name()), clock_(context.clock()) {
+    : options_(options),
+      node_(node.name()),
+      task_(context.task_name()),
+      clock_(context.clock()),
+      unmeasured_(nullptr, context, node) {
   for (const auto& [name, source] : options_.models) choices_.emplace(name, source->open(context, node, ""));
 }
 
@@ -83,27 +70,27 @@ void InferenceServer::at_rest() {
   for (const auto& [name, choice] : choices_) choice->at_rest();
 }
 
-absl::Status InferenceServer::open(const Headers& headers, Envelope& envelope, bool& expired) const {
+absl::Status InferenceServer::open(const Headers& headers, Taken& taken) const {
   const std::string_view topic = text_of(headers, kReplyTopicHeader);
   if (topic.empty()) {
-    envelope.topic = options_.reply_topics.front();
+    taken.topic = options_.reply_topics.front();
   } else if (std::find(options_.reply_topics.begin(), options_.reply_topics.end(), topic) !=
              options_.reply_topics.end()) {
-    envelope.topic = topic;
+    taken.topic = topic;
   } else {
     return absl::PermissionDeniedError(fmt::format("replies may not go to the topic '{}'", topic));
   }
   const std::string_view type = text_of(headers, kContentTypeHeader);
   const auto format = type.empty() ? options_.default_format : format_of(type);
-  envelope.format = format.value_or(options_.default_format);
+  taken.format = format.value_or(options_.default_format);
   if (!format) return absl::InvalidArgumentError(fmt::format("the content type '{}' is unknown", type));
   const auto partition = number_of(headers, kReplyPartitionHeader);
   if (!partition.ok()) return partition.status();
-  if (*partition) envelope.partition = static_cast<Partition>(std::min<std::int64_t>(**partition, INT32_MAX));
+  if (*partition) taken.partition = static_cast<Partition>(std::min<std::int64_t>(**partition, INT32_MAX));
   const auto deadline = number_of(headers, kDeadlineHeader);
   if (!deadline.ok()) return deadline.status();
-  expired = *deadline && clock_.wall() > **deadline;
-  if (expired) {
+  taken.expired = *deadline && clock_.wall() > **deadline;
+  if (taken.expired) {
     return absl::DeadlineExceededError(fmt::format("the deadline was {} ms ago", clock_.wall() - **deadline));
   }
   return absl::OkStatus();
@@ -120,33 +107,65 @@ absl::StatusOr<std::string> InferenceServer::model_name(const InferenceRequest& 
   return name;
 }
 
-absl::Status InferenceServer::answer(const Envelope& envelope, NullableBytes body, const Headers& headers,
-                                     BytesView key, Timestamp time, InferenceResponse& response,
-                                     Headers& stamps) {
+absl::Status InferenceServer::read(NullableBytes body, const Headers& headers, BytesView key, Timestamp time,
+                                   Taken& taken) {
   if (!body) return absl::InvalidArgumentError("the request has no value");
-  const auto request = read_request(envelope.format, *body, options_.limits);
+  auto request = read_request(taken.format, *body, options_.limits);
   if (!request.ok()) return request.status();
-  response.id = request->id;
+  InferenceResponse& response = taken.response;
+  response.id = std::move(request->id);
   response.raw = request->raw;
-  const auto name = model_name(*request, headers);
+  auto name = model_name(*request, headers);
   if (!name.ok()) return name.status();
-  response.model_name = *name;
+  response.model_name = *std::move(name);
 
-  const ModelChoice::Chosen& chosen = choices_.at(*name)->choose(key, time);
+  const ModelChoice::Chosen& chosen = choices_.find(response.model_name)->second->choose(key, time);
   if (chosen.model == nullptr) return absl::UnavailableError(std::string(chosen.problem));
   const Model& model = *chosen.model->model;
   if (!request->model_version.empty() && request->model_version != model.version()) {
-    return absl::NotFoundError(fmt::format("of the model '{}' version '{}' is in use, not '{}'", *name,
-                                           model.version(), request->model_version));
+    return absl::NotFoundError(fmt::format("of the model '{}' version '{}' is in use, not '{}'",
+                                           response.model_name, model.version(), request->model_version));
   }
   response.model_version = model.version();
-  stamps = chosen.model->stamps;
-  if (absl::Status status = check_outputs(*request, model); !status.ok()) return status;
-  const auto rows = rows_of(*request, model, options_.missing, options_.limits);
+  WEIR_RETURN_IF_ERROR(check_outputs(*request, model));
+  const auto rows = rows_of(*request, model, options_.missing, options_.limits, rows_);
   if (!rows.ok()) return rows.status();
-  std::vector<float> scores;
-  if (absl::Status status = scored(model, *rows, scores); !status.ok()) return status;
-  response.outputs = outputs_of(*request, model, scores);
+  taken.outputs = std::move(request->outputs);
+  taken.rows = *rows;
+  taken.first = batch_.add_rows(chosen.model, rows_, taken.rows);
+  rows_waiting_ += taken.rows;
+  return absl::OkStatus();
+}
+
+InferenceServer::Taken InferenceServer::take(NullableBytes body, const Headers& headers, BytesView key,
+                                             Timestamp time) {
+  Taken taken;
+  for (const Header& header : headers) {
+    if (header.name == kCorrelationHeader) taken.headers.add(header.name, header.value);
+  }
+  taken.status = open(headers, taken);
+  if (taken.status.ok()) taken.status = read(body, headers, key, time, taken);
+  return taken;
+}
+
+void InferenceServer::score() { batch_.score(std::numeric_limits<std::size_t>::max(), unmeasured_); }
+
+void InferenceServer::clear() {
+  batch_.clear();
+  rows_waiting_ = 0;
+}
+
+absl::Status InferenceServer::check_scores(const Taken& taken) const {
+  if (std::string what = batch_.thrown(taken.first, taken.rows); !what.empty())
+    return absl::InternalError(what);
+  const std::span<const float> scores = batch_.scores(taken.first, taken.rows);
+  const std::size_t width = scores.size() / taken.rows;
+  for (std::size_t row = 0; row < taken.rows; ++row) {
+    const std::string fault = fault_in(scores.subspan(row * width, width));
+    if (!fault.empty())
+      return absl::InternalError(
+          fmt::format("model {}: row {}: {}", batch_.model(taken.first).model->name(), row, fault));
+  }
   return absl::OkStatus();
 }
 
@@ -160,34 +179,31 @@ void InferenceServer::measure(const std::string& model, const absl::Status& stat
       .add();
 }
 
-InferenceServer::Served InferenceServer::serve(NullableBytes body, const Headers& headers, BytesView key,
-                                               Timestamp time, const Origin& origin) {
+InferenceServer::Served InferenceServer::reply_to(Taken& taken, const Origin& origin) const {
   Served served;
-  Envelope envelope;
-  InferenceResponse response;
-  Headers stamps;
-  absl::Status status = open(headers, envelope, served.expired);
-  if (status.ok()) status = answer(envelope, body, headers, key, time, response, stamps);
+  served.expired = taken.expired;
+  InferenceResponse& response = taken.response;
+  const absl::Status status = taken.status.ok() ? check_scores(taken) : taken.status;
   measure(response.model_name, status);
   if (is_malformed(status)) served.malformed = message_of(status);
-  if (envelope.topic.empty()) return served;  // there is nowhere to say so
+  if (taken.topic.empty()) return served;  // there is nowhere to say so
 
-  if (!status.ok()) {
+  if (status.ok()) {
+    response.outputs =
+        outputs_of(taken.outputs, *batch_.model(taken.first).model, batch_.scores(taken.first, taken.rows));
+  } else {
     response.error = message_of(status);
-    response.outputs.clear();
   }
-  served.reply = InferenceReply{std::move(envelope.topic), envelope.partition, {}};
-  write_response(envelope.format, response, served.reply->body);
-  for (const Header& header : headers) {
-    if (header.name == kCorrelationHeader) served.headers.add(header.name, header.value);
-  }
-  served.headers.add(kContentTypeHeader, std::string(content_type_of(envelope.format)));
+  served.reply = InferenceReply{std::move(taken.topic), taken.partition, {}};
+  write_response(taken.format, response, served.reply->body);
+  served.headers = std::move(taken.headers);
+  served.headers.add(kContentTypeHeader, std::string(content_type_of(taken.format)));
   served.headers.add(kReplyStatusHeader, absl::StatusCodeToString(status.code()));
   if (!status.ok()) {
     served.headers.add(kReplyErrorHeader, message_of(status));
     return served;
   }
-  for (const Header& stamp : stamps) served.headers.add(stamp.name, stamp.value);
+  for (const Header& stamp : batch_.model(taken.first).stamps) served.headers.add(stamp.name, stamp.value);
   std::string id;
   append_prediction_id(origin, 0, id);
   if (!id.empty()) served.headers.add(kPredictionHeader, std::move(id));

@@ -1,6 +1,11 @@
 // Answers requests for scores: from the bytes and headers of a request to those of its reply. What serve_requests has in its
 // node; knows no streams.
 //
+//   take*  →  score  →  reply_to*  →  clear
+//
+// Requests that are taken up together are scored together, each model in one call. What becomes of one does not depend on the
+// others: where the model throws, it is asked again row by row.
+//
 // Thread safety: none; belongs to one node.
 #pragma once
 
@@ -16,6 +21,8 @@
 #include <weir/ml/inference/inference_message.h>
 #include <weir/ml/inference/inference_rows.h>
 #include <weir/ml/monitoring/model_metrics.h>
+#include <weir/ml/monitoring/score_metrics.h>
+#include <weir/ml/score_batch.h>
 #include <weir/ml/served_model.h>
 
 namespace weir::ml {
@@ -41,6 +48,9 @@ struct ServingOptions {
   // Of requests that do not say.
   InferenceFormat default_format = InferenceFormat::kJson;
   MissingValues missing = MissingValues::kRefused;
+  // Requests that are at hand are scored together until they have so many rows, or are so many; 1: each by itself. A request
+  // is never divided.
+  std::size_t max_batch = 64;
   InferenceLimits limits = {};
   std::string name = {};
   // What is measured goes there, see <weir/ml/monitoring/model_metrics.h>. Null: nothing is measured.
@@ -68,30 +78,47 @@ class InferenceServer {
   [[nodiscard]] bool admits(Timestamp time);
   void at_rest();
 
+  // A request that was taken up: what its reply will be made of.
+  struct Taken {
+    InferenceFormat format = InferenceFormat::kJson;
+    std::string topic = {};  // empty: nobody can be answered
+    std::optional<Partition> partition = {};
+    Headers headers = {};                   // that come back in the reply
+    InferenceResponse response = {};        // without outputs
+    std::vector<std::string> outputs = {};  // those wanted; empty: all
+    absl::Status status = {};               // not ok: it has no rows to be scored
+    bool expired = false;                   // its deadline had passed
+    ScoreBatch::Place first = {};           // of its rows
+    std::size_t rows = 0;
+  };
+  // Reads a request, chooses its model and puts its rows among those to be scored. `body`: nothing if the request has none. `key`:
+  // the request's.
+  [[nodiscard]] Taken take(NullableBytes body, const Headers& headers, BytesView key, Timestamp time);
+
+  // Rows taken up since the last clear().
+  [[nodiscard]] std::size_t rows() const { return rows_waiting_; }
+  void score();
+
   struct Served {
     std::optional<InferenceReply> reply = {};  // nothing: nobody can be answered
     Headers headers = {};                      // of the reply
     std::string malformed = {};                // not empty: why the request is not as it should be
-    bool expired = false;                      // its deadline has passed
+    bool expired = false;                      // its deadline had passed
   };
-  // `body`: nothing if the request has none. `key`: the request's.
-  [[nodiscard]] Served serve(NullableBytes body, const Headers& headers, BytesView key, Timestamp time,
-                             const Origin& origin);
+  // After score(), once for each request, of which it uses up what it needs. `origin`: the request's.
+  [[nodiscard]] Served reply_to(Taken& taken, const Origin& origin) const;
+
+  // Forgets what was taken up.
+  void clear();
 
  private:
-  // What is known of a request before its body is read.
-  struct Envelope {
-    InferenceFormat format = InferenceFormat::kJson;
-    std::string topic;
-    std::optional<Partition> partition;
-  };
-
-  [[nodiscard]] absl::Status open(const Headers& headers, Envelope& envelope, bool& expired) const;
-  [[nodiscard]] absl::Status answer(const Envelope& envelope, NullableBytes body, const Headers& headers,
-                                    BytesView key, Timestamp time, InferenceResponse& response,
-                                    Headers& stamps);
+  [[nodiscard]] absl::Status open(const Headers& headers, Taken& taken) const;
+  [[nodiscard]] absl::Status read(NullableBytes body, const Headers& headers, BytesView key, Timestamp time,
+                                  Taken& taken);
   [[nodiscard]] absl::StatusOr<std::string> model_name(const InferenceRequest& request,
                                                        const Headers& headers) const;
+  // Why the scores of a request are not to be used.
+  [[nodiscard]] absl::Status check_scores(const Taken& taken) const;
 
   void measure(const std::string& model, const absl::Status& status) const;
 
@@ -100,6 +127,10 @@ class InferenceServer {
   const std::string task_;
   const Clock& clock_;
   std::map<std::string, std::unique_ptr<ModelChoice>> choices_;
+  ScoreMetrics unmeasured_;  // requests are counted here, not rows
+  ScoreBatch batch_;
+  std::size_t rows_waiting_ = 0;
+  std::vector<float> rows_;  // of the request that is taken up
 };
 
 }  // namespace weir::ml

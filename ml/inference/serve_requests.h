@@ -13,11 +13,20 @@
 // whose deadline has passed is counted as dropped (DropReason::kExpired). One whose reply topic is not allowed has no reply: only
 // its dead letter.
 //
+// Requests are scored in batches of what one poll brought from one partition, up to max_batch rows, and answered in their order:
+// never later than the next commit, nor than a request of another partition. Nothing waits for a batch to be full, and a reply is
+// the same, byte for byte, whoever was in the batch; a model that throws is asked again row by row, so only the request fails whose
+// row it was. Keys are copied while they wait; with views as keys requests are scored one by one. A deadline is looked at when the
+// request is taken up.
+//
 // The reply belongs to the commit of the request's offset. So exactly once a client that reads committed records has one reply for
 // each request, whatever happens to the server in between. A replay gives the same replies but for deadlines, and for what the
 // models' activation says (docs/serving.md).
 #pragma once
 
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,30 +60,102 @@ namespace weir::ml {
 
 [[nodiscard]] std::string fault_in_partition(const InferenceReply& reply, Partition partitions);
 
-template <class K>
-class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, InferenceReply>, public RecordGate {
+// The part of the node that knows no keys.
+class ServingNodeBase : public RecordHolder, public RecordGate {
  public:
-  explicit ServingNode(ServingOptions options) : options_(std::move(options)) {}
+  explicit ServingNodeBase(ServingOptions options) : options_(std::move(options)) {}
+
+  void attach(HoldDesk& desk, bool may_hold) override;
+  [[nodiscard]] bool holds() const override { return held_ > 0; }
+  [[nodiscard]] bool full() const override {
+    return held_ >= options_.max_batch || server_->rows() >= options_.max_batch;
+  }
+  [[nodiscard]] Duration due_in() const override { return Duration{0}; }
+  [[nodiscard]] bool admits(Timestamp time) override;
+  void at_rest() override { server_->at_rest(); }
+
+ protected:
+  // Whether requests wait for others.
+  [[nodiscard]] bool batches() const { return may_hold_ && options_.max_batch > 1; }
+
+  const ServingOptions options_;
+  std::unique_ptr<InferenceServer> server_;
+  HoldDesk* desk_ = nullptr;
+  std::size_t held_ = 0;
+
+ private:
+  bool may_hold_ = false;
+};
+
+template <class K>
+class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, InferenceReply>,
+                          public ServingNodeBase {
+ public:
+  using ServingNodeBase::ServingNodeBase;
 
   void open() override { server_ = std::make_unique<InferenceServer>(options_, this->context(), *this); }
-  [[nodiscard]] bool admits(Timestamp time) override { return server_->admits(time); }
-  void at_rest() override { server_->at_rest(); }
 
   void accept(const Record<K, std::optional<Bytes>>& record) override {
     const NullableBytes body = record.value ? NullableBytes(*record.value) : std::nullopt;
-    const InferenceServer::Served served =
-        server_->serve(body, record.headers, record.key_bytes, record.timestamp, record.origin);
-    if (served.reply) {
-      this->emit(
-          {record.key, *served.reply, record.timestamp, served.headers, record.origin, record.key_bytes});
+    InferenceServer::Taken taken = server_->take(body, record.headers, record.key_bytes, record.timestamp);
+    if constexpr (kCanWait) {
+      if (batches()) return wait(record, std::move(taken));
     }
+    server_->score();
+    answer(record.key, record.timestamp, record.origin, record.key_bytes, taken);
+    server_->clear();
+  }
+
+  void release() override {
+    if constexpr (kCanWait) {
+      server_->score();
+      const std::size_t count = std::exchange(held_, 0);
+      for (std::size_t i = 0; i < count; ++i) {
+        Slot& slot = slots_[i];
+        desk_->resume(slot.number);
+        answer(*slot.key, slot.timestamp, slot.origin,
+               slot.has_key_bytes ? BytesView(slot.key_bytes) : BytesView(), slot.taken);
+      }
+      server_->clear();
+    }
+  }
+
+ private:
+  static constexpr bool kCanWait = Owning<K> && std::copyable<K>;
+
+  struct Slot {
+    std::optional<K> key;
+    Timestamp timestamp = 0;
+    Origin origin;
+    Bytes key_bytes;
+    bool has_key_bytes = false;
+    std::uint64_t number = 0;  // at the desk
+    InferenceServer::Taken taken;
+  };
+
+  void wait(const Record<K, std::optional<Bytes>>& record, InferenceServer::Taken&& taken)
+    requires kCanWait
+  {
+    if (held_ == slots_.size()) slots_.emplace_back();
+    Slot& slot = slots_[held_++];
+    slot.key = record.key;
+    slot.timestamp = record.timestamp;
+    slot.origin = record.origin;
+    slot.has_key_bytes = record.key_bytes.data() != nullptr;
+    if (slot.has_key_bytes) slot.key_bytes = record.key_bytes;
+    slot.number = desk_->hold();
+    slot.taken = std::move(taken);
+  }
+
+  void answer(const K& key, Timestamp time, const Origin& origin, BytesView key_bytes,
+              InferenceServer::Taken& taken) {
+    const InferenceServer::Served served = server_->reply_to(taken, origin);
+    if (served.reply) this->emit({key, *served.reply, time, served.headers, origin, key_bytes});
     if (served.expired) this->context().drop(DropReason::kExpired);
     if (!served.malformed.empty()) this->context().failed(*this, DropReason::kFailed, served.malformed);
   }
 
- private:
-  const ServingOptions options_;
-  std::unique_ptr<InferenceServer> server_;
+  std::vector<Slot> slots_;  // the first held_ wait; the rest is memory to be used again
 };
 
 // Writes replies to the topics that are allowed. A partition that a topic has not got is the request's mistake.

@@ -79,20 +79,31 @@ absl::Status has_scores_in_order(EmbeddedBroker& broker, const SimulationPlan& p
   return absl::OkStatus();
 }
 
-// Ten times its input.
+// Ten times its input; throws for what is less than nothing.
 class TenTimes final : public ml::Model {
  public:
   TenTimes() : Model({"ten", "1"}, {{"x"}, {"y"}}) {}
 
  private:
   void evaluate(const ml::RowBatch& rows, std::span<float> scores) const override {
-    for (std::size_t i = 0; i < rows.rows(); ++i) scores[i] = rows.row(i)[0] * 10;
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      if (rows.row(i)[0] < 0) throw std::runtime_error("less than nothing");
+      scores[i] = rows.row(i)[0] * 10;
+    }
   }
 };
 
 using Request = std::optional<std::string>;
 
 bool is_nonsense(int n) { return n % 29 == 11; }
+// The model throws for it.
+bool is_poison(int n) { return n % 31 == 7; }
+// Requests have one row or two.
+std::string rows_of_request(int n, int factor) {
+  if (is_poison(n)) return "-1";
+  const std::string first = std::to_string(n * factor);
+  return n % 3 == 0 ? first + "," + std::to_string((n + 1) * factor) : first;
+}
 
 NewRecord asked(SimulationChance& chance, const SimulationPlan& plan, int n) {
   NewRecord record;
@@ -100,7 +111,8 @@ NewRecord asked(SimulationChance& chance, const SimulationPlan& plan, int n) {
   record.value =
       is_nonsense(n)
           ? "no request"
-          : fmt::format(R"({{"inputs":[{{"name":"x","datatype":"FP32","shape":[1],"data":[{}]}}]}})", n);
+          : fmt::format(R"({{"inputs":[{{"name":"x","datatype":"FP32","shape":[{}],"data":[{}]}}]}})",
+                        n % 3 == 0 && !is_poison(n) ? 2 : 1, rows_of_request(n, 1));
   record.timestamp = kBegin + n;
   record.headers = {{ml::kCorrelationHeader, std::to_string(n)}};
   return record;
@@ -123,10 +135,12 @@ absl::Status one_reply_each(EmbeddedBroker& broker, const SimulationPlan& plan) 
       ++replies[correlation];
       const int n = whole_number(correlation);
       const std::string status = header_of(reply, ml::kReplyStatusHeader);
-      const std::string scores = fmt::format(R"("data":[{}])", n * 10);
-      const bool right = status == "OK" && reply.value->find(scores) != std::string::npos;
+      const std::string wanted = is_nonsense(n) ? "INVALID_ARGUMENT" : is_poison(n) ? "INTERNAL" : "OK";
+      const std::string scores = fmt::format(R"("data":[{}])", rows_of_request(n, 10));
+      const bool right =
+          status == wanted && (status != "OK" || reply.value->find(scores) != std::string::npos);
       int& before = last.try_emplace(*reply.key, -1).first->second;
-      if ((is_nonsense(n) ? status == "OK" : !right) || (once && n <= before))
+      if (!right || (once && n <= before))
         return absl::InternalError(
             fmt::format("the reply to {} behind {} is {}: {}", n, before, status, *reply.value));
       before = n;

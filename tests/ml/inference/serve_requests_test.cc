@@ -1,6 +1,11 @@
 // Does every request get its reply, with scores or with the reason why not?
 #include <weir/ml/inference/serve_requests.h>
 
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -10,6 +15,7 @@
 #include <weir/weir.h>
 
 #include "ml/registry/scale_model.h"
+#include "support/batch_task.h"
 #include "support/records.h"
 
 namespace weir::ml {
@@ -218,6 +224,158 @@ TEST_F(ServeRequests, AreCountedByModelAndOutcome) {
   EXPECT_EQ(count("", "NOT_FOUND"), 1u) << "no series for whatever name a request has";
 }
 
+// Notes how many rows it is given.
+class Counting final : public Model {
+ public:
+  Counting() : Model({"counting", "1"}, {{"x"}, {"y"}}) {}
+  std::vector<std::size_t> calls() const { return calls_; }
+
+ private:
+  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
+    calls_.push_back(rows.rows());
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      if (rows.row(i)[0] == -7) throw std::runtime_error("seven is not served");
+      scores[i] = rows.row(i)[0] == -8 ? std::nanf("") : rows.row(i)[0] * 10;
+    }
+  }
+
+  mutable std::vector<std::size_t> calls_;  // of one thread: these tests have no other
+};
+
+// A task that is given several requests at a time.
+class RequestsAtHand : public testing::Test {
+ protected:
+  void start(std::size_t max_batch) {
+    model_ = std::make_shared<Counting>();
+    other_ = std::make_shared<Counting>();
+    task_ = std::make_unique<BatchTask>(
+        [&](StreamBuilder& builder) {
+          serve_requests(builder.stream<std::string, Request>("in"),
+                         {.models = {{"one", fixed_model(model_)}, {"two", fixed_model(other_)}},
+                          .default_model = "one",
+                          .reply_topics = {"out"},
+                          .max_batch = max_batch,
+                          .name = "serve"});
+        },
+        ErrorPolicy::kFail, 2);
+  }
+  void ask(const std::string& key, const std::string& data, Headers headers = {}, Partition partition = 0) {
+    headers.add(kCorrelationHeader, "c" + std::to_string(asked_++));
+    task_->add<std::string, Request>("in", key, request_of(data), asked_, partition, headers);
+  }
+  static std::string request_of(const std::string& data) {
+    return R"({"inputs":[{"name":"x","datatype":"FP32","shape":[)" +
+           std::to_string(1 + std::count(data.begin(), data.end(), ',')) + R"(],"data":[)" + data + "]}]}";
+  }
+  // Everything that was written, headers included, in order: "<topic> <key> <value> <headers>".
+  std::vector<std::string> written() {
+    std::vector<std::string> lines;
+    for (const auto& [topic, record] : task_->written_all()) {
+      std::string line = topic + " " + record.key.value_or("") + " " + record.value.value_or("");
+      for (const Header& header : record.headers) line += " " + header.name + "=" + header.value.value_or("");
+      lines.push_back(line + " @" + std::to_string(record.timestamp));
+    }
+    return lines;
+  }
+
+  std::shared_ptr<Counting> model_;
+  std::shared_ptr<Counting> other_;
+  std::unique_ptr<BatchTask> task_;
+  int asked_ = 0;
+};
+
+using Calls = std::vector<std::size_t>;
+
+TEST_F(RequestsAtHand, AreScoredTogetherByTheirModels) {
+  start(64);
+  ask("a", "1");
+  ask("b", "2,3,4");
+  ask("c", "5", {{kRequestedModelHeader, "two"}});
+  ask("a", "6");
+  ASSERT_TRUE(task_->work().ok());
+  EXPECT_EQ(model_->calls(), (Calls{5}));
+  EXPECT_EQ(other_->calls(), (Calls{1}));
+  const auto lines = written();
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_NE(lines[1].find(R"("data":[20,30,40])"), std::string::npos) << lines[1];
+  EXPECT_NE(lines[3].find("correlation-id=c3"), std::string::npos) << "in their order";
+}
+
+TEST_F(RequestsAtHand, AreAsManyAsABatchHoldsAndNeverDivided) {
+  start(4);
+  for (const char* data : {"1", "2", "3,4,5", "6", "7,8,9,10,11,12"}) ask("a", data);
+  ASSERT_TRUE(task_->work().ok());
+  EXPECT_EQ(model_->calls(), (Calls{5, 7}));
+  for (int i = 0; i < 5; ++i) ask("a", "null");
+  ask("a", "1");
+  ASSERT_TRUE(task_->work().ok());
+  EXPECT_EQ(model_->calls(), (Calls{5, 7, 1})) << "those without rows fill it, too";
+  EXPECT_EQ(written().size(), 5u + 6u + 5u) << "with five letters";
+}
+
+TEST_F(RequestsAtHand, OfOnePartitionAreAnsweredBeforeThoseOfAnotherAndBeforeACommit) {
+  start(64);
+  ask("a", "1");
+  ask("a", "2");
+  ask("b", "3", {}, 1);
+  ASSERT_TRUE(task_->work().ok());
+  EXPECT_EQ(model_->calls(), (Calls{2, 1}));
+  ask("a", "4");
+  ASSERT_TRUE(*task_->task().process_next());
+  EXPECT_EQ(task_->task().positions()[0].offset, 2) << "what is held is not passed";
+  ASSERT_TRUE(task_->commit().ok());
+  EXPECT_EQ(task_->task().positions()[0].offset, 3);
+  EXPECT_EQ(written().size(), 4u);
+}
+
+TEST_F(RequestsAtHand, HaveTheSameRepliesAndLettersWhateverTheBatch) {
+  std::vector<std::string> expected;
+  for (const std::size_t max_batch : {1U, 2U, 5U, 64U}) {
+    start(max_batch);
+    asked_ = 0;
+    std::mt19937_64 chance(7);
+    for (int i = 0; i < 400; ++i) {
+      std::string data = std::to_string(i);
+      if (chance() % 3 == 0) data += "," + std::to_string(i + 1);
+      const auto kind = chance() % 16;
+      if (kind == 0) data += ",-7";    // the model throws
+      if (kind == 1) data += ",-8";    // it has no score
+      if (kind == 2) data += ",null";  // malformed
+      Headers headers;
+      if (kind == 3) headers.add(kDeadlineHeader, "0");
+      if (kind == 4) headers.add(kReplyTopicHeader, "nowhere");
+      if (kind == 5) headers.add(kReplyPartitionHeader, "5");
+      if (kind == 6) headers.add(kRequestedModelHeader, "three");
+      if (kind >= 12) headers.add(kRequestedModelHeader, "two");
+      task_->clock.advance(Duration{1});
+      ask("key-" + std::to_string(chance() % 5), data, headers, static_cast<Partition>(i / 50 % 2));
+    }
+    ASSERT_TRUE(task_->work().ok());
+    ASSERT_TRUE(task_->commit().ok());
+    const auto lines = written();
+    if (expected.empty()) expected = lines;
+    EXPECT_EQ(lines, expected) << "max_batch " << max_batch;
+    EXPECT_GT(std::count_if(lines.begin(), lines.end(),
+                            [](const std::string& line) { return line.starts_with("aside "); }),
+              20);
+    EXPECT_GT(std::count_if(lines.begin(), lines.end(),
+                            [](const std::string& line) { return line.find("seven") != std::string::npos; }),
+              10);
+  }
+}
+
+TEST_F(RequestsAtHand, ThatAreMalformedMeetThePolicyWithTheirOwnOffset) {
+  start(64);
+  for (const char* data : {"1", "null", "3"}) ask("a", data);
+  ASSERT_TRUE(task_->work().ok());
+  for (const auto& [topic, record] : task_->written_all()) {
+    if (topic != "aside") continue;
+    EXPECT_EQ(record.headers.last("__streams.errors.offset")->value, "1");
+    EXPECT_EQ(record.headers.last(kCorrelationHeader)->value, "c1");
+    EXPECT_EQ(record.value, request_of("null"));
+  }
+}
+
 TEST(ServingOptions, ThatCannotWorkAreRefused) {
   EXPECT_EQ(problem_with(ServingOptions{}), "options.models is empty");
   ServingOptions options;
@@ -227,6 +385,9 @@ TEST(ServingOptions, ThatCannotWorkAreRefused) {
   EXPECT_EQ(problem_with(options), "options.reply_topics is empty");
   options.reply_topics = {"replies"};
   EXPECT_EQ(problem_with(options), "");
+  options.max_batch = 0;
+  EXPECT_EQ(problem_with(options), "options.max_batch is 0");
+  options.max_batch = 1;
   options.default_model = "b";
   EXPECT_EQ(problem_with(options), "options.default_model 'b' is none of options.models");
 }
