@@ -100,8 +100,8 @@ class KafkaMembersTest : public KafkaTest {
     const auto group = finish(admin_->describe_group(id_));
     if (!group.ok()) return owned;
     for (const MemberDescription& member : group->members) {
-      if (const auto instance = instance_of(member.client_id, id_))
-        owned[*instance] += member.assignment.size();
+      if (const auto worker = worker_of(member.client_id, id_))
+        owned[worker->instance] += member.assignment.size();
     }
     return owned;
   }

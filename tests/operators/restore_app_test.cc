@@ -198,7 +198,7 @@ TEST_F(RestoreAppTest, TasksThatRunGoOnWhileOthersAreRestored) {
   std::getline(file, id_of_b);
   std::set<Partition> moved;
   for (const MemberDescription& member : broker_->describe_group("restore").members) {
-    if (instance_of(member.client_id, "restore") != id_of_b) continue;
+    if (worker_of(member.client_id, "restore") != WorkerIdentity{id_of_b}) continue;
     for (const TopicPartition& token : member.assignment) moved.insert(token.partition);
   }
   ASSERT_EQ(moved.size(), 2U);
