@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <weir/ml/onnx/curves.h>
+#include <weir/ml/onnx/transform.h>
 #include <weir/ml/onnx/widths.h>
 
 namespace weir::ml::onnx {
@@ -55,8 +56,8 @@ class FloatLayers final : public Step {
 
 class DoubleDense final : public Step {
  public:
-  DoubleDense(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output)
-      : dense_(dense), lists_(lists), input_(input), output_(output) {}
+  DoubleDense(const Dense& dense, std::size_t lists, bool rounded, std::size_t input, std::size_t output)
+      : dense_(dense), lists_(lists), rounded_(rounded), input_(input), output_(output) {}
 
   bool run(const Frame& frame) const override {
     for (std::size_t list = 0; list < lists_; ++list) {
@@ -74,10 +75,12 @@ class DoubleDense final : public Step {
       for (std::size_t j = 0; j < dense_.outputs; ++j) sums[j] += row[i] * weights[j];
     }
     for (std::size_t j = 0; j < dense_.bias.size(); ++j) sums[j] += dense_.bias[j];
+    for (std::size_t j = 0; rounded_ && j < dense_.outputs; ++j) sums[j] = as_float(sums[j]);
   }
 
   const Dense dense_;
   const std::size_t lists_;
+  const bool rounded_;
   const std::size_t input_;
   const std::size_t output_;
 };
@@ -94,9 +97,9 @@ std::unique_ptr<const Step> layers_step(std::shared_ptr<const Layers> layers) {
   return std::make_unique<FloatLayers>(std::move(layers));
 }
 
-std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, std::size_t input,
+std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, bool rounded, std::size_t input,
                                        std::size_t output) {
-  return std::make_unique<DoubleDense>(dense, lists, input, output);
+  return std::make_unique<DoubleDense>(dense, lists, rounded, input, output);
 }
 
 Layers layers_of(const Dense& dense, std::size_t lists, std::size_t input, std::size_t output) {

@@ -44,9 +44,9 @@ struct Layers {
 
 std::unique_ptr<const Step> layers_step(std::shared_ptr<const Layers> layers);
 
-// Returns the step for `lists` rows that follow each other from the slot `input`, in double. Sums begin with the first
-// input; the bias comes last.
-std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, std::size_t input,
+// Returns the step for `lists` rows that follow each other from the slot `input`, in double; sums are floats in the end if
+// they are `rounded`. Sums begin with the first input; the bias comes last.
+std::unique_ptr<const Step> dense_step(const Dense& dense, std::size_t lists, bool rounded, std::size_t input,
                                        std::size_t output);
 
 // The same in float, as the first of layers.

@@ -395,7 +395,7 @@ class GraphPlan {
       const auto place = static_cast<std::size_t>(i);
       if (!plan.has_input(place)) return plan.wrong("lacks an input");
       const Value& outside = plan.input(place);
-      if (outside.is_list || depends_on_rows(outside)) return plan.refuse("mixes rows");
+      if (outside.order != Order::kApart || depends_on_rows(outside)) return plan.refuse("mixes rows");
       if (i >= states) continue;
       Value value = outside;
       if (!is_kept(body, i)) {
@@ -466,7 +466,8 @@ class GraphPlan {
         plan.add_alias(carried[static_cast<std::size_t>(i)]);
         continue;
       }
-      if (made->constant || made->is_list || made->count() == 0 || made->element == Element::kText)
+      if (made->constant || made->order != Order::kApart || made->count() == 0 ||
+          made->element == Element::kText)
         return plan.refuse("its body makes constants, lists or texts");
       if (is_state) {
         const Value& state = carried[static_cast<std::size_t>(i)];
@@ -539,7 +540,8 @@ class GraphPlan {
     }
     const Value& value = found->second;
     const std::size_t count = value.count();
-    if (value.is_list) return about(name, absl::UnimplementedError("is a list of all rows"));
+    if (value.order == Order::kList || value.order == Order::kStack)
+      return about(name, absl::UnimplementedError("is a list of all rows"));
     if (!value.batch || count == 0)
       return about(name, absl::UnimplementedError("does not depend on the row"));
     if (count > limits_.outputs || outputs_.size() + count > limits_.outputs) {

@@ -59,11 +59,14 @@ bool moves_integers(std::string_view type) {
 // What may see rows that stand in a list: each number is looked at for itself, or they get another shape.
 bool keeps_order(std::string_view type) {
   static constexpr std::string_view kKeeps[] = {
-      "Abs",      "Add",     "Cast",        "Clip",    "Div",
-      "Equal",    "Flatten", "Gather",      "Greater", "GreaterOrEqual",
-      "Identity", "Less",    "LessOrEqual", "Max",     "Min",
-      "Mul",      "Neg",     "Not",         "Reshape", "Sub",
-      "Where"};
+      "Abs",      "Add",   "And",     "Cast",       "Ceil",
+      "Clip",     "Div",   "Equal",   "Erf",        "Exp",
+      "Flatten",  "Floor", "Gather",  "Greater",    "GreaterOrEqual",
+      "Identity", "IsInf", "IsNaN",   "Less",       "LessOrEqual",
+      "Log",      "Max",   "Min",     "Mul",        "Neg",
+      "Not",      "Or",    "Pow",     "Reciprocal", "Relu",
+      "Reshape",  "Round", "Sigmoid", "Sign",       "Sqrt",
+      "Sub",      "Sum",   "Tanh",    "Where",      "Xor"};
   return std::ranges::find(kKeeps, type) != std::end(kKeeps);
 }
 
@@ -71,7 +74,11 @@ bool keeps_order(std::string_view type) {
 absl::Status check_lists(const NodePlan& node, bool& is_list) {
   const Value* list = nullptr;
   for (std::size_t i = 0; i < node.inputs(); ++i) {
-    if (node.has_input(i) && node.input(i).is_list) list = &node.input(i);
+    if (!node.has_input(i)) continue;
+    const Value& input = node.input(i);
+    if (input.order == Order::kSequence) return node.refuse("takes a sequence");
+    if (input.order == Order::kStack && node.type() != "Reshape") return node.refuse("mixes rows");
+    if (input.order == Order::kList) list = &input;
   }
   is_list = list != nullptr;
   if (!is_list || node.type() == "Reshape") return absl::OkStatus();
@@ -80,7 +87,8 @@ absl::Status check_lists(const NodePlan& node, bool& is_list) {
     if (!node.has_input(i) || (node.type() == "Gather" && i == 0)) continue;
     const Value& input = node.input(i);
     const bool is_single = input.constant && input.count() == 1 && input.rank() <= list->rank() - 1;
-    const bool is_alike = input.is_list && input.shape == list->shape && input.batch == list->batch;
+    const bool is_alike =
+        input.order == Order::kList && input.shape == list->shape && input.batch == list->batch;
     if (!is_single && !is_alike) return node.refuse("mixes rows");
   }
   return absl::OkStatus();
@@ -393,15 +401,15 @@ absl::Status plan_node(std::string_view domain, NodePlan& node) {
                          ? plan_trees(node, status) || plan_linear(node, status) || plan_svm(node, status) ||
                                plan_encoders(node, status)
                          : domain.empty() && (plan_arithmetic(node, status) || plan_functions(node, status) ||
-                                              plan_matrices(node, status) || plan_reductions(node, status) ||
-                                              plan_shapes(node, status));
+                                              plan_matrices(node, status) || plan_einsum(node, status) ||
+                                              plan_reductions(node, status) || plan_shapes(node, status));
   if (!known) {
     return absl::UnimplementedError(
         fmt::format("the operator {}{}{} is not supported", domain, domain.empty() ? "" : ".", node.type()));
   }
   if (!status.ok()) return status;
   if (is_list && node.type() != "Reshape") {
-    for (Value& output : node.outputs()) output.is_list = true;
+    for (Value& output : node.outputs()) output.order = Order::kList;
   }
   return node.finish();
 }

@@ -38,6 +38,14 @@ namespace weir::ml::onnx {
 // Among the integers of a constant: how many rows there are. Only what moves integers may see it.
 inline constexpr double kRows = std::numeric_limits<double>::quiet_NaN();
 
+// How the numbers of all rows stand in a value.
+enum class Order {
+  kApart,  // the batch is a dimension of its own
+  kList,  // the batch and the dimension after it are one to the graph; only what keeps all numbers in order may see it
+  kStack,  // the batch and the dimension before it are one: all rows, again and again; only a Reshape may see it
+  kSequence,  // no tensor but a sequence of several, side by side here; it can only be handed out
+};
+
 // A value as the plan knows it.
 struct Value {
   Element element = Element::kFloat;
@@ -47,9 +55,7 @@ struct Value {
   std::shared_ptr<const std::vector<std::string>> texts;  // of a kText: what the numbers stand for
   // Which dimension is the batch; none: no row matters, or the value is one of a loop's body, and has no rows to tell apart.
   std::optional<std::size_t> batch;
-  // The batch and the dimension after it are one to the graph: all rows' numbers stand in a list. Only what leaves them in
-  // their order may see it.
-  bool is_list = false;
+  Order order = Order::kApart;
   // What makes it, where that can still take over what is done next: nothing else uses the value.
   std::shared_ptr<Layers> layers;
 
@@ -167,6 +173,7 @@ bool plan_arithmetic(NodePlan& node, absl::Status& status);  // of numbers, elem
 bool plan_functions(NodePlan& node, absl::Status& status);   // of a number each
 bool plan_matrices(NodePlan& node,
                    absl::Status& status);  // products of matrices, and what goes column by column
+bool plan_einsum(NodePlan& node, absl::Status& status);      // sums of products along letters
 bool plan_reductions(NodePlan& node, absl::Status& status);  // over some dimensions
 bool plan_shapes(NodePlan& node, absl::Status& status);      // that move elements
 bool plan_encoders(NodePlan& node, absl::Status& status);  // ai.onnx.ml: what is done to rows before a model

@@ -421,25 +421,46 @@ absl::Status plan_vectorizer(NodePlan& node) {
   return absl::OkStatus();
 }
 
+// Rows pick from the last dimension of a constant; what all of them pick stands side by side.
+absl::Status plan_extract_by_rows(NodePlan& node, const Value& data, const Value& indices) {
+  const std::size_t count = indices.count();
+  if (data.shape.empty() || data.count() == 0 || count == 0) return node.refuse("its input is empty");
+  if (count > 1 && indices.batch != 0) return node.refuse("mixes rows");
+  const auto length = static_cast<std::size_t>(data.shape.back());
+  const std::size_t lists = data.count() / length;
+  Shape shape = data.shape;
+  shape.pop_back();
+  if (shape.empty()) shape.push_back(1);
+  const std::size_t batch = shape.size();
+  if (count > 1) shape.push_back(static_cast<std::int64_t>(count));
+  // A table with a row for each index.
+  std::vector<double> table(data.count());
+  for (std::size_t list = 0; list < lists; ++list) {
+    for (std::size_t i = 0; i < length; ++i)
+      table[i * lists + list] = data.constant->numbers[list * length + i];
+  }
+  Value& output = node.add_output(data.element, std::move(shape), batch);
+  if (output.count() != lists * count) return node.refuse("a row needs too many numbers");
+  output.texts = data.texts;
+  if (count > 1) output.order = Order::kList;
+  const bool is_turned = lists > 1 && count > 1;
+  const std::size_t found = is_turned ? node.add_slots(lists * count) : output.slot;
+  node.add_step(lookup_step(std::move(table), lists, false, indices.slot, count, found));
+  if (!is_turned) return absl::OkStatus();
+  std::vector<std::size_t> from;
+  for (std::size_t list = 0; list < lists; ++list) {
+    for (std::size_t i = 0; i < count; ++i) from.push_back(found + i * lists + list);
+  }
+  node.add_step(copy_step(std::move(from), output.slot));
+  return absl::OkStatus();
+}
+
 absl::Status plan_extractor(NodePlan& node) {
   if (absl::Status status = node.expect_inputs(2, 2); !status.ok()) return status;
   const Value& data = node.input(0);
   const Value& indices = node.input(1);
   if (indices.element != Element::kInteger) return node.wrong("its indices are no integers");
-  if (data.constant && indices.batch) {
-    // Rows pick from a list; the results of all of them stand side by side.
-    const bool is_list = data.shape.size() == 1 || (data.shape.size() == 2 && data.shape.front() == 1);
-    const std::size_t count = indices.count();
-    if (!is_list || data.count() == 0 || count == 0) return node.refuse("mixes rows");
-    if (count > 1 && indices.batch != 0) return node.refuse("mixes rows");
-    Shape shape = {1};
-    if (count > 1) shape.push_back(static_cast<std::int64_t>(count));
-    Value& output = node.add_output(data.element, std::move(shape), 1);
-    output.texts = data.texts;
-    output.is_list = count > 1;
-    node.add_step(lookup_step(data.constant->numbers, 1, false, indices.slot, count, output.slot));
-    return absl::OkStatus();
-  }
+  if (data.constant && indices.batch) return plan_extract_by_rows(node, data, indices);
   if (!data.batch || !indices.constant) return node.refuse("wants a constant, and a value of rows");
   if (data.shape.empty() || *data.batch == data.shape.size() || data.count() == 0)
     return node.refuse("mixes rows");

@@ -137,8 +137,10 @@ absl::Status plan_dense(NodePlan& node, const Value& input, const Value& matrix,
   Value& output = node.add_output(input.element, shape, batch);
   const std::size_t lists = input.count() / columns;
   if (output.count() != lists * dense.outputs) return node.refuse("a row needs too many numbers");
-  if (input.element == Element::kDouble) {
-    node.add_step(dense_step(dense, lists, input.slot, output.slot));
+  // ONNX Runtime adds what a vector is multiplied with in an order of its own, which is not to be known. What it gives is
+  // nearest to the true sum.
+  if (is_vector || input.element == Element::kDouble) {
+    node.add_step(dense_step(dense, lists, input.element == Element::kFloat, input.slot, output.slot));
     return absl::OkStatus();
   }
   Layers made = layers_of(dense, lists, input.slot, output.slot);

@@ -95,6 +95,50 @@ absl::Status plan_constant(NodePlan& node) {
   return absl::OkStatus();
 }
 
+// All rows of one input after all rows of another.
+absl::Status plan_stack(NodePlan& node, const Value& first) {
+  std::vector<std::size_t> from;
+  for (std::size_t i = 0; i < node.inputs(); ++i) {
+    const Value& input = node.input(i);
+    if (input.batch != first.batch || input.shape != first.shape || input.element != first.element)
+      return node.refuse("its axis mixes rows");
+    if (input.element == Element::kText) return node.refuse("puts texts behind texts");
+  }
+  const std::size_t inner = product(first.shape, *first.batch, first.shape.size());
+  for (std::size_t before = 0; before < product(first.shape, 0, *first.batch); ++before) {
+    for (std::size_t i = 0; i < node.inputs(); ++i) {
+      for (std::size_t j = 0; j < inner; ++j) from.push_back(node.input(i).slot + before * inner + j);
+    }
+  }
+  Shape shape = first.shape;
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(*first.batch),
+               static_cast<std::int64_t>(node.inputs()));
+  Value& output = node.add_output(first.element, std::move(shape), *first.batch + 1);
+  if (output.count() != from.size()) return node.refuse("a row needs too many numbers");
+  output.order = Order::kStack;
+  node.add_step(copy_step(std::move(from), output.slot));
+  return absl::OkStatus();
+}
+
+// Tensors of rows, side by side.
+absl::Status plan_sequence(NodePlan& node) {
+  if (absl::Status status = node.expect_inputs(1, 1024); !status.ok()) return status;
+  std::vector<std::size_t> from;
+  for (std::size_t i = 0; i < node.inputs(); ++i) {
+    if (!node.has_input(i)) return node.wrong(fmt::format("lacks input {}", i));
+    if (absl::Status status = node.expect_rows(i); !status.ok()) return status;
+    const Value& input = node.input(i);
+    if (input.element != node.input(0).element || input.element == Element::kText)
+      return node.refuse("its inputs are of different kinds, or texts");
+    for (std::size_t j = 0; j < input.count(); ++j) from.push_back(input.slot + j);
+  }
+  Value& output = node.add_output(node.input(0).element, {static_cast<std::int64_t>(from.size())});
+  if (output.count() != from.size()) return node.refuse("a row needs too many numbers");
+  output.order = Order::kSequence;
+  node.add_step(copy_step(std::move(from), output.slot));
+  return absl::OkStatus();
+}
+
 absl::Status plan_concat(NodePlan& node) {
   if (absl::Status status = node.expect_inputs(1, std::size_t{1} << 20); !status.ok()) return status;
   if (!node.has("axis")) return node.wrong("has no axis");
@@ -106,6 +150,7 @@ absl::Status plan_concat(NodePlan& node) {
     if (node.input(i).batch && rows == nullptr) rows = &node.input(i);
   }
   const Value& first = rows != nullptr ? *rows : node.input(0);
+  if (first.batch && first.axis_of(axis) == first.batch) return plan_stack(node, first);
   const std::optional<std::size_t> place = first.dimension_of(axis);
   if (!place) return node.refuse("its axis mixes rows");
   const std::size_t dimension = *place;
@@ -145,7 +190,7 @@ absl::Status add_reshaped(NodePlan& node, const Value& input, Shape shape, std::
   Value& output = node.add_alias(input);
   output.shape = std::move(shape);
   output.batch = batch;
-  output.is_list = false;
+  output.order = Order::kApart;
   if (!output.constant) return absl::OkStatus();
   // A constant's shape is in its tensor too.
   Tensor tensor = *output.constant;
@@ -181,7 +226,7 @@ absl::Status plan_reshape(NodePlan& node) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == 0.0 && !zero_is_zero) {
       if (i >= input.rank()) return node.wrong("copies a dimension that is none");
-      if (input.is_list) return node.refuse("mixes rows");
+      if (input.order != Order::kApart) return node.refuse("mixes rows");
       const std::optional<std::size_t> dimension = input.dimension_of(static_cast<std::int64_t>(i));
       wanted[i] = dimension ? static_cast<double>(input.shape[*dimension]) : kRows;
     }
@@ -247,13 +292,13 @@ absl::Status plan_flatten(NodePlan& node) {
                         {first, static_cast<std::int64_t>(input.count()) / std::max<std::int64_t>(first, 1)},
                         std::nullopt);
   }
-  if (input.is_list || (axis == 0 && *input.batch == 0 && input.count() > 1)) {
+  if (input.order == Order::kList || (axis == 0 && *input.batch == 0 && input.count() > 1)) {
     // All numbers of all rows in a list: as they are, or from now on.
-    if (input.is_list && (axis != 1 || *input.batch != 1)) return node.refuse("mixes rows");
+    if (input.order == Order::kList && (axis != 1 || *input.batch != 1)) return node.refuse("mixes rows");
     Value& output = node.add_alias(input);
     output.shape = {1, static_cast<std::int64_t>(input.count())};
     output.batch = 1;
-    output.is_list = true;
+    output.order = Order::kList;
     return absl::OkStatus();
   }
   // The batch must stand alone, on either side.
@@ -694,6 +739,7 @@ bool plan_shapes(NodePlan& node, absl::Status& status) {
       {"GatherElements", plan_gather_elements},
       {"Identity", plan_identity},
       {"Reshape", plan_reshape},
+      {"SequenceConstruct", plan_sequence},
       {"Shape", plan_shape},
       {"Slice", plan_slice},
       {"Split", plan_split},

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -41,7 +42,10 @@ class TreeScores final : public Step {
     const std::span<double> sums = frame.slots.subspan(places_.sums, count);
     const std::span<const double> voted = frame.slots.subspan(places_.voted, count);
     const std::span<double> scores = frame.slots.subspan(places_.scores, count);
+    // ONNX Runtime leaves out the base of what no leaf has voted for, but for three classes or more.
+    const bool only_voted = labels_.size() == 2 || (labels_.empty() && count > 1);
     for (std::size_t i = 0; i < base_.size(); ++i) {
+      if (only_voted && voted[i] == 0.0) continue;
       sums[i] += base_[i];
       if (rounds_) sums[i] = as_float(sums[i]);
     }
@@ -50,7 +54,7 @@ class TreeScores final : public Step {
     } else {
       if (!labels_.empty() && !choose(sums, voted, frame.slots[places_.label])) return false;
       std::ranges::copy(sums, scores.begin());
-      apply_transform(transform_, scores);
+      apply_transform(transform_, scores, rounds_);
     }
     for (double& score : scores) score = rounds_ ? as_float(score) : score;
     return true;
@@ -81,7 +85,7 @@ class TreeScores final : public Step {
     if (voted[1] != 0.0) {
       scores[0] = sums[0];
       scores[1] = sums[1];
-      apply_transform(transform_, scores);
+      apply_transform(transform_, scores, rounds_);
     } else {
       spread_score(transform_, share && transform_ != Transform::kLogistic, sum, scores.first<2>());
     }
@@ -167,14 +171,12 @@ absl::Status read_nodes(NodePlan& node, Ensemble& ensemble, std::map<NodeKey, st
     is_child[built.yes] = true;
     is_child[built.no] = true;
   }
-  std::int64_t last_tree = 0;
-  for (const auto& [key, place] : places) {
-    if (is_child[place]) continue;
-    if (!ensemble.roots.empty() && last_tree == key.first) {
-      return node.wrong(fmt::format("tree {} has two roots", key.first));
-    }
-    last_tree = key.first;
-    ensemble.roots.push_back(place);
+  // In the order in which trees stand in the file: that is the order in which sums are taken.
+  std::set<std::int64_t> rooted;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (is_child[i]) continue;
+    if (!rooted.insert(trees[i]).second) return node.wrong(fmt::format("tree {} has two roots", trees[i]));
+    ensemble.roots.push_back(static_cast<std::uint32_t>(i));
   }
   return absl::OkStatus();
 }
@@ -221,13 +223,27 @@ absl::Status refuse_odd(const NodePlan& node, bool classifies, Transform transfo
   if (classifies && targets == 2) {
     if (transform == Transform::kProbit) return node.refuse("has two classes and the transform PROBIT");
     if (base != 0 && (base != 1 || votes.voted[1])) {
-      return node.refuse("has two classes, base values, and votes that are not just for the first");
+      return node.refuse(
+          "has two classes, base values, and votes that are not just for the first: ONNX Runtime and the "
+          "standard do not "
+          "agree on what that gives");
     }
   }
-  if (!classifies && targets == 1 && transform != Transform::kNone && transform != Transform::kProbit) {
-    return node.refuse("has a single sum, and a transform that ONNX Runtime leaves out then");
-  }
   return absl::OkStatus();
+}
+
+// ONNX Runtime transforms a single sum by nothing but PROBIT.
+Transform transform_of_sums(Transform transform, std::size_t targets) {
+  return targets == 1 && transform != Transform::kProbit ? Transform::kNone : transform;
+}
+
+// A leaf without a vote is one of zero where a single target takes the least or the largest.
+void add_votes_of_zero(Ensemble& ensemble) {
+  for (EnsembleNode& node : ensemble.nodes) {
+    if (node.mode != Mode::kLeaf || node.slice.count > 0) continue;
+    node.slice = {.first = static_cast<std::uint32_t>(ensemble.votes.size()), .count = 1};
+    ensemble.votes.push_back({.target = 0, .weight = 0.0});
+  }
 }
 
 absl::Status plan_ensemble(NodePlan& node, bool classifies) {
@@ -265,6 +281,8 @@ absl::Status plan_ensemble(NodePlan& node, bool classifies) {
   if (absl::Status status = read_nodes(node, ensemble, places); !status.ok()) return status;
   if (absl::Status status = read_votes(node, classifies ? "class" : "target", places, ensemble); !status.ok())
     return status;
+  const bool sums = ensemble.aggregate == Aggregate::kSum || ensemble.aggregate == Aggregate::kAverage;
+  if (!sums && ensemble.targets == 1) add_votes_of_zero(ensemble);
   if (absl::Status status = check_ensemble(ensemble, columns, node.limits()); !status.ok()) {
     return absl::Status(status.code(), fmt::format("{}: {}", node.type(), std::string(status.message())));
   }
@@ -287,8 +305,9 @@ absl::Status plan_ensemble(NodePlan& node, bool classifies) {
   if (labels) slots.label = add_label_output(node, *labels);
   // A classifier's scores are floats, whatever its rows are of; so are a regression's.
   slots.scores = node.add_output(Element::kFloat, {static_cast<std::int64_t>(ensemble.targets)}).slot;
-  node.add_step(std::make_unique<TreeScores>(*transform, true, std::move(base),
-                                             labels ? labels->numbers : std::vector<double>(), votes, slots));
+  node.add_step(std::make_unique<TreeScores>(
+      classifies ? *transform : transform_of_sums(*transform, ensemble.targets), true, std::move(base),
+      labels ? labels->numbers : std::vector<double>(), votes, slots));
   return absl::OkStatus();
 }
 
@@ -406,8 +425,8 @@ absl::Status plan_ensemble_of_version_5(NodePlan& node) {
   node.need_floats(floats_of_ensemble(ensemble, columns));
   node.add_step(*std::move(trees));
   slots.scores = node.add_output(input.element, {targets}).slot;
-  node.add_step(std::make_unique<TreeScores>(transform, !in_double, std::vector<double>(),
-                                             std::vector<double>(), votes, slots));
+  node.add_step(std::make_unique<TreeScores>(transform_of_sums(transform, ensemble.targets), !in_double,
+                                             std::vector<double>(), std::vector<double>(), votes, slots));
   return absl::OkStatus();
 }
 

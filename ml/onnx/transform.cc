@@ -14,7 +14,7 @@ float inverse_erf(float x) {
   constexpr float kShape = 0.147f;
   const float log = std::log((1.0f - x) * (1.0f + x));
   const float first = 2.0f / (3.14159f * kShape) + 0.5f * log;
-  const float root = std::sqrt(first * first - log / kShape) - first;
+  const float root = std::sqrt(first * first - 1.0f / kShape * log) - first;
   return (x < 0.0f ? -1.0f : 1.0f) * std::sqrt(root);
 }
 
@@ -22,16 +22,19 @@ double probit(double score) {
   return static_cast<double>(1.41421356f * inverse_erf(2.0f * static_cast<float>(score) - 1.0f));
 }
 
-// Scores of nothing are no part of the sum, and stay nothing.
-void softmax_zero(std::span<double> scores) {
+// exp(score) over the sum of them. In floats it is done number by number as ONNX Runtime does: between scores of a hundred,
+// the rounding of their differences is more than 1e-6. For SOFTMAX_ZERO, scores of nothing are no part of the sum, and stay
+// nothing.
+void softmax_of(std::span<double> scores, bool in_floats, bool spares_zeros) {
+  const auto settle = [in_floats](double number) { return in_floats ? as_float(number) : number; };
   const double most = *std::max_element(scores.begin(), scores.end());
   double sum = 0.0;
   for (double& score : scores) {
-    if (score > 1e-7 || score < -1e-7) {
-      score = std::exp(score - most);
-      sum += score;
+    if (spares_zeros && score >= -1e-7 && score <= 1e-7) {
+      score *= settle(std::exp(-most));
     } else {
-      score *= std::exp(-most);
+      score = settle(std::exp(settle(score - most)));
+      sum = settle(sum + score);
     }
   }
   for (double& score : scores) score /= sum;
@@ -53,17 +56,9 @@ double logistic(double score) {
   return score < 0.0 ? 1.0 - value : value;
 }
 
-void softmax(std::span<double> scores) {
-  const double most = *std::max_element(scores.begin(), scores.end());
-  double sum = 0.0;
-  for (double& score : scores) {
-    score = std::exp(score - most);
-    sum += score;
-  }
-  for (double& score : scores) score /= sum;
-}
+void softmax(std::span<double> scores) { softmax_of(scores, false, false); }
 
-void apply_transform(Transform transform, std::span<double> scores) {
+void apply_transform(Transform transform, std::span<double> scores, bool in_floats) {
   switch (transform) {
     case Transform::kNone:
       return;
@@ -71,9 +66,9 @@ void apply_transform(Transform transform, std::span<double> scores) {
       for (double& score : scores) score = logistic(score);
       return;
     case Transform::kSoftmax:
-      return softmax(scores);
+      return softmax_of(scores, in_floats, false);
     case Transform::kSoftmaxZero:
-      return softmax_zero(scores);
+      return softmax_of(scores, in_floats, true);
     case Transform::kProbit:
       for (double& score : scores) score = probit(score);
       return;

@@ -16,8 +16,8 @@ std::optional<Transform> transform_from(std::string_view name);
 // Rounds to what a float holds.
 inline double as_float(double number) { return static_cast<double>(static_cast<float>(number)); }
 
-// Changes the scores of a row. Not rounded.
-void apply_transform(Transform transform, std::span<double> scores);
+// Changes the scores of a row, in float or in double on the way. Not rounded at the end.
+void apply_transform(Transform transform, std::span<double> scores, bool in_floats = true);
 
 double logistic(double score);
 

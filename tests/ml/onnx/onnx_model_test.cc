@@ -79,7 +79,7 @@ TEST(OnnxModel, RefusesGraphsThatMixRows) {
   EXPECT_EQ(refusal_of(model(shape + node("Reshape", {"X", "S"}, {"Y"}), 2, {"Y"})),
             "Reshape 'n': mixes rows");
   EXPECT_EQ(refusal_of(model(node("Concat", {"X", "X"}, {"Y"}, attribute("axis", 0)), 2, {"Y"})),
-            "Concat 'n': its axis mixes rows");
+            "'Y' is a list of all rows");
   EXPECT_EQ(refusal_of(model(node("ArgMax", {"X"}, {"Y"}), 2, {"Y"})),
             "ArgMax 'n': its axis mixes rows, or is none");
   const std::string column = constant("C", {3, 1}, Floats{1, 2, 3});
@@ -150,6 +150,73 @@ TEST(OnnxModel, KeepsRowsApartInLists) {
   EXPECT_EQ(refusal_of(model(list + node("Mul", {"a", "K"}, {"Y"}), 2, {"Y"})), "Mul 'n': mixes rows");
   EXPECT_EQ(refusal_of(model(list + node("Softmax", {"a"}, {"Y"}), 2, {"Y"})), "Softmax 'n': mixes rows");
   EXPECT_EQ(refusal_of(model(list, 2, {"a"})), "'a' is a list of all rows");
+}
+
+TEST(OnnxModel, LooksAtNumbersInListsForThemselves) {
+  const std::string graph = constant("lists", {2}, Integers{-1, 2}) + constant("other", {}, Floats{9}) +
+                            node("Flatten", {"X"}, {"a"}, attribute("axis", 0)) +
+                            node("IsNaN", {"a"}, {"b"}) + node("Where", {"b", "other", "a"}, {"c"}) +
+                            node("Reshape", {"c", "lists"}, {"Y"});
+  EXPECT_EQ(scores_of(model(graph, 2, {"Y"}), {3, kNan}), (Floats{3, 9}));
+}
+
+TEST(OnnxModel, KeepsRowsApartBehindEachOther) {
+  // All rows' sums, then all rows' largest numbers; again a row for each after that.
+  const std::string stack = constant("one", {1}, Integers{1}) + constant("two", {2}, Integers{2, -1}) +
+                            constant("wrong", {2}, Integers{-1, 2}) + node("ReduceSum", {"X", "one"}, {"a"}) +
+                            node("ReduceMax", {"X"}, {"b"}, attribute("axes", Integers{1})) +
+                            node("Concat", {"a", "b"}, {"c"}, attribute("axis", 0));
+  const std::string apart = stack + node("Reshape", {"c", "two"}, {"d"}) + node("Transpose", {"d"}, {"Y"});
+  const auto loaded = load_model(model(apart, 2, {"Y"}));
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  Floats scores(6);
+  ASSERT_TRUE((*loaded)->predict(RowBatch(Floats{1, 2, 30, 4, -5, -6}, 2), scores).ok());
+  EXPECT_EQ(scores, (Floats{3, 2, 34, 30, -11, -5}));
+  EXPECT_EQ(refusal_of(model(stack + node("Reshape", {"c", "wrong"}, {"Y"}), 2, {"Y"})),
+            "Reshape 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(stack + node("Neg", {"c"}, {"Y"}), 2, {"Y"})), "Neg 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(stack + node("Concat", {"a", "X"}, {"Y"}, attribute("axis", 0)), 2, {"Y"})),
+            "Concat 'n': its axis mixes rows");
+}
+
+TEST(OnnxModel, PicksColumnsOfATableRowByRow) {
+  const std::string whole = constant("table", {2, 3}, Floats{1, 2, 3, 10, 20, 30}) +
+                            constant("cube", {3}, Integers{2, -1, 2}) +
+                            node("Cast", {"X"}, {"i"}, attribute("to", 7)) +
+                            learned("ArrayFeatureExtractor", {"table", "i"}, {"a"}, "");
+  EXPECT_EQ(scores_of(model(whole + node("Transpose", {"a"}, {"Y"}), 1, {"Y"}), {2}), (Floats{3, 30}));
+  for (const float score : scores_of(model(whole + node("Transpose", {"a"}, {"Y"}), 1, {"Y"}), {3}))
+    EXPECT_TRUE(std::isnan(score));
+  const std::string several = whole + node("Reshape", {"a", "cube"}, {"b"}) +
+                              node("Transpose", {"b"}, {"Y"}, attribute("perm", Integers{1, 0, 2}));
+  EXPECT_EQ(scores_of(model(several, 2, {"Y"}), {2, 0}), (Floats{3, 1, 30, 10}));
+}
+
+TEST(OnnxModel, SumsProductsAlongLetters) {
+  const auto einsum = [](std::string_view equation, const std::vector<std::string>& inputs) {
+    return constant("W", {2, 3}, Floats{1, 2, 3, 4, 5, 6}) + constant("S", {2, 2}, Floats{1, 2, 3, 4}) +
+           node("Einsum", inputs, {"Y"}, attribute("equation", equation));
+  };
+  EXPECT_EQ(scores_of(model(einsum("bi,ij->bj", {"X", "W"}), 2, {"Y"}), {10, 1}), (Floats{14, 25, 36}));
+  EXPECT_EQ(scores_of(model(einsum("ij, bi -> bj", {"W", "X"}), 2, {"Y"}), {10, 1}), (Floats{14, 25, 36}));
+  EXPECT_EQ(scores_of(model(einsum("bi,bi->b", {"X", "X"}), 2, {"Y"}), {3, 4}), (Floats{25}));
+  EXPECT_EQ(scores_of(model(einsum("bi,bj->bji", {"X", "X"}), 2, {"Y"}), {3, 4}), (Floats{9, 12, 12, 16}));
+  // Without an arrow: the letters that are there once, in order. A letter twice in one input is its diagonal.
+  EXPECT_EQ(scores_of(model(einsum("bz,ya", {"X", "W"}), 2, {"Y"}), {1, 10}),
+            (Floats{1, 10, 4, 40, 2, 20, 5, 50, 3, 30, 6, 60}));
+  EXPECT_EQ(scores_of(model(einsum("bi,jj->bi", {"X", "S"}), 2, {"Y"}), {1, 10}), (Floats{5, 50}));
+  EXPECT_EQ(refusal_of(model(einsum("bi->i", {"X"}), 2, {"Y"})), "Einsum 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(einsum("bi,ib->i", {"X", "X"}), 2, {"Y"})), "Einsum 'n': mixes rows");
+  EXPECT_EQ(refusal_of(model(einsum("bi,bj->bij", {"X", "S"}), 2, {"Y"})),
+            "Einsum 'n': has a letter of two sizes");
+  EXPECT_EQ(refusal_of(model(einsum("b...,ij->bj", {"X", "W"}), 2, {"Y"})),
+            "Einsum 'n': its equation has more than letters");
+}
+
+TEST(OnnxModel, HandsSequencesOutSideBySide) {
+  const std::string graph = node("Neg", {"X"}, {"a"}) + node("SequenceConstruct", {"X", "a", "X"}, {"Y"});
+  EXPECT_EQ(scores_of(model(graph, 2, {"Y"}), {1, 2}), (Floats{1, 2, -1, -2, 1, 2}));
+  EXPECT_EQ(refusal_of(model(graph + node("Neg", {"Y"}, {"Z"}), 2, {"Z"})), "Neg 'n': takes a sequence");
 }
 
 TEST(OnnxModel, ShapesMayNameTheRows) {
@@ -227,6 +294,58 @@ TEST(OnnxModel, RefusesBrokenTrees) {
             "TreeEnsembleRegressor: node 0 of the trees looks at a column that rows do not have");
   EXPECT_EQ(refusal_of(stump({1, 0, 0}, {1, 0, 0}, {kNan, 0, 0})),
             "TreeEnsembleRegressor: node 0 of the trees has a threshold that is no number");
+}
+
+// A tree for each of `ids`: X_0 <= 0 leads to a leaf that votes for the first target, if `weights` has one for the tree, and
+// everything else to one that does not vote.
+std::string partial_trees(const Integers& ids, const Floats& weights, const std::string& more) {
+  Integers trees, nodes, features, yes, no, vote_nodes;
+  std::vector<std::string> modes;
+  for (const std::int64_t id : ids) {
+    for (std::int64_t i = 0; i < 3; ++i) {
+      trees.push_back(id);
+      nodes.push_back(i);
+      features.push_back(0);
+      modes.emplace_back(i == 0 ? "BRANCH_LEQ" : "LEAF");
+      yes.push_back(i == 0 ? 1 : 0);
+      no.push_back(i == 0 ? 2 : 0);
+    }
+    vote_nodes.push_back(1);
+  }
+  return model(
+      learned("TreeEnsembleRegressor", {"X"}, {"Y"},
+              attribute("nodes_treeids", trees) + attribute("nodes_nodeids", nodes) +
+                  attribute("nodes_featureids", features) + attribute("nodes_modes", modes) +
+                  attribute("nodes_values", Floats(trees.size())) + attribute("nodes_truenodeids", yes) +
+                  attribute("nodes_falsenodeids", no) + attribute("target_treeids", ids) +
+                  attribute("target_nodeids", vote_nodes) + attribute("target_ids", Integers(ids.size())) +
+                  attribute("target_weights", weights) + more),
+      1, {"Y"});
+}
+
+TEST(OnnxModel, AddsTheBaseToWhatLeavesVoteFor) {
+  const std::string two = attribute("n_targets", 2) + attribute("base_values", Floats{10, 20});
+  EXPECT_EQ(scores_of(partial_trees({0}, {1}, two), {0}), (Floats{11, 0}));
+  EXPECT_EQ(scores_of(partial_trees({0}, {1}, two), {1}), (Floats{0, 0}));
+  // Of a single target, always; nor is it bent by a transform but PROBIT.
+  const std::string one = attribute("n_targets", 1) + attribute("base_values", Floats{10}) +
+                          attribute("post_transform", "LOGISTIC");
+  EXPECT_EQ(scores_of(partial_trees({0}, {1}, one), {0}), (Floats{11}));
+  EXPECT_EQ(scores_of(partial_trees({0}, {1}, one), {1}), (Floats{10}));
+}
+
+TEST(OnnxModel, TakesALeafWithoutAVoteForOneOfZero) {
+  const std::string least = attribute("n_targets", 1) + attribute("aggregate_function", "MIN");
+  EXPECT_EQ(scores_of(partial_trees({0, 1}, {3, 5}, least), {0}), (Floats{3}));
+  EXPECT_EQ(scores_of(partial_trees({0, 1}, {3, 5}, least), {1}), (Floats{0}));
+}
+
+TEST(OnnxModel, AddsTreesInTheOrderOfTheFile) {
+  // In float, 1 is lost beside 2^24, unless it comes after.
+  const Floats weights = {16777216, -16777216, 1};
+  EXPECT_EQ(scores_of(partial_trees({2, 1, 0}, weights, attribute("n_targets", 1)), {0}), (Floats{1}));
+  EXPECT_EQ(scores_of(partial_trees({0, 2, 1}, {16777216, 1, -16777216}, attribute("n_targets", 1)), {0}),
+            (Floats{0}));
 }
 
 TEST(OnnxModel, HasNoMargins) {

@@ -74,6 +74,23 @@ std::string shapes_model() {
   return model(graph, 3, {"k", "l", "p", "q", "r", "s", "t", "v", "w", "z"});
 }
 
+// What sees rows behind rows, columns of a table, letters and sequences.
+std::string stacks_model() {
+  const std::string graph =
+      constant("one", {1}, Integers{1}) + constant("two", {2}, Integers{2, -1}) +
+      constant("cube", {3}, Integers{2, -1, 3}) + constant("table", {2, 3}, Floats{1, 2, 3, 10, 20, 30}) +
+      constant("W", {3, 2}, Floats{1, 2, 3, 4, 5, 6}) + node("ReduceSum", {"X", "one"}, {"a"}) +
+      node("Neg", {"a"}, {"b"}) + node("Concat", {"a", "b"}, {"c"}, attribute("axis", 0)) +
+      node("Reshape", {"c", "two"}, {"d"}) + node("Transpose", {"d"}, {"e"}) +
+      node("Cast", {"X"}, {"f"}, attribute("to", 7)) +
+      learned("ArrayFeatureExtractor", {"table", "f"}, {"g"}, "") + node("Reshape", {"g", "cube"}, {"h"}) +
+      node("Transpose", {"h"}, {"i"}, attribute("perm", Integers{1, 0, 2})) +
+      node("Einsum", {"X", "W"}, {"j"}, attribute("equation", "bi,ij->bj")) +
+      node("Einsum", {"i", "X"}, {"k"}, attribute("equation", "bxi,bi->bx")) +
+      node("SequenceConstruct", {"e", "j"}, {"l"});
+  return model(graph, 3, {"e", "i", "k", "l"});
+}
+
 std::string linear_model() {
   return model(
       learned("LinearClassifier", {"X"}, {"label", "scores"},
@@ -163,7 +180,8 @@ TEST(OnnxMutation, NoMutatedModelDoesHarm) {
   Mutator mutator(seed);
   const std::vector<std::string> models = {
       testing::stumps_model(), testing::network_model(), encoders_model(), linear_model(),
-      later_trees_model(),     shapes_model(),           svm_model(),      testing::neighbours_model()};
+      later_trees_model(),     shapes_model(),           svm_model(),      testing::neighbours_model(),
+      stacks_model()};
   for (const std::string& bytes : models) ASSERT_TRUE(loads(bytes)) << load_onnx(bytes).status();
   std::uint64_t accepted = 0;
   for (std::uint64_t round = 0; round < rounds; ++round) {

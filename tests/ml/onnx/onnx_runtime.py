@@ -458,6 +458,35 @@ def operator_cases(rng, rows, holes):
     yield "shapes", graph(nodes, outputs), rows
 
     nodes = [
+        node("Celu", ["X"], ["celu"], alpha=0.8),
+        node("ReduceSum", ["X", "first"], ["sum"], keepdims=1),
+        node("ReduceSumSquare", ["X"], ["most"], axes=[1], keepdims=1),
+        node("Concat", ["sum", "most"], ["stack"], axis=0),
+        node("Reshape", ["stack", "rows"], ["two"]),
+        node("Transpose", ["two"], ["apart"]),
+        node("ArgMax", ["X"], ["best"], axis=1),
+        learned("ArrayFeatureExtractor", ["W", "best"], ["columns"]),
+        node("Transpose", ["columns"], ["picked"]),
+        node("TopK", ["X", "three"], ["top", "where"], axis=1),
+        learned("ArrayFeatureExtractor", ["W", "where"], ["list"]),
+        node("Reshape", ["list", "cubes"], ["cube"]),
+        node("Transpose", ["cube"], ["turned"], perm=[1, 2, 0]),
+        node("Einsum", ["X", "W"], ["product"], equation="bi,ji->bj"),
+        node("Einsum", ["turned", "product"], ["both"], equation="bij,bj->bi"),
+        node("Flatten", ["X"], ["all"], axis=0),
+        node("IsNaN", ["all"], ["none"]),
+        node("Where", ["none", "high", "all"], ["filled"]),
+        node("Reshape", ["filled", "wide"], ["again"]),
+    ]
+    constants += [
+        tensor("rows", [2], [2, -1], 7),
+        tensor("cubes", [3], [2, -1, 3], 7),
+        tensor("wide", [2], [-1, COLUMNS], 7),
+    ]
+    outputs = [("celu", wide, 1), ("apart", 2, 1), ("picked", 2, 1), ("product", 2, 1), ("both", 3, 1), ("again", wide, 1)]
+    yield "stacks", graph(nodes, outputs), holes
+
+    nodes = [
         node("BatchNormalization", ["X", "K", "K", "K", "spread"], ["batch"], epsilon=1e-4),
         node("LayerNormalization", ["X", "K", "K"], ["layer"], axis=-1),
     ]
@@ -495,6 +524,12 @@ def cases(seed):
     yield "trees-modes", trees_model(rng, regressor, one, ORDER), holes
     yield "trees-equal", trees_model(rng, regressor, one, [*ORDER, "BRANCH_EQ", "BRANCH_NEQ"]), holes
     yield "trees-targets", trees_model(rng, regressor, forest, ORDER, targets=3, base_values=[0.1, 0.2, 0.3]), holes
+
+    def some(tree):
+        return [(tree % 2, rng.gauss(0, 0.5))] if rng.random() < 0.3 else []
+
+    yield "trees-base-of-voted", trees_model(rng, regressor, some, targets=3, base_values=[0.1, 0.2, 0.3]), holes
+    yield "trees-single-logistic", trees_model(rng, regressor, one, post_transform="LOGISTIC", base_values=[0.5]), holes
     yield "trees-boosted-targets", trees_model(rng, regressor, boosted, targets=3, post_transform="SOFTMAX"), holes
     yield "trees-many", trees_model(rng, regressor, one, trees=100, depth=7), holes
     for transform in ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO"):
