@@ -169,12 +169,27 @@ double smallest_of(std::span<double> numbers) {
   return best;
 }
 
+double length(std::span<double> numbers) { return std::sqrt(sum_of_squares(numbers)); }
+
+// A sum of squares that no float holds is infinite.
+double length_in_float(std::span<double> numbers) { return std::sqrt(as_float(sum_of_squares(numbers))); }
+
 double log_of_exps(std::span<double> numbers) {
   const double most = largest_of(numbers);
   if (std::isinf(most)) return most;
   double sum = 0.0;
   for (const double number : numbers) sum += std::exp(number - most);
   return std::log(sum) + most;
+}
+
+// The same with all in float, as ONNX Runtime does it: probabilities are differences to it, and of sums of a hundred the last
+// bit counts.
+double log_of_exps_in_float(std::span<double> numbers) {
+  const double most = largest_of(numbers);
+  if (std::isinf(most)) return most;
+  double sum = 0.0;
+  for (const double number : numbers) sum = as_float(sum + as_float(std::exp(as_float(number - most))));
+  return as_float(std::log(sum)) + most;
 }
 
 Reduction reduction_named(std::string_view name) {
@@ -185,7 +200,7 @@ Reduction reduction_named(std::string_view name) {
          for (const double number : numbers) sum += std::abs(number);
          return sum;
        }},
-      {"ReduceL2", [](std::span<double> numbers) { return std::sqrt(sum_of_squares(numbers)); }},
+      {"ReduceL2", length},
       {"ReduceLogSum", [](std::span<double> numbers) { return std::log(sum_of(numbers)); }},
       {"ReduceLogSumExp", log_of_exps},
       {"ReduceMax", largest_of},
@@ -229,6 +244,10 @@ absl::Status plan_reduction(NodePlan& node, Reduction reduction) {
       if (!dimension) return node.refuse("an axis mixes rows, or is none");
       along[*dimension] = true;
     }
+  }
+  if (input.element == Element::kFloat) {
+    if (reduction == length) reduction = length_in_float;
+    if (reduction == log_of_exps) reduction = log_of_exps_in_float;
   }
   if (input.element == Element::kInteger && node.type() == "ReduceMean")
     return node.refuse("its input is of integers");
@@ -328,16 +347,19 @@ absl::Status plan_layer_normalization(NodePlan& node) {
     numbers = value.constant->numbers;
     numbers.resize(size, numbers.front());
   }
-  return plan_within(
-      node, along,
-      [epsilon, scales = std::move(scales), shifts = std::move(shifts)](std::span<double> numbers) {
-        const double mean = mean_of(numbers);
-        for (double& number : numbers) number -= mean;
-        const double root =
-            std::sqrt(sum_of_squares(numbers) / static_cast<double>(numbers.size()) + epsilon);
-        for (std::size_t i = 0; i < numbers.size(); ++i)
-          numbers[i] = numbers[i] / root * scales[i] + shifts[i];
-      });
+  return plan_within(node, along,
+                     [epsilon, is_float = input.element == Element::kFloat, scales = std::move(scales),
+                      shifts = std::move(shifts)](std::span<double> numbers) {
+                       const double mean = mean_of(numbers);
+                       for (double& number : numbers) number -= mean;
+                       const double squares = sum_of_squares(numbers);
+                       // As with the length: what no float holds is infinite.
+                       const double variance =
+                           (is_float ? as_float(squares) : squares) / static_cast<double>(numbers.size());
+                       const double root = std::sqrt(variance + epsilon);
+                       for (std::size_t i = 0; i < numbers.size(); ++i)
+                         numbers[i] = numbers[i] / root * scales[i] + shifts[i];
+                     });
 }
 
 absl::Status plan_cumulative_sum(NodePlan& node) {

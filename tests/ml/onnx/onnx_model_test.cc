@@ -213,6 +213,16 @@ TEST(OnnxModel, SumsProductsAlongLetters) {
             "Einsum 'n': its equation has more than letters");
 }
 
+TEST(OnnxModel, TakesSquaresThatNoFloatHoldsForInfinite) {
+  const std::string graph = constant("S", {2}, Floats{1, 1}) + constant("B", {2}, Floats{5, 6}) +
+                            node("ReduceL2", {"X"}, {"a"}, attribute("axes", Integers{1})) +
+                            node("LayerNormalization", {"X", "S", "B"}, {"b"});
+  const Floats scores = scores_of(model(graph, 2, {"a", "b"}), {3e30f, 4e30f});
+  EXPECT_TRUE(std::isinf(scores[0]));
+  EXPECT_EQ(scores, (Floats{scores[0], 5, 6}));
+  EXPECT_EQ(scores_of(model(graph, 2, {"a"}), {3, 4}), (Floats{5}));
+}
+
 TEST(OnnxModel, HandsSequencesOutSideBySide) {
   const std::string graph = node("Neg", {"X"}, {"a"}) + node("SequenceConstruct", {"X", "a", "X"}, {"Y"});
   EXPECT_EQ(scores_of(model(graph, 2, {"Y"}), {1, 2}), (Floats{1, 2, -1, -2, 1, 2}));
