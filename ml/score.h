@@ -39,7 +39,7 @@
 #include <vector>
 
 #include <weir/core/record_holder.h>
-#include <weir/core/serde.h>
+#include <weir/ml/key_bytes.h>
 #include <weir/ml/monitoring/score_metrics.h>
 #include <weir/ml/score_batch.h>
 #include <weir/ml/score_options.h>
@@ -152,7 +152,8 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
     if (!row) return;
     Waiting waiting;
     const std::span<const float> values(std::ranges::data(*row), std::ranges::size(*row));
-    if (const std::string fault = put(bytes_of(record), record.timestamp, values, record.origin, waiting);
+    if (const std::string fault =
+            put(key_bytes_.of(record), record.timestamp, values, record.origin, waiting);
         !fault.empty()) {
       this->context().failed(*this, DropReason::kFailed, fault);
       return;
@@ -173,9 +174,8 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
       for (std::size_t i = 0; i < count; ++i) {
         const Slot& slot = slots_[i];
         desk_->resume(slot.waiting.number);
-        const BytesView key_bytes = slot.has_key_bytes ? BytesView(slot.key_bytes) : BytesView();
-        pass_on({*slot.key, *slot.value, slot.timestamp, slot.headers, slot.origin, key_bytes}, slot.waiting,
-                time);
+        pass_on({*slot.key, *slot.value, slot.timestamp, slot.headers, slot.origin, slot.key_bytes.view()},
+                slot.waiting, time);
       }
       batch_.clear();
     }
@@ -190,20 +190,9 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
     Timestamp timestamp = 0;
     Headers headers;
     Origin origin;
-    Bytes key_bytes;
-    bool has_key_bytes = false;
+    KeptKeyBytes key_bytes;
     Waiting waiting;
   };
-
-  BytesView bytes_of(const Record<K, V>& record) {
-    if (record.key_bytes.data() != nullptr) return record.key_bytes;
-    key_buffer_.clear();
-    if constexpr (Transportable<K>) {
-      return encode_nullable(record.key, key_buffer_).value_or(BytesView());
-    } else {
-      return {};
-    }
-  }
 
   void wait(const Record<K, V>& record, const Waiting& waiting)
     requires kCanWait
@@ -215,8 +204,7 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
     slot.timestamp = record.timestamp;
     slot.headers = record.headers;
     slot.origin = record.origin;
-    slot.has_key_bytes = record.key_bytes.data() != nullptr;
-    if (slot.has_key_bytes) slot.key_bytes = record.key_bytes;
+    slot.key_bytes.keep(record.key_bytes);
     slot.waiting = waiting;
     slot.waiting.number = desk_->hold();
     if (measures_time()) slot.waiting.since = now();
@@ -247,7 +235,7 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
   Inlet<K, ShadowScore>* shadows_ = nullptr;
   std::vector<Slot> slots_;  // the first held_ wait; the rest is memory to be used again
   Headers stamped_;
-  Bytes key_buffer_;
+  KeyBytes<K> key_bytes_;
 };
 
 // Notes what is wrong with the options or, if the width of rows is known (not 0), with the model.

@@ -191,11 +191,10 @@ KStream<NonNull<K>, JudgedBy<VerdictTaker, V>> AnomalyOperator<SampleMaker, Verd
   using Key = NonNull<K>;
   const std::string& store = options_.store.text();
   const KStream<Key, V> by_key = keyed(stream, store, where_);
-  StoreOptions store_options;
-  store_options.persistent = options_.persistent;
-  store_options.logged = options_.logged;
-  by_key.graph()->topology().add_store(key_value_store_spec<Key, StoredDetector>(store, store_options),
-                                       state_engine(), where_);
+  by_key.graph()->topology().add_store(
+      key_value_store_spec<Key, StoredDetector>(
+          store, {.persistent = options_.persistent, .logged = options_.logged}),
+      state_engine(), where_);
   return KStream<Key, JudgedBy<VerdictTaker, V>>(by_key.extend(
       "anomaly", {.name = options_.name, .on_error = options_.on_error},
       node_factory<AnomalyNode<Key, V, SampleMaker, VerdictTaker>>(

@@ -112,9 +112,8 @@ class AsyncScoreNode final : public UnaryNode<K, V, K, ScoredBy<ScoreTaker, V>>,
     const auto row = this->ask_user(row_, record);
     if (!row) return;
     const std::span<const float> values(std::ranges::data(*row), std::ranges::size(*row));
-    Slot slot{record.key, record.value, record.headers, {}, record.key_bytes.data() != nullptr, {}};
-    if (slot.has_key_bytes) slot.key_bytes = record.key_bytes;
-    const Inquiries::Id id = ask(bytes_of(record), record.timestamp, values, record.origin, slot.asked);
+    Slot slot{record.key, record.value, record.headers, KeptKeyBytes(record.key_bytes), {}};
+    const Inquiries::Id id = ask(key_bytes_.of(record), record.timestamp, values, record.origin, slot.asked);
     slots_.emplace(id, std::move(slot));
   }
 
@@ -136,20 +135,9 @@ class AsyncScoreNode final : public UnaryNode<K, V, K, ScoredBy<ScoreTaker, V>>,
     K key;
     V value;
     Headers headers;
-    Bytes key_bytes;
-    bool has_key_bytes = false;
+    KeptKeyBytes key_bytes;
     Asked asked;
   };
-
-  BytesView bytes_of(const Record<K, V>& record) {
-    if (record.key_bytes.data() != nullptr) return record.key_bytes;
-    key_buffer_.clear();
-    if constexpr (Transportable<K>) {
-      return encode_nullable(record.key, key_buffer_).value_or(BytesView());
-    } else {
-      return {};
-    }
-  }
 
   void pass_on(const Slot& slot, const Inquiries::Settled& settled) {
     const Outcome out = outcome(settled);
@@ -160,20 +148,19 @@ class AsyncScoreNode final : public UnaryNode<K, V, K, ScoredBy<ScoreTaker, V>>,
     const auto value = this->guarded([&] { return std::invoke(take_, slot.value, out.scores); });
     if (!value) return;
     const Origin origin{slot.asked.where.topic, slot.asked.where.partition, slot.asked.offset};
-    const BytesView key_bytes = slot.has_key_bytes ? BytesView(slot.key_bytes) : BytesView();
     const Headers* headers = &slot.headers;
     if (options_.stamp) {
       stamp(slot.headers, settled, out, slot.asked, stamped_);
       headers = &stamped_;
     }
-    this->emit({slot.key, *value, slot.asked.timestamp, *headers, origin, key_bytes});
+    this->emit({slot.key, *value, slot.asked.timestamp, *headers, origin, slot.key_bytes.view()});
   }
 
   const RowMaker row_;
   const ScoreTaker take_;
   std::unordered_map<Inquiries::Id, Slot> slots_;  // of the questions
   Headers stamped_;
-  Bytes key_buffer_;
+  KeyBytes<K> key_bytes_;
 };
 
 // Notes what is wrong with the options.

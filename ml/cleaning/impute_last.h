@@ -139,11 +139,10 @@ class ImputeLastOperator {
     const std::string& store = options_.store.text();
     if (options_.within.count() < 0) stream.problem("impute_last: within is negative", where_);
     const KStream<Key, V> from = keyed(stream, store, where_);
-    StoreOptions store_options;
-    store_options.persistent = options_.persistent;
-    store_options.logged = options_.logged;
-    from.graph()->topology().add_store(key_value_store_spec<Key, LastValues>(store, store_options),
-                                       state_engine(), where_);
+    from.graph()->topology().add_store(
+        key_value_store_spec<Key, LastValues>(store,
+                                              {.persistent = options_.persistent, .logged = options_.logged}),
+        state_engine(), where_);
     return from.process_values(
         {.name = options_.name.empty() ? store : options_.name,
          .stores = {store},

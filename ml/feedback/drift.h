@@ -230,11 +230,10 @@ class ChangeOperator {
         },
         where_);
     const KStream<std::string, double> together = keyed(numbers, base, where_);
-    StoreOptions store_options;
-    store_options.persistent = options_.persistent;
-    store_options.logged = options_.logged;
-    together.graph()->topology().add_store(key_value_store_spec<std::string, D>(store, store_options),
-                                           state_engine(), where_);
+    together.graph()->topology().add_store(
+        key_value_store_spec<std::string, D>(store,
+                                             {.persistent = options_.persistent, .logged = options_.logged}),
+        state_engine(), where_);
     return KStream<std::string, ChangeEvent>(together.extend_named(base + "-changes", ErrorPolicy::kInherit,
                                                                    node_factory<ChangeNode<D>>(store, fresh_),
                                                                    where_, {store}));

@@ -111,10 +111,8 @@ class FeedbackOperator {
     const GraphPoint marked = right.extend_named(store + "-label-side", ErrorPolicy::kInherit,
                                                  node_factory<RightSideNode<Key, L>>(), where_);
     TopologyBuilder& topology = left.graph()->topology();
-    StoreOptions store_options;
-    store_options.persistent = options_.persistent;
-    store_options.logged = options_.logged;
-    StoreSpec spec = key_value_store_spec<Key, typename FeedbackJoin::Row>(store, store_options);
+    StoreSpec spec = key_value_store_spec<Key, typename FeedbackJoin::Row>(
+        store, {.persistent = options_.persistent, .logged = options_.logged});
     spec.value_format.append(" and ").append(Serde<L>::kFormat);
     topology.add_store(std::move(spec), state_engine(), where_);
     const std::string name = left.name_for("feedback", options_.name);

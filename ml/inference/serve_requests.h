@@ -37,6 +37,7 @@
 #include <weir/core/record_holder.h>
 #include <weir/core/serde.h>
 #include <weir/ml/inference/inference_server.h>
+#include <weir/ml/key_bytes.h>
 #include <weir/operators/sink.h>
 #include <weir/operators/stream.h>
 
@@ -97,7 +98,8 @@ class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, Inference
 
   void accept(const Record<K, std::optional<Bytes>>& record) override {
     const NullableBytes body = record.value ? NullableBytes(*record.value) : std::nullopt;
-    InferenceServer::Taken taken = server_->take(body, record.headers, record.key_bytes, record.timestamp);
+    InferenceServer::Taken taken =
+        server_->take(body, record.headers, key_bytes_.of(record), record.timestamp);
     if constexpr (kCanWait) {
       if (batches()) return wait(record, std::move(taken));
     }
@@ -113,8 +115,7 @@ class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, Inference
       for (std::size_t i = 0; i < count; ++i) {
         Slot& slot = slots_[i];
         desk_->resume(slot.number);
-        answer(*slot.key, slot.timestamp, slot.origin,
-               slot.has_key_bytes ? BytesView(slot.key_bytes) : BytesView(), slot.taken);
+        answer(*slot.key, slot.timestamp, slot.origin, slot.key_bytes.view(), slot.taken);
       }
       server_->clear();
     }
@@ -127,8 +128,7 @@ class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, Inference
     std::optional<K> key;
     Timestamp timestamp = 0;
     Origin origin;
-    Bytes key_bytes;
-    bool has_key_bytes = false;
+    KeptKeyBytes key_bytes;
     std::uint64_t number = 0;  // at the desk
     InferenceServer::Taken taken;
   };
@@ -141,8 +141,7 @@ class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, Inference
     slot.key = record.key;
     slot.timestamp = record.timestamp;
     slot.origin = record.origin;
-    slot.has_key_bytes = record.key_bytes.data() != nullptr;
-    if (slot.has_key_bytes) slot.key_bytes = record.key_bytes;
+    slot.key_bytes.keep(record.key_bytes);
     slot.number = desk_->hold();
     slot.taken = std::move(taken);
   }
@@ -155,6 +154,7 @@ class ServingNode final : public UnaryNode<K, std::optional<Bytes>, K, Inference
     if (!served.malformed.empty()) this->context().failed(*this, DropReason::kFailed, served.malformed);
   }
 
+  KeyBytes<K> key_bytes_;
   std::vector<Slot> slots_;  // the first held_ wait; the rest is memory to be used again
 };
 

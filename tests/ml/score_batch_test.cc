@@ -15,6 +15,7 @@
 
 #include <weir/weir.h>
 
+#include "ml/counting_model.h"
 #include "support/batch_task.h"
 
 namespace weir::ml {
@@ -22,31 +23,14 @@ namespace {
 
 using Number = std::int64_t;
 
-// Twice its input; notes how many rows it is given. Throws for -7, has no score for -8.
-class Doubling final : public Model {
- public:
-  Doubling() : Model({"doubling", "1", "0123456789abcdef"}, {{"x"}, {"y"}}) {}
-  std::vector<std::size_t> calls() const { return calls_; }
-
- private:
-  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
-    calls_.push_back(rows.rows());
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      if (rows.row(i)[0] == -7) throw std::runtime_error("seven is not served");
-      scores[i] = rows.row(i)[0] == -8 ? std::nanf("") : rows.row(i)[0] * 2;
-    }
-  }
-
-  mutable std::vector<std::size_t> calls_;  // of one thread: these tests have no other
-};
-
 std::array<float, 1> row_of(Number value) { return {static_cast<float>(value)}; }
 std::string shown(Number value, std::span<const float> scores) {
   return std::to_string(value) + "*2=" + std::to_string(static_cast<int>(scores[0]));
 }
 
 struct Bench {
-  std::shared_ptr<Doubling> model = std::make_shared<Doubling>();
+  std::shared_ptr<CountingModel> model =
+      std::make_shared<CountingModel>(ModelIdentity{"doubling", "1", "0123456789abcdef"}, 2.0F);
 
   ScoreOptions options(std::size_t max_batch = 64) const {
     return {.model = model, .name = "score", .max_batch = max_batch};

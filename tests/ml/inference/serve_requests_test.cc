@@ -2,10 +2,8 @@
 #include <weir/ml/inference/serve_requests.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include <weir/ml/registry/model_table.h>
 #include <weir/weir.h>
 
+#include "ml/counting_model.h"
 #include "ml/registry/scale_model.h"
 #include "support/batch_task.h"
 #include "support/records.h"
@@ -21,19 +20,10 @@
 namespace weir::ml {
 namespace {
 
-// Ten times its input; throws for -7, has no score for -8.
-class TenTimes final : public Model {
- public:
-  TenTimes() : Model({"ten", "1"}, {{"x"}, {"y"}}) {}
-
- private:
-  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      if (rows.row(i)[0] == -7) throw std::runtime_error("seven is not served");
-      scores[i] = rows.row(i)[0] == -8 ? std::nanf("") : rows.row(i)[0] * 10;
-    }
-  }
-};
+// Ten times its input.
+std::shared_ptr<CountingModel> ten(const std::string& name = "ten") {
+  return std::make_shared<CountingModel>(ModelIdentity{name, "1"}, 10.0F);
+}
 
 using Request = std::optional<std::string>;
 
@@ -48,7 +38,7 @@ class ServeRequests : public testing::Test {
                                      .persistent = false,
                                      .formats = scale_formats(),
                                      .loading = Loading::kInline});
-    options.models = {{"ten", fixed_model(std::make_shared<TenTimes>())},
+    options.models = {{"ten", fixed_model(ten())},
                       {"m", table.use("m", {.activation = Activation::kLatest})}};
     if (options.default_model.empty()) options.default_model = "ten";
     options.reply_topics = {"replies", "others"};
@@ -224,30 +214,12 @@ TEST_F(ServeRequests, AreCountedByModelAndOutcome) {
   EXPECT_EQ(count("", "NOT_FOUND"), 1u) << "no series for whatever name a request has";
 }
 
-// Notes how many rows it is given.
-class Counting final : public Model {
- public:
-  Counting() : Model({"counting", "1"}, {{"x"}, {"y"}}) {}
-  std::vector<std::size_t> calls() const { return calls_; }
-
- private:
-  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
-    calls_.push_back(rows.rows());
-    for (std::size_t i = 0; i < rows.rows(); ++i) {
-      if (rows.row(i)[0] == -7) throw std::runtime_error("seven is not served");
-      scores[i] = rows.row(i)[0] == -8 ? std::nanf("") : rows.row(i)[0] * 10;
-    }
-  }
-
-  mutable std::vector<std::size_t> calls_;  // of one thread: these tests have no other
-};
-
 // A task that is given several requests at a time.
 class RequestsAtHand : public testing::Test {
  protected:
   void start(std::size_t max_batch) {
-    model_ = std::make_shared<Counting>();
-    other_ = std::make_shared<Counting>();
+    model_ = ten("one");
+    other_ = ten("two");
     task_ = std::make_unique<BatchTask>(
         [&](StreamBuilder& builder) {
           serve_requests(builder.stream<std::string, Request>("in"),
@@ -278,8 +250,8 @@ class RequestsAtHand : public testing::Test {
     return lines;
   }
 
-  std::shared_ptr<Counting> model_;
-  std::shared_ptr<Counting> other_;
+  std::shared_ptr<CountingModel> model_;
+  std::shared_ptr<CountingModel> other_;
   std::unique_ptr<BatchTask> task_;
   int asked_ = 0;
 };
@@ -376,12 +348,54 @@ TEST_F(RequestsAtHand, ThatAreMalformedMeetThePolicyWithTheirOwnOffset) {
   }
 }
 
+// Notes the keys that a model was chosen by.
+class NotedKeys final : public ModelSource {
+ public:
+  explicit NotedKeys(std::vector<Bytes>& keys) : keys_(keys) {}
+  [[nodiscard]] std::unique_ptr<ModelChoice> open(TaskContext& /*context*/, const Node& /*node*/,
+                                                  const std::string& /*feature_view*/) const override {
+    return std::make_unique<Choice>(keys_);
+  }
+
+ private:
+  class Choice final : public ModelChoice {
+   public:
+    explicit Choice(std::vector<Bytes>& keys) : keys_(keys) {}
+    [[nodiscard]] const Chosen& choose(BytesView key, Timestamp /*time*/) override {
+      keys_.emplace_back(key);
+      return chosen_;
+    }
+
+   private:
+    std::vector<Bytes>& keys_;
+    const Chosen chosen_{std::make_shared<ServedModel>(ten(), "", ""), nullptr};
+  };
+
+  std::vector<Bytes>& keys_;
+};
+
+// A challenger's share is by key: a request must not lose its key on the way.
+TEST(ServingKeys, ChooseTheModelAlsoWhereTheyWereMadeInTheTopology) {
+  std::vector<Bytes> keys;
+  BatchTask task([&](StreamBuilder& builder) {
+    serve_requests(builder.stream<std::string, Request>("in").select_key(
+                       [](const std::string& key, const Request&) { return key + "-made"; }),
+                   {.models = {{"ten", std::make_shared<NotedKeys>(keys)}}, .reply_topics = {"out"}});
+  });
+  const Request request = R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]})";
+  task.add<std::string, Request>("in", "a", request, 1);
+  task.add<std::string, Request>("in", "b", request, 2);
+  ASSERT_TRUE(task.work().ok());
+  EXPECT_EQ(keys, (std::vector<Bytes>{"a-made", "b-made"}));
+  EXPECT_EQ(task.written("out").size(), 2u);
+}
+
 TEST(ServingOptions, ThatCannotWorkAreRefused) {
   EXPECT_EQ(problem_with(ServingOptions{}), "options.models is empty");
   ServingOptions options;
   options.models["a"] = nullptr;
   EXPECT_EQ(problem_with(options), "options.models has nothing for 'a'");
-  options.models["a"] = fixed_model(std::make_shared<TenTimes>());
+  options.models["a"] = fixed_model(ten());
   EXPECT_EQ(problem_with(options), "options.reply_topics is empty");
   options.reply_topics = {"replies"};
   EXPECT_EQ(problem_with(options), "");
