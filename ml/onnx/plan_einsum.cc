@@ -142,6 +142,7 @@ std::vector<std::uint32_t> places_along(const Value& value, const std::string& o
 
 absl::Status plan_sum_of_products(NodePlan& node) {
   constexpr double kMostPlaces = 1 << 22;
+  constexpr double kMostProducts = 1 << 24;  // that a row may take
   if (absl::Status status = node.expect_inputs(1, 2); !status.ok()) return status;
   const std::optional<Equation> equation = equation_from(node.text("equation", ""));
   if (!equation) return node.refuse("its equation has more than letters");
@@ -172,7 +173,8 @@ absl::Status plan_sum_of_products(NodePlan& node) {
     (is_kept ? results : places) *= static_cast<double>(letters.size_of(letter));
   }
   if (letters.batch != 0 && summed.find(letters.batch) != std::string::npos) return node.refuse("mixes rows");
-  if (!(places * results > 0.0) || places > kMostPlaces || results > kMostPlaces)
+  if (!(places * results > 0.0) || places > kMostPlaces || results > kMostPlaces ||
+      places * results > kMostProducts)
     return node.refuse("its result is empty, or too large");
   Shape shape;
   std::optional<std::size_t> batch;

@@ -211,6 +211,14 @@ TEST(OnnxModel, SumsProductsAlongLetters) {
             "Einsum 'n': has a letter of two sizes");
   EXPECT_EQ(refusal_of(model(einsum("b...,ij->bj", {"X", "W"}), 2, {"Y"})),
             "Einsum 'n': its equation has more than letters");
+  // What a short file could ask for without end.
+  const std::string wide = constant("V", {3000}, Floats(3000, 1.0f));
+  EXPECT_EQ(refusal_of(model(wide + node("Einsum", {"V", "V"}, {"Z"}, attribute("equation", "i,j->")) +
+                                 node("Einsum", {"V", "V"}, {"a"}, attribute("equation", "i,j->ij")) +
+                                 node("Einsum", {"a", "a"}, {"b"}, attribute("equation", "ij,kl->")) +
+                                 node("Add", {"X", "b"}, {"Y"}),
+                             2, {"Y"})),
+            "Einsum 'n': its result is empty, or too large");
 }
 
 TEST(OnnxModel, TakesSquaresThatNoFloatHoldsForInfinite) {
