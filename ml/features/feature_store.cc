@@ -388,12 +388,12 @@ struct FeatureStore::Impl {
     row_key.push_back(static_cast<char>(level.axis));
     put_big_endian(level.hop, row_key);
     put_big_endian(id.second, row_key);
-    Bytes value(1, kRowFormat);
-    put_unsigned(numbers[id.first], value);
-    put_signed(entry.state.seen(), value);
+    row_value.assign(1, kRowFormat);
+    put_unsigned(numbers[id.first], row_value);
+    put_signed(entry.state.seen(), row_value);
     const Timestamp time = std::max<Timestamp>(entry.state.seen(), 0);
-    if (entry.state.encode_tile(id, value)) {
-      store_.put_row(row_key, std::move(value), time, nullptr);
+    if (entry.state.encode_tile(id, row_value)) {
+      store_.put_row(row_key, row_value, time, nullptr);
     } else {
       store_.erase_row(row_key, time, nullptr);
     }
@@ -419,7 +419,9 @@ struct FeatureStore::Impl {
   std::size_t unsaved_tiles = 0;  // about, of those
   FeatureCounters counters;
   Bytes walked;  // where erase_expired goes on
+  // Used again for each row that is written:
   Bytes row_key;
+  Bytes row_value;
   std::vector<KeyState::TileId> unsaved;
 };
 

@@ -37,6 +37,22 @@ constexpr char kNumberFlag = '\1';
 constexpr char kTextFlag = '\2';
 constexpr char kVectorFlag = '\3';
 
+// Appends a state as put_sized_text would append its bytes, which nearly always are few.
+void put_sized_state(const Aggregation& aggregation, const std::byte* state, Bytes& out) {
+  constexpr std::size_t kFew = 0x80;
+  const std::size_t at = out.size();
+  out.push_back('\0');
+  aggregation.encode(state, out);
+  const std::size_t size = out.size() - at - 1;
+  if (size < kFew) {
+    out[at] = static_cast<char>(size);
+    return;
+  }
+  Bytes length;
+  put_unsigned(size, length);
+  out.replace(at, 1, length);
+}
+
 // Sets what an aggregator sees of a record; returns false if it passes it over.
 template <class Cell>
 bool read_cell(const Cell& cell, const Event& event, Input& input) {
@@ -615,12 +631,8 @@ bool KeyState::encode_tile(const TileId& id, Bytes& out) const {
   std::size_t tile = 0;
   if (!find(index, start, tile)) return false;
   if (level.axis == Axis::kSession) put_signed(memory_.end(index, tile) - start, out);
-  Bytes cell;
-  for (const Layout::Part& part : level.layout.parts()) {
-    cell.clear();
-    part.aggregation->encode(memory_.tile(index, tile) + part.at, cell);
-    put_sized_text(cell, out);
-  }
+  for (const Layout::Part& part : level.layout.parts())
+    put_sized_state(*part.aggregation, memory_.tile(index, tile) + part.at, out);
   if (!level.has_records()) return true;
   const std::vector<Kept>& records = records_[index][tile];
   put_unsigned(records.size(), out);
