@@ -1,40 +1,35 @@
 #include <weir/state/memory_store.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include <absl/container/btree_map.h>
+#include <weir/state/memory_rows.h>
 
 namespace weir {
 namespace {
 
-// std::less<> on views compares unsigned bytes, as RocksDB does.
-using Entries = absl::btree_map<Bytes, Bytes, std::less<>>;
-
-// What an entry takes beside its bytes.
-constexpr std::uint64_t kEntryOverhead = 2 * sizeof(Bytes);
-
 class MemoryCursor final : public ByteCursor {
  public:
-  MemoryCursor(std::shared_ptr<const Entries> entries, const ByteRange& range)
-      : entries_(std::move(entries)),
-        begin_(entries_->lower_bound(range.from)),
-        end_(range.until ? entries_->lower_bound(*range.until) : entries_->end()),
+  MemoryCursor(std::shared_ptr<const MemoryRows> rows, const ByteRange& range)
+      : rows_(std::move(rows)),
+        begin_(rows_->lower_bound(range.from)),
+        end_(range.until ? rows_->lower_bound(*range.until) : rows_->end()),
         empty_(range.until && *range.until <= range.from),
         at_(end_) {}
 
   void seek(BytesView key) override {
     if (empty_ || begin_ == end_) return leave();
-    set(entries_->lower_bound(key));
-    if (key < begin_->first) set(begin_);
-    if (end_ != entries_->end() && valid_ && at_->first >= end_->first) leave();
+    set(rows_->lower_bound(key));
+    if (key < (*begin_)->key()) set(begin_);
+    if (end_ != rows_->end() && valid_ && (*at_)->key() >= (*end_)->key()) leave();
   }
 
   void seek_back(BytesView key) override {
     if (empty_ || begin_ == end_) return leave();
-    auto after = entries_->upper_bound(key);
-    if (end_ != entries_->end() && (after == entries_->end() || after->first > end_->first)) after = end_;
-    if (after != entries_->end() && after->first <= begin_->first) return leave();
+    auto after = rows_->upper_bound(key);
+    if (end_ != rows_->end() && (after == rows_->end() || (*after)->key() > (*end_)->key())) after = end_;
+    if (after != rows_->end() && (*after)->key() <= (*begin_)->key()) return leave();
     set(std::prev(after));
   }
 
@@ -58,119 +53,152 @@ class MemoryCursor final : public ByteCursor {
   }
 
   bool valid() const override { return valid_; }
-  BytesView key() const override { return at_->first; }
-  BytesView value() const override { return at_->second; }
+  BytesView key() const override { return (*at_)->key(); }
+  BytesView value() const override { return (*at_)->value(); }
   absl::Status status() const override { return absl::OkStatus(); }
 
  private:
-  void set(Entries::const_iterator at) {
+  void set(MemoryRows::Iterator at) {
     at_ = at;
-    valid_ = at_ != entries_->end() && at_ != end_;
+    valid_ = at_ != rows_->end() && at_ != end_;
   }
   void leave() { valid_ = false; }
 
   // Shared with the store, which copies it before it writes while a cursor looks on.
-  const std::shared_ptr<const Entries> entries_;
-  const Entries::const_iterator begin_;
-  const Entries::const_iterator end_;
+  const std::shared_ptr<const MemoryRows> rows_;
+  const MemoryRows::Iterator begin_;
+  const MemoryRows::Iterator end_;
   const bool empty_;
-  Entries::const_iterator at_;
+  MemoryRows::Iterator at_;
   bool valid_ = false;
 };
 
-class BtreeStore final : public MemoryStore {
+// Bytes of writes, one after the other: these come by the thousand, and go together.
+class StagedBytes {
+ public:
+  // Returns a copy that lives until clear.
+  BytesView keep(BytesView bytes) {
+    if (pieces_.empty() || pieces_.back().capacity() - pieces_.back().size() < bytes.size()) {
+      pieces_.emplace_back();
+      pieces_.back().reserve(std::max(kPieceBytes, bytes.size()));
+    }
+    Bytes& piece = pieces_.back();
+    const std::size_t at = piece.size();
+    piece.append(bytes);
+    return BytesView(piece).substr(at);
+  }
+
+  // Keeps a piece for what comes next.
+  void clear() {
+    pieces_.resize(std::min<std::size_t>(pieces_.size(), 1));
+    if (pieces_.empty()) return;
+    pieces_.front().clear();
+    if (pieces_.front().capacity() > kPieceBytes) pieces_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
+
+  // None grows beyond what was reserved, so that its bytes stay where they are when others follow.
+  std::vector<Bytes> pieces_;
+};
+
+class RowStore final : public MemoryStore {
  public:
   absl::StatusOr<bool> get(BytesView key, Bytes& value) const override {
-    const auto found = entries_->find(key);
-    if (found == entries_->end()) return false;
-    value = found->second;
+    const MemoryRow* row = rows_->find(key);
+    if (row == nullptr) return false;
+    value = row->value();
     return true;
   }
 
   std::unique_ptr<ByteCursor> range(ByteRange range) const override {
-    return std::make_unique<MemoryCursor>(entries_, range);
+    return std::make_unique<MemoryCursor>(rows_, range);
   }
 
   ByteCursor& cursor() override {
-    if (cursor_ == nullptr) cursor_ = std::make_unique<MemoryCursor>(entries_, ByteRange());
+    if (cursor_ == nullptr) cursor_ = std::make_unique<MemoryCursor>(rows_, ByteRange());
     return *cursor_;
   }
 
-  std::uint64_t approximate_size() const override { return entries_->size(); }
-  std::uint64_t approximate_bytes() const override { return bytes_; }
+  std::uint64_t approximate_size() const override { return rows_->size(); }
+  std::uint64_t approximate_bytes() const override { return rows_->bytes(); }
 
   void put(BytesView key, BytesView value) override {
-    staged_.push_back({Deed::kPut, Bytes(key), Bytes(value)});
+    staged_.push_back({Deed::kPut, staged_bytes_.keep(key), staged_bytes_.keep(value)});
   }
-  void erase(BytesView key) override { staged_.push_back({Deed::kErase, Bytes(key), std::nullopt}); }
+  void erase(BytesView key) override { staged_.push_back({Deed::kErase, staged_bytes_.keep(key), {}}); }
   void erase_range(const ByteRange& range) override {
-    staged_.push_back({Deed::kEraseRange, range.from, range.until});
+    const BytesView from = staged_bytes_.keep(range.from);
+    if (range.until) {
+      staged_.push_back({Deed::kEraseRange, from, staged_bytes_.keep(*range.until)});
+    } else {
+      staged_.push_back({Deed::kEraseRest, from, {}});
+    }
   }
 
   void apply() override {
     if (staged_.empty()) return;
     cursor_.reset();
-    Entries& entries = writable();
-    for (Write& write : staged_) {
+    MemoryRows& rows = writable();
+    for (std::size_t i = 0; i < staged_.size(); ++i) {
+      if (i + kAhead < staged_.size()) rows.prefetch(staged_[i + kAhead].key);
+      const Write& write = staged_[i];
       switch (write.deed) {
-        case Deed::kPut: {
-          auto [at, fresh] = entries.try_emplace(std::move(write.key));
-          bytes_ += write.rest->size();
-          bytes_ += fresh ? at->first.size() + kEntryOverhead : 0;
-          bytes_ -= at->second.size();
-          at->second = std::move(*write.rest);
+        case Deed::kPut:
+          rows.put(write.key, write.rest);
           break;
-        }
         case Deed::kErase:
-          if (const auto at = entries.find(write.key); at != entries.end()) erase(entries, at, std::next(at));
+          rows.erase(write.key);
           break;
         case Deed::kEraseRange:
-          if (write.rest && *write.rest <= write.key) break;
-          erase(entries, entries.lower_bound(write.key),
-                write.rest ? entries.lower_bound(*write.rest) : entries.end());
+          if (write.key < write.rest) rows.erase(rows.lower_bound(write.key), rows.lower_bound(write.rest));
+          break;
+        case Deed::kEraseRest:
+          rows.erase(rows.lower_bound(write.key), rows.end());
           break;
       }
     }
-    staged_.clear();
+    drop();
   }
 
-  void drop() override { staged_.clear(); }
+  void drop() override {
+    staged_.clear();
+    staged_bytes_.clear();
+  }
   bool has_staged() const override { return !staged_.empty(); }
 
   void clear() override {
     cursor_.reset();
-    entries_ = std::make_shared<Entries>();
-    bytes_ = 0;
-    staged_.clear();
+    rows_ = std::make_shared<MemoryRows>();
+    drop();
   }
 
  private:
-  enum class Deed { kPut, kErase, kEraseRange };
+  // How many writes before its own a row is asked for.
+  static constexpr std::size_t kAhead = 6;
+
+  enum class Deed { kPut, kErase, kEraseRange, kEraseRest };
   struct Write {
     Deed deed;
-    Bytes key;
-    std::optional<Bytes> rest;  // the value, or the end of the range
+    BytesView key;
+    BytesView rest;  // the value, or the end of the range
   };
 
-  void erase(Entries& entries, Entries::iterator from, Entries::iterator until) {
-    for (auto at = from; at != until; ++at) bytes_ -= at->first.size() + at->second.size() + kEntryOverhead;
-    entries.erase(from, until);
-  }
-
-  Entries& writable() {
-    if (entries_.use_count() > 1) entries_ = std::make_shared<Entries>(*entries_);
-    return *entries_;
+  MemoryRows& writable() {
+    if (rows_.use_count() > 1) rows_ = std::make_shared<MemoryRows>(*rows_);
+    return *rows_;
   }
 
   // Shared with the cursors that are still open.
-  std::shared_ptr<Entries> entries_ = std::make_shared<Entries>();
+  std::shared_ptr<MemoryRows> rows_ = std::make_shared<MemoryRows>();
   std::unique_ptr<MemoryCursor> cursor_;  // null until somebody asks, between two applies
   std::vector<Write> staged_;
-  std::uint64_t bytes_ = 0;
+  StagedBytes staged_bytes_;  // of these
 };
 
 }  // namespace
 
-std::unique_ptr<MemoryStore> MemoryStore::make() { return std::make_unique<BtreeStore>(); }
+std::unique_ptr<MemoryStore> MemoryStore::make() { return std::make_unique<RowStore>(); }
 
 }  // namespace weir
