@@ -81,8 +81,8 @@ void ScoreNodeBase::note_held(Duration since) {
   if (held_++ == 0) first_since_ = since;
 }
 
-std::string ScoreNodeBase::put(BytesView key, Timestamp time, std::span<const float> row,
-                               const Origin& origin, Waiting& waiting) {
+std::string ScoreNodeBase::put(BytesView key, Timestamp time, const RawRow& row, const Origin& origin,
+                               Waiting& waiting) {
   const bool again = origin.offset == last_origin_.offset && origin.partition == last_origin_.partition &&
                      origin.topic == last_origin_.topic;
   last_nth_ = again ? last_nth_ + 1 : 0;
@@ -95,14 +95,14 @@ std::string ScoreNodeBase::put(BytesView key, Timestamp time, std::span<const fl
     metrics_->failed("no model");
     return std::string(chosen.problem);
   }
-  if (std::string fault = fault_in_width(*chosen.model->model, row.size()); !fault.empty()) {
+  if (std::string fault = batch_.add(chosen.model, row, waiting.main); !fault.empty()) {
     metrics_->failed("row");
     return fault;
   }
-  waiting.main = batch_.add(chosen.model, row);
   // A shadow that takes other rows is none: the registry says so in the model's status.
-  if (chosen.shadow != nullptr && chosen.shadow->model->inputs().size() == row.size())
-    waiting.shadow = batch_.add(chosen.shadow, row);
+  if (chosen.shadow == nullptr || chosen.shadow->inputs().size() != width_of(row)) return "";
+  if (std::string fault = batch_.add(chosen.shadow, row, waiting.shadow); !fault.empty())
+    waiting.shadow = batch_.refuse(chosen.shadow, std::move(fault));
   return "";
 }
 

@@ -9,7 +9,9 @@
 //       .to("decisions");
 //
 // The first callable gives the row: something contiguous of floats, one per input of the model in the model's order, NaN
-// where a value is missing. The second makes the new value of the old one and the model's outputs. Key, timestamp and
+// where a value is missing. Where the model's manifest has a cleaning plan (see <weir/ml/registry/manifest.h>), the row is what
+// the plan takes, in the plan's order, and may be of Cells, numbers and texts; the plan of the model that was chosen for the
+// record makes that model's row of it, so a new model brings its plan at the same record. The second makes the new value of the old one and the model's outputs. Key, timestamp and
 // headers stay; further headers say which model it was, so that whoever reads a score later can tell what made it:
 //
 //   weir.model.name   weir.model.version   weir.model.digest (first twelve digits)   weir.features (hash of the view)
@@ -23,7 +25,7 @@
 // Keys and values are copied while they wait. Those that cannot be, and views, are scored one by one; a struct of views into
 // anything but the record's own bytes needs max_batch = 1.
 //
-// A row of the wrong width, a model that throws and a score that is not finite go the way of the node's error policy, with
+// A row of the wrong width or that the plan refuses, a model that throws and a score that is not finite go the way of the node's error policy, with
 // the record that it was; its neighbours in the batch are scored.
 #pragma once
 
@@ -49,10 +51,12 @@
 
 namespace weir::ml {
 
-// row(value), row(key, value) or row(key, value, info): a contiguous range of floats, such as std::array or std::vector.
+// row(value), row(key, value) or row(key, value, info): a contiguous range of floats or of Cells, such as std::array or
+// std::vector.
 template <class F, class K, class V>
 concept RowMakerOver = MapperOver<F, K, V> && std::ranges::contiguous_range<ResultOver<F, K, V>> &&
-                       std::same_as<std::ranges::range_value_t<ResultOver<F, K, V>>, float>;
+                       (std::same_as<std::ranges::range_value_t<ResultOver<F, K, V>>, float> ||
+                        std::same_as<std::ranges::range_value_t<ResultOver<F, K, V>>, Cell>);
 
 // U(value, std::span<const float> scores): the new value.
 template <class F, class V>
@@ -87,8 +91,8 @@ class ScoreNodeBase : public RecordHolder, public RecordGate {
 
   void open_models(TaskContext& context, const Node& node);
   // Puts a row into the batch. Returns why it cannot be scored, or nothing.
-  [[nodiscard]] std::string put(BytesView key, Timestamp time, std::span<const float> row,
-                                const Origin& origin, Waiting& waiting);
+  [[nodiscard]] std::string put(BytesView key, Timestamp time, const RawRow& row, const Origin& origin,
+                                Waiting& waiting);
   // Whether records wait for others.
   [[nodiscard]] bool batches() const { return may_hold_ && options_.max_batch > 1; }
   [[nodiscard]] Duration now() const;
@@ -151,7 +155,8 @@ class ScoreNode final : public Emitter<K, ScoredBy<ScoreTaker, V>>, public Inlet
     const auto row = this->ask_user(row_, record);
     if (!row) return;
     Waiting waiting;
-    const std::span<const float> values(std::ranges::data(*row), std::ranges::size(*row));
+    const std::span<const std::ranges::range_value_t<ResultOver<RowMaker, K, V>>> values(
+        std::ranges::data(*row), std::ranges::size(*row));
     if (const std::string fault =
             put(key_bytes_.of(record), record.timestamp, values, record.origin, waiting);
         !fault.empty()) {

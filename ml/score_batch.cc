@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -21,16 +22,72 @@ std::string predicted(const Model& model, const RowBatch& rows, std::span<float>
   }
 }
 
+// Without a plan, cells have to be numbers.
+absl::Status numbers_of(std::span<const Cell> cells, const Model& model, std::span<float> out) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (std::holds_alternative<std::string_view>(cells[i])) {
+      return absl::InvalidArgumentError(
+          fmt::format("the input '{}' is a text, and there is no cleaning plan that makes a number of it",
+                      model.inputs()[i]));
+    }
+    const double* number = std::get_if<double>(&cells[i]);
+    out[i] = number == nullptr ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(*number);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status made_of(const RawRow& row, const ServedModel& served, std::span<float> out) {
+  if (served.cleaner == nullptr) return numbers_of(std::get<std::span<const Cell>>(row), *served.model, out);
+  return std::visit([&](const auto& values) { return served.cleaner->clean(values, out); }, row);
+}
+
 }  // namespace
 
-ScoreBatch::Place ScoreBatch::add_rows(const std::shared_ptr<const ServedModel>& model,
-                                       std::span<const float> rows, std::size_t count) {
+std::uint32_t ScoreBatch::lane_of(const std::shared_ptr<const ServedModel>& model) {
   std::uint32_t number = 0;
   while (number < used_ && lanes_[number].model != model) ++number;
   if (number == used_) {
     if (used_ == lanes_.size()) lanes_.emplace_back();
     lanes_[used_++].model = model;
   }
+  return number;
+}
+
+std::string ScoreBatch::add(const std::shared_ptr<const ServedModel>& model, const RawRow& row,
+                            Place& place) {
+  if (width_of(row) != model->inputs().size()) {
+    return fmt::format("model {}: {} rows of {} columns, this one has {}", model->model->name(),
+                       model->cleaner == nullptr ? "it takes" : "its cleaning plan takes",
+                       model->inputs().size(), width_of(row));
+  }
+  const auto* numbers = std::get_if<std::span<const float>>(&row);
+  if (model->cleaner == nullptr && numbers != nullptr) {
+    place = add_rows(model, *numbers, 1);
+    return "";
+  }
+  const std::uint32_t number = lane_of(model);
+  Lane& lane = lanes_[number];
+  const std::size_t begin = lane.rows.size();
+  lane.rows.resize(begin + model->model->inputs().size());
+  if (const absl::Status made = made_of(row, *model, std::span(lane.rows).subspan(begin)); !made.ok()) {
+    lane.rows.resize(begin);
+    return fmt::format("model {}: {}", model->model->name(), message_of(made));
+  }
+  place = {number, lane.count++};
+  return "";
+}
+
+ScoreBatch::Place ScoreBatch::refuse(const std::shared_ptr<const ServedModel>& model, std::string why) {
+  const std::uint32_t number = lane_of(model);
+  Lane& lane = lanes_[number];
+  const Place place{number, Place::kNone - ++lane.refused};
+  lane.thrown.emplace_back(place.row, std::move(why));
+  return place;
+}
+
+ScoreBatch::Place ScoreBatch::add_rows(const std::shared_ptr<const ServedModel>& model,
+                                       std::span<const float> rows, std::size_t count) {
+  const std::uint32_t number = lane_of(model);
   Lane& lane = lanes_[number];
   lane.rows.insert(lane.rows.end(), rows.begin(), rows.end());
   const std::uint32_t first = lane.count;
@@ -89,8 +146,13 @@ void ScoreBatch::clear() {
     lane.rows.clear();
     lane.thrown.clear();
     lane.count = 0;
+    lane.refused = 0;
   }
   used_ = 0;
+}
+
+std::size_t width_of(const RawRow& row) {
+  return std::visit([](const auto& values) { return values.size(); }, row);
 }
 
 std::string fault_in_width(const Model& model, std::size_t columns) {

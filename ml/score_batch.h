@@ -11,12 +11,16 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <weir/ml/monitoring/score_metrics.h>
 #include <weir/ml/served_model.h>
 
 namespace weir::ml {
+
+// A row as a record has it: numbers, where a NaN is missing, or numbers and texts.
+using RawRow = std::variant<std::span<const float>, std::span<const Cell>>;
 
 class ScoreBatch {
  public:
@@ -27,11 +31,14 @@ class ScoreBatch {
     std::uint32_t row = 0;
   };
 
-  // Adds a row for a model. The width must be the model's: see fault_in_width.
-  [[nodiscard]] Place add(const std::shared_ptr<const ServedModel>& model, std::span<const float> row) {
-    return add_rows(model, row, 1);
-  }
-  // The same for several rows that follow each other. Returns the first one's place; theirs follow, too.
+  // Adds a row for a model, as the model's cleaning plan makes it if it has one. Returns why the model cannot have it, and then
+  // adds nothing; or "".
+  [[nodiscard]] std::string add(const std::shared_ptr<const ServedModel>& model, const RawRow& row,
+                                Place& place);
+  // Notes that there is no row for a model, and why: fault() of the place says so.
+  [[nodiscard]] Place refuse(const std::shared_ptr<const ServedModel>& model, std::string why);
+  // Adds several rows that follow each other and are the model's, behind its plan: see fault_in_width. Returns the first one's
+  // place; theirs follow, too.
   [[nodiscard]] Place add_rows(const std::shared_ptr<const ServedModel>& model, std::span<const float> rows,
                                std::size_t count);
 
@@ -57,14 +64,19 @@ class ScoreBatch {
     std::vector<float> rows;
     std::vector<float> scores;
     std::uint32_t count = 0;
-    std::vector<std::pair<std::uint32_t, std::string>> thrown;  // by row, ascending
+    std::uint32_t refused = 0;
+    // By row; of those that were refused the numbers are the largest, downwards.
+    std::vector<std::pair<std::uint32_t, std::string>> thrown;
   };
 
+  [[nodiscard]] std::uint32_t lane_of(const std::shared_ptr<const ServedModel>& model);
   void score(Lane& lane, std::size_t most, ScoreMetrics& metrics);
 
   std::vector<Lane> lanes_;
   std::uint32_t used_ = 0;
 };
+
+[[nodiscard]] std::size_t width_of(const RawRow& row);
 
 // Returns why a row of so many columns is none of the model's, or nothing.
 [[nodiscard]] std::string fault_in_width(const Model& model, std::size_t columns);

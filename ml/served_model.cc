@@ -21,14 +21,18 @@ class FixedChoice final : public ModelChoice {
 
 class FixedSource final : public ModelSource {
  public:
-  explicit FixedSource(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  FixedSource(std::shared_ptr<const Model> model, std::shared_ptr<const RowCleaner> plan)
+      : model_(std::move(model)), plan_(std::move(plan)) {}
   std::unique_ptr<ModelChoice> open(TaskContext&, const Node&,
                                     const std::string& feature_view) const override {
-    return std::make_unique<FixedChoice>(std::make_shared<const ServedModel>(model_, "", feature_view));
+    return std::make_unique<FixedChoice>(
+        std::make_shared<const ServedModel>(model_, "", feature_view, plan_));
   }
 
  private:
-  const std::shared_ptr<const Model> model_;  // shared with the tasks
+  // Shared with the tasks.
+  const std::shared_ptr<const Model> model_;
+  const std::shared_ptr<const RowCleaner> plan_;
 };
 
 }  // namespace
@@ -45,8 +49,9 @@ Headers model_stamps(const std::string& name, const std::string& version, const 
 }
 
 ServedModel::ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
-                         const std::string& feature_view)
+                         const std::string& feature_view, std::shared_ptr<const RowCleaner> plan)
     : model(std::move(served)),
+      cleaner(std::move(plan)),
       stamps(model_stamps(model->name(), model->version(), model->digest(), branch, feature_view)) {}
 
 void append_prediction_id(const Origin& origin, std::uint32_t nth, std::string& out) {
@@ -55,8 +60,9 @@ void append_prediction_id(const Origin& origin, std::uint32_t nth, std::string& 
   if (nth > 0) fmt::format_to(std::back_inserter(out), "#{}", nth);
 }
 
-std::shared_ptr<const ModelSource> fixed_model(std::shared_ptr<const Model> model) {
-  return std::make_shared<FixedSource>(std::move(model));
+std::shared_ptr<const ModelSource> fixed_model(std::shared_ptr<const Model> model,
+                                               std::shared_ptr<const RowCleaner> plan) {
+  return std::make_shared<FixedSource>(std::move(model), std::move(plan));
 }
 
 }  // namespace weir::ml

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include <weir/core/headers.h>
 #include <weir/core/time.h>
 #include <weir/core/topic_partition.h>
+#include <weir/ml/cleaning/row_cleaner.h>
 #include <weir/ml/model.h>
 
 namespace weir {
@@ -33,11 +35,18 @@ inline constexpr char kPredictionHeader[] = "weir.prediction";
 
 // Immutable. Shared by the tasks that score with it.
 struct ServedModel {
-  // `branch` and `feature_view` may be empty: then there is no header for them.
-  ServedModel(std::shared_ptr<const Model> served, const std::string& branch,
-              const std::string& feature_view);
+  // `branch` and `feature_view` may be empty: then there is no header for them. `plan` makes the model's rows of what records
+  // have; null: they are the model's as they come.
+  ServedModel(std::shared_ptr<const Model> served, const std::string& branch, const std::string& feature_view,
+              std::shared_ptr<const RowCleaner> plan = {});
+
+  // The names of what a row has, in order.
+  [[nodiscard]] std::span<const std::string> inputs() const {
+    return cleaner == nullptr ? model->inputs() : cleaner->inputs();
+  }
 
   std::shared_ptr<const Model> model;
+  std::shared_ptr<const RowCleaner> cleaner;  // shared with whoever loaded the model
   // See model_stamps.
   Headers stamps;
 };
@@ -81,7 +90,8 @@ class ModelSource {
                                                           const std::string& feature_view) const = 0;
 };
 
-// Always this model.
-[[nodiscard]] std::shared_ptr<const ModelSource> fixed_model(std::shared_ptr<const Model> model);
+// Always this model, and this plan before it. The plan's outputs are the model's inputs.
+[[nodiscard]] std::shared_ptr<const ModelSource> fixed_model(std::shared_ptr<const Model> model,
+                                                             std::shared_ptr<const RowCleaner> plan = {});
 
 }  // namespace weir::ml

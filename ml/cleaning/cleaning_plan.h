@@ -1,5 +1,6 @@
 // How the columns of raw rows become the floats a model is asked with: the parameters that were fitted when it was trained,
-// as a value that is read and written as JSON, so that they can travel in a model's manifest.
+// as a value that is read and written as JSON. It travels in the model's manifest (ModelManifest::cleaning), and a scoring
+// operator that follows the registry applies the plan of whichever model it chose for a record.
 //
 //   const weir::ml::CleaningPlan plan{
 //       .columns = {{.name = "amount",
@@ -25,29 +26,34 @@ namespace weir::ml {
 // A missing number becomes this one.
 struct Impute {
   double value = 0;
+  bool operator==(const Impute&) const = default;
 };
 
 // x becomes (x - offset) * scale.
 struct Normalise {
   double offset = 0;
   double scale = 1;
+  bool operator==(const Normalise&) const = default;
 };
 
 // x below `low` becomes low, above `high` high.
 struct Clip {
   double low = 0;
   double high = 0;
+  bool operator==(const Clip&) const = default;
 };
 
 // A text becomes zeros and a one. The first output is of texts that are no category, and of missing ones: "country=?"; the
 // others, "country=DE", are in the order given.
 struct OneHot {
   std::vector<std::string> categories;
+  bool operator==(const OneHot&) const = default;
 };
 
 // A text becomes its category's place, from 1. A text that is no category, or is missing, becomes 0.
 struct LabelEncode {
   std::vector<std::string> categories;
+  bool operator==(const LabelEncode&) const = default;
 };
 
 // A text becomes a number from 1 to buckets - 1 by its hash; a missing one becomes 0. Features that shall not collide in the
@@ -55,6 +61,7 @@ struct LabelEncode {
 struct HashFeature {
   std::uint32_t buckets = 0;  // 2 to 2^24, above which floats are not exact
   std::uint64_t salt = 0;
+  bool operator==(const HashFeature&) const = default;
 };
 
 // One of these. Made by the functions below.
@@ -65,6 +72,7 @@ struct Step {
   std::optional<OneHot> one_hot;
   std::optional<LabelEncode> label_encode;
   std::optional<HashFeature> hash_feature;
+  bool operator==(const Step&) const = default;
 };
 
 [[nodiscard]] Step impute(double value);
@@ -97,11 +105,13 @@ struct ColumnPlan {
   std::vector<Step> steps = {};
   WhenMissing when_missing = WhenMissing::kKeep;
   WhenInfinite when_infinite = WhenInfinite::kMissing;
+  bool operator==(const ColumnPlan&) const = default;
 };
 
 struct CleaningPlan {
   std::uint32_t version = 1;  // of this description; others are refused
   std::vector<ColumnPlan> columns;
+  bool operator==(const CleaningPlan&) const = default;
 };
 
 }  // namespace weir::ml

@@ -1,6 +1,6 @@
 // A RowCleaner makes a model's row of a raw one, as a CleaningPlan says.
 //
-//   const absl::StatusOr<weir::ml::RowCleaner> cleaner = weir::ml::RowCleaner::parse(manifest_json);
+//   const absl::StatusOr<weir::ml::RowCleaner> cleaner = weir::ml::RowCleaner::parse(plan_json);
 //   const std::array<weir::ml::Cell, 3> raw = {12.5, "DE", "corner shop"};
 //   std::vector<float> row(cleaner->outputs().size());
 //   const absl::Status cleaned = cleaner->clean(raw, row);

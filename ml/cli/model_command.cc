@@ -17,6 +17,29 @@
 namespace weir::cli {
 namespace {
 
+// A manifest as its file has it: what is not an option of the command, each if it is wanted.
+struct ManifestFile : ml::ModelManifest {};
+
+}  // namespace
+}  // namespace weir::cli
+
+template <>
+struct weir::Serde<weir::cli::ManifestFile> : weir::JsonSerde<weir::cli::ManifestFile> {
+  using T = weir::cli::ManifestFile;
+  static constexpr auto kFields =
+      fields(field_or_default("feature_view", &T::feature_view),
+             field_or_default("feature_view_hash", &T::feature_view_hash),
+             field_or_default("inputs", &T::inputs), field_or_default("outputs", &T::outputs),
+             field("cleaning", &T::cleaning), field_or_default("references", &T::references),
+             field_or_default("margin", &T::margin), field_or_default("experiment", &T::experiment),
+             field_or_default("parent", &T::parent), field_or_default("trained_on", &T::trained_on),
+             field_or_default("metrics", &T::metrics), field_or_default("golden", &T::golden),
+             field_or_default("tolerance", &T::tolerance), field_or_default("note", &T::note));
+};
+
+namespace weir::cli {
+namespace {
+
 const std::map<std::string, ml::ModelRole> kRoles{{"champion", ml::ModelRole::kChampion},
                                                   {"challenger", ml::ModelRole::kChallenger},
                                                   {"shadow", ml::ModelRole::kShadow}};
@@ -61,11 +84,11 @@ absl::StatusOr<std::string> content_of(const std::string& path) {
 absl::Status publish(ml::Publisher& publisher, ModelArguments& arguments) {
   const auto bytes = content_of(arguments.file);
   if (!bytes.ok()) return bytes.status();
-  ml::ModelManifest manifest;
+  ManifestFile manifest;
   if (!arguments.manifest.empty()) {
     const auto text = content_of(arguments.manifest);
     if (!text.ok()) return text.status();
-    if (absl::Status decoded = Serde<ml::ModelManifest>::decode(*text, manifest); !decoded.ok())
+    if (absl::Status decoded = Serde<ManifestFile>::decode(*text, manifest); !decoded.ok())
       return with_context(decoded, arguments.manifest);
   }
   manifest.name = arguments.name;
@@ -194,7 +217,7 @@ void add_model(CLI::App& program, std::function<int()>& chosen) {
   published->add_option("--format", arguments->format, "How it is loaded")->capture_default_str();
   published->add_option(
       "--manifest", arguments->manifest,
-      "A JSON file with what there is no option for: feature view, metrics, golden rows, ...");
+      "A JSON file with what there is no option for: feature view, cleaning plan, drift references, ...");
   with_use(published);
   with_time(published);
   CLI::App* activated =

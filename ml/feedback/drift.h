@@ -13,7 +13,8 @@
 //     return weir::ml::Watched{.segment = judged.model_version, .value = judged.wrong ? 1.0 : 0.0};
 //   })).to("fraud-error-changes");
 //
-// Rows of drift have one value for each reference, in their order; what is not finite is missing. For each segment and each
+// References are those of a model's manifest (ModelManifest::references, which Publisher::list gives), or of one's own. They stay
+// while the program runs: another model's come in with the next start. Rows of drift have one value for each reference, in their order; what is not finite is missing. For each segment and each
 // reference one report is written when the window closes, with the reference's name as key. Changes has the segment as
 // key and writes one event for each change.
 //

@@ -38,6 +38,8 @@ struct DriftReference {
 
   // Returns what is wrong with it, or nothing.
   [[nodiscard]] std::string fault() const;
+
+  bool operator==(const DriftReference&) const = default;
 };
 
 // Describes numbers. What is not finite is counted as missing.

@@ -48,11 +48,11 @@ const InferenceTensor* find_tensor(const InferenceRequest& request, const std::s
   return found == request.inputs.end() ? nullptr : &*found;
 }
 
-// One tensor for each input, in the model's order.
+// One tensor for each input, in their order.
 absl::StatusOr<std::vector<const InferenceTensor*>> columns_of(const InferenceRequest& request,
-                                                               const Model& model) {
+                                                               std::span<const std::string> inputs) {
   std::vector<const InferenceTensor*> columns;
-  for (const std::string& input : model.inputs()) {
+  for (const std::string& input : inputs) {
     columns.push_back(find_tensor(request, input));
     if (columns.back() == nullptr)
       return absl::InvalidArgumentError(fmt::format("there is no tensor for the input '{}'", input));
@@ -76,17 +76,17 @@ absl::StatusOr<std::vector<const InferenceTensor*>> columns_of(const InferenceRe
 
 }  // namespace
 
-absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request, const Model& model,
+absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request, std::span<const std::string> inputs,
                                     MissingValues missing, const InferenceLimits& limits,
                                     std::vector<float>& rows) {
   if (request.inputs.empty()) return absl::InvalidArgumentError("there are no inputs");
-  const std::size_t width = model.inputs().size();
+  const std::size_t width = inputs.size();
   const InferenceTensor& first = request.inputs.front();
-  const bool by_name = request.inputs.size() > 1 || (width == 1 && first.name == model.inputs()[0]);
+  const bool by_name = request.inputs.size() > 1 || (width == 1 && first.name == inputs[0]);
   std::vector<const InferenceTensor*> columns;
   Extent extent;
   if (by_name) {
-    auto found = columns_of(request, model);
+    auto found = columns_of(request, inputs);
     if (!found.ok()) return found.status();
     columns = *std::move(found);
     extent = {first.values.size(), width};

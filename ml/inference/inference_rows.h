@@ -19,16 +19,16 @@ enum class MissingValues {
   kScored,   // as a row's missing value, which many models know
 };
 
-// Makes rows of the request's inputs, in place of what `rows` held, one value for each input of the model and row. Returns how
-// many:
+// Makes rows of the request's inputs, in place of what `rows` held, one value for each input and row. Returns how many.
+// `inputs` are the names of the model's, or of what its cleaning plan takes:
 //
 //   one tensor for each input, by name, each of shape [rows] or [rows, 1]; or
-//   one tensor with all of them, in the model's order, of shape [rows, inputs], or [inputs] for one row
+//   one tensor with all of them, in that order, of shape [rows, inputs], or [inputs] for one row
 //
 // Errors are kInvalidArgument and name tensor and place. Infinities are refused, and what is one as a float.
-[[nodiscard]] absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request, const Model& model,
-                                                  MissingValues missing, const InferenceLimits& limits,
-                                                  std::vector<float>& rows);
+[[nodiscard]] absl::StatusOr<std::size_t> rows_of(const InferenceRequest& request,
+                                                  std::span<const std::string> inputs, MissingValues missing,
+                                                  const InferenceLimits& limits, std::vector<float>& rows);
 
 // Checks the names of the outputs that are wanted.
 [[nodiscard]] absl::Status check_outputs(const InferenceRequest& request, const Model& model);

@@ -30,6 +30,21 @@ absl::StatusOr<std::optional<std::int64_t>> number_of(const Headers& headers, st
   return number;
 }
 
+// Makes the model's rows of those of the request, if the model has a plan for it.
+absl::Status clean_rows(const ServedModel& served, std::vector<float>& rows) {
+  if (served.cleaner == nullptr) return absl::OkStatus();
+  const std::size_t from = served.cleaner->inputs().size();
+  const std::size_t to = served.cleaner->outputs().size();
+  std::vector<float> cleaned(rows.size() / from * to);
+  for (std::size_t row = 0; row * from < rows.size(); ++row) {
+    const absl::Status status = served.cleaner->clean(std::span<const float>(rows).subspan(row * from, from),
+                                                      std::span(cleaned).subspan(row * to, to));
+    if (!status.ok()) return absl::InvalidArgumentError(fmt::format("row {}: {}", row, message_of(status)));
+  }
+  rows = std::move(cleaned);
+  return absl::OkStatus();
+}
+
 // Whether the request, and not the server, is to blame.
 bool is_malformed(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status);
@@ -128,8 +143,9 @@ absl::Status InferenceServer::read(NullableBytes body, const Headers& headers, B
   }
   response.model_version = model.version();
   WEIR_RETURN_IF_ERROR(check_outputs(*request, model));
-  const auto rows = rows_of(*request, model, options_.missing, options_.limits, rows_);
+  const auto rows = rows_of(*request, chosen.model->inputs(), options_.missing, options_.limits, rows_);
   if (!rows.ok()) return rows.status();
+  WEIR_RETURN_IF_ERROR(clean_rows(*chosen.model, rows_));
   taken.outputs = std::move(request->outputs);
   taken.rows = *rows;
   taken.first = batch_.add_rows(chosen.model, rows_, taken.rows);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <weir/core/status.h>
+#include <weir/ml/cleaning/row_cleaner.h>
 #include <weir/ml/digest.h>
 #include <weir/ml/load_model.h>
 
@@ -41,6 +42,39 @@ absl::Status compare_names(const ModelManifest& manifest, const char* what,
   return refused(manifest,
                  fmt::format("{} differ from the manifest's at {}: it says {}, the model has {}", what, i,
                              i < said.size() ? said[i] : "none", i < has.size() ? has[i] : "none"));
+}
+
+bool is_among(std::span<const std::string> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The plan makes the model's rows; references are of what goes in, before or behind the plan, or comes out.
+absl::Status compare_columns(const ModelManifest& manifest, const Model& model) {
+  const std::span<const std::string> inputs = model.inputs();
+  std::span<const std::string> taken = inputs;
+  absl::StatusOr<RowCleaner> cleaner = absl::NotFoundError("no plan");
+  if (manifest.cleaning) {
+    cleaner = RowCleaner::make(*manifest.cleaning);
+    if (!cleaner.ok()) return refused(manifest, "cleaning: " + message_of(cleaner.status()));
+    taken = cleaner->inputs();
+    const std::span<const std::string> made = cleaner->outputs();
+    const auto [column, input] = std::mismatch(made.begin(), made.end(), inputs.begin(), inputs.end());
+    if (column != made.end() || input != inputs.end()) {
+      return refused(manifest,
+                     fmt::format("the cleaning plan makes other columns than the model takes, from {} "
+                                 "on: it makes {} ('{}'), the model takes {} ('{}')",
+                                 column - made.begin(), made.size(), column == made.end() ? "none" : *column,
+                                 inputs.size(), input == inputs.end() ? "none" : *input));
+    }
+  }
+  for (const DriftReference& reference : manifest.references) {
+    if (is_among(taken, reference.name) || is_among(inputs, reference.name) ||
+        is_among(model.outputs(), reference.name))
+      continue;
+    return refused(manifest, fmt::format("the drift reference '{}' is of nothing that goes in or comes out",
+                                         reference.name));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status compare_golden(const ModelManifest& manifest, const Model& model) {
@@ -87,6 +121,7 @@ absl::StatusOr<std::shared_ptr<const Model>> admit(const ModelManifest& manifest
   if (*model == nullptr) return refused(manifest, "its loader made none");
   WEIR_RETURN_IF_ERROR(compare_names(manifest, "inputs", manifest.inputs, (*model)->inputs()));
   WEIR_RETURN_IF_ERROR(compare_names(manifest, "outputs", manifest.outputs, (*model)->outputs()));
+  WEIR_RETURN_IF_ERROR(compare_columns(manifest, **model));
   WEIR_RETURN_IF_ERROR(compare_golden(manifest, **model));
   return model;
 }

@@ -39,7 +39,8 @@ class ModelFormats {
   std::map<std::string, ModelLoader, std::less<>> loaders_;
 };
 
-// Loads a model and compares: size and digest, inputs and outputs, and the scores of the golden rows. Fails with what differs;
+// Loads a model and compares: size and digest, inputs and outputs, the names of its cleaning plan and drift references, and the
+// scores of the golden rows. Fails with what differs;
 // an exception of a loader or a model counts as a failure. Needs no clock and no network, so everybody comes to the same
 // result.
 [[nodiscard]] absl::StatusOr<std::shared_ptr<const Model>> admit_model(const ModelManifest& manifest,

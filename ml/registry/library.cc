@@ -29,18 +29,21 @@ ModelLibrary::Answer ModelLibrary::find(const std::string& key) {
   const auto found = books_.find(key);
   if (found == books_.end()) return {};
   Book& book = found->second;
-  Answer answer{book.state, book.model.lock(), book.reason};
-  if (book.state == Answer::State::kReady && answer.model == nullptr) {
+  if (book.state != Answer::State::kReady) return {.state = book.state, .reason = book.reason};
+  const std::shared_ptr<const Loaded> loaded = book.loaded.lock();
+  if (loaded == nullptr) {
     books_.erase(found);
     return {};
   }
+  Answer answer{.state = book.state, .model = {loaded, loaded->model.get()}};
+  if (loaded->cleaner) answer.cleaner = {loaded, &*loaded->cleaner};
   return answer;
 }
 
 bool ModelLibrary::claim(const std::string& key) {
   const std::lock_guard lock(mutex_);
   Book& book = books_[key];
-  const bool gone = book.state == Answer::State::kReady && book.model.expired();
+  const bool gone = book.state == Answer::State::kReady && book.loaded.expired();
   if (book.state != Answer::State::kUnknown && !gone) return false;
   book.state = Answer::State::kUnderway;
   return true;
@@ -76,25 +79,38 @@ void ModelLibrary::run() {
   }
 }
 
+absl::StatusOr<std::shared_ptr<const ModelLibrary::Loaded>> ModelLibrary::admit(const Job& job) const {
+  auto model = admit_model(job.manifest, job.bytes, formats_, limits_);
+  if (!model.ok()) return model.status();
+  auto loaded = std::make_shared<Loaded>();
+  loaded->model = *std::move(model);
+  if (job.manifest.cleaning) {
+    auto cleaner = RowCleaner::make(*job.manifest.cleaning);
+    if (!cleaner.ok()) return cleaner.status();
+    loaded->cleaner = *std::move(cleaner);
+  }
+  return loaded;
+}
+
 void ModelLibrary::load(const Job& job) {
   const auto begun = metrics_ == nullptr ? std::chrono::nanoseconds{0} : metrics_->now();
-  auto model = admit_model(job.manifest, job.bytes, formats_, limits_);
+  auto loaded = admit(job);
   if (metrics_ != nullptr) {
     const ModelMetrics::Labels labels{{"model", job.manifest.name}, {"version", job.manifest.version}};
     metrics_->gauge("weir_model_load_seconds", labels)
         .set(std::chrono::duration<double>(metrics_->now() - begun).count());
-    metrics_->gauge("weir_model_admitted", labels).set(model.ok() ? 1 : 0);
+    metrics_->gauge("weir_model_admitted", labels).set(loaded.ok() ? 1 : 0);
   }
   const std::lock_guard lock(mutex_);
   Book& book = books_[job.key];
-  if (!model.ok()) {
+  if (!loaded.ok()) {
     book.state = Answer::State::kRefused;
-    book.reason = message_of(model.status());
+    book.reason = message_of(loaded.status());
     return;
   }
   book.state = Answer::State::kReady;
-  book.model = *model;
-  recent_.push_back(*std::move(model));
+  book.loaded = *loaded;
+  recent_.push_back(*std::move(loaded));
   while (recent_.size() > kept_) recent_.pop_front();
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include <weir/ml/cleaning/row_cleaner.h>
 #include <weir/ml/monitoring/model_metrics.h>
 #include <weir/ml/registry/admission.h>
 
@@ -43,8 +44,9 @@ class ModelLibrary {
   struct Answer {
     enum class State { kUnknown, kUnderway, kReady, kRefused };
     State state = State::kUnknown;
-    std::shared_ptr<const Model> model = {};  // if ready
-    std::string reason = {};                  // if refused
+    std::shared_ptr<const Model> model = {};         // if ready
+    std::shared_ptr<const RowCleaner> cleaner = {};  // then, if its manifest has a plan
+    std::string reason = {};                         // if refused
   };
   // `key`: what the model is known by here.
   [[nodiscard]] Answer find(const std::string& key);
@@ -57,9 +59,14 @@ class ModelLibrary {
   [[nodiscard]] const LoadLimits& limits() const { return limits_; }
 
  private:
+  // Held by those who hold the model or the cleaner.
+  struct Loaded {
+    std::shared_ptr<const Model> model;
+    std::optional<RowCleaner> cleaner;
+  };
   struct Book {
     Answer::State state = Answer::State::kUnknown;
-    std::weak_ptr<const Model> model;
+    std::weak_ptr<const Loaded> loaded;
     std::string reason;
   };
   struct Job {
@@ -68,6 +75,7 @@ class ModelLibrary {
     std::string bytes;
   };
 
+  [[nodiscard]] absl::StatusOr<std::shared_ptr<const Loaded>> admit(const Job& job) const;
   void load(const Job& job);
   void run();
 
@@ -80,7 +88,7 @@ class ModelLibrary {
   std::mutex mutex_;  // of all that follow
   std::condition_variable work_;
   std::map<std::string, Book> books_;
-  std::deque<std::shared_ptr<const Model>> recent_;  // shared with those who score
+  std::deque<std::shared_ptr<const Loaded>> recent_;  // shared with those who score
   std::deque<Job> jobs_;
   bool over_ = false;
   std::thread thread_;  // begun under mutex_; uses all of the above

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
+
+#include <weir/core/status.h>
+#include <weir/ml/cleaning/row_cleaner.h>
 
 namespace weir::ml {
 namespace {
@@ -56,6 +60,17 @@ absl::Status check_manifest(const ModelManifest& manifest) {
     if (golden.scores.empty() || golden.row.size() != manifest.golden.front().row.size() ||
         golden.scores.size() != manifest.golden.front().scores.size())
       return wrong(manifest, fmt::format("golden row {} has another width", i));
+  }
+  if (manifest.cleaning) {
+    if (const auto cleaner = RowCleaner::make(*manifest.cleaning); !cleaner.ok())
+      return wrong(manifest, "cleaning: " + message_of(cleaner.status()));
+  }
+  std::set<std::string_view> references;
+  for (const DriftReference& reference : manifest.references) {
+    if (const std::string fault = reference.fault(); !fault.empty())
+      return wrong(manifest, fmt::format("the drift reference '{}': {}", reference.name, fault));
+    if (!references.insert(reference.name).second)
+      return wrong(manifest, fmt::format("the drift reference '{}' is there twice", reference.name));
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,8 @@
 #include <weir/core/json_serde.h>
 #include <weir/core/time.h>
 #include <weir/core/topic_partition.h>
+#include <weir/ml/cleaning/cleaning_plan.h>
+#include <weir/ml/feedback/drift_reference.h>
 
 namespace weir::ml {
 
@@ -59,6 +61,11 @@ struct ModelManifest {
   // As the model has them, or empty: not compared. All inputs are floats.
   std::vector<std::string> inputs = {};
   std::vector<std::string> outputs = {};
+  // How rows come to be the model's: its outputs are the model's inputs, by name and in order. Golden rows are the model's, behind
+  // it. Programs of before there were plans do not see it and score rows as they come: they need the new one first.
+  std::optional<CleaningPlan> cleaning = {};
+  // What inputs, of the plan or of the model, and outputs looked like in training, by their names, for drift.
+  std::vector<DriftReference> references = {};
   bool margin = false;           // scores before the objective's transformation
   Timestamp effective_from = 0;  // the first record time it is for, see Activation::kAsOf
   ModelRole role = ModelRole::kChampion;
@@ -78,7 +85,7 @@ struct ModelManifest {
 };
 
 // Returns what is wrong with a manifest in itself: names that are none (letters, digits and ._- up to 200), a digest that is
-// none, a weight above kWhole, golden rows of another width, and so on.
+// none, a weight above kWhole, golden rows of another width, a cleaning plan or a drift reference that is none, and so on.
 [[nodiscard]] absl::Status check_manifest(const ModelManifest& manifest);
 
 [[nodiscard]] bool is_model_name(std::string_view name);
@@ -133,5 +140,6 @@ struct weir::Serde<weir::ml::ModelManifest> : weir::JsonSerde<weir::ml::ModelMan
       field_or_default("weight", &T::weight), field_or_default("experiment", &T::experiment),
       field_or_default("parent", &T::parent), field_or_default("trained_on", &T::trained_on),
       field_or_default("metrics", &T::metrics), field_or_default("golden", &T::golden),
-      field_or_default("tolerance", &T::tolerance), field_or_default("note", &T::note));
+      field_or_default("tolerance", &T::tolerance), field_or_default("note", &T::note),
+      field("cleaning", &T::cleaning), field_or_default("references", &T::references));
 };

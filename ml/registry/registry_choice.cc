@@ -124,8 +124,9 @@ void RegistryChoice::ask_for(Candidate& candidate) {
   const ModelLibrary::Answer answer = library_->find(candidate.book);
   switch (answer.state) {
     case ModelLibrary::Answer::State::kReady:
-      candidate.served = std::make_shared<const ServedModel>(
-          answer.model, branch_of(candidate.entry.manifest.role), candidate.entry.manifest.feature_view_hash);
+      candidate.served =
+          std::make_shared<const ServedModel>(answer.model, branch_of(candidate.entry.manifest.role),
+                                              candidate.entry.manifest.feature_view_hash, answer.cleaner);
       lineup_until_ = lineup_from_;
       return;
     case ModelLibrary::Answer::State::kRefused:

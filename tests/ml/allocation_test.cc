@@ -123,6 +123,40 @@ TEST(Allocation, ARecordThatIsScoredTakesNothing) {
   }
 }
 
+TEST(Allocation, ARecordIsCleanedAndScoredWithoutTheHeap) {
+  std::vector<ColumnPlan> columns(5);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    columns[i] = {.name = "x" + std::to_string(i), .steps = {impute(0), standardise(1, 2), clip(-3, 3)}};
+  columns[4].steps = {label_encode({"some category", "another one"})};
+  const auto cleaner = RowCleaner::make({.columns = std::move(columns)});
+  ASSERT_TRUE(cleaner.ok()) << cleaner.status();
+  const auto models = fixed_model(shared_stumps(), std::make_shared<const RowCleaner>(*cleaner));
+  for (const std::size_t max_batch : {1, 64}) {
+    const auto sum = std::make_shared<double>(0);
+    BatchTask task([&](StreamBuilder& builder) {
+      builder.stream<std::string, std::int64_t>("in")
+          .apply(score(
+              {.models = models, .stamp = false, .max_batch = max_batch},
+              [](std::int64_t value) {
+                const Cell number = static_cast<double>(value) / 100;
+                return std::array<Cell, 5>{number, Cell(), number, number, "another one"};
+              },
+              [](std::int64_t, std::span<const float> scores) { return scores[0]; }))
+          .for_each([sum](float value) { *sum += static_cast<double>(value); });
+    });
+    long taken = 0;
+    for (int round = 0; round < 3; ++round) {
+      for (std::int64_t i = 0; i < 1'000; ++i) task.add<std::string, std::int64_t>("in", "k", i, i);
+      const long before = allocations.load();
+      const absl::Status worked = task.work();
+      taken = allocations.load() - before;
+      ASSERT_TRUE(worked.ok()) << worked;
+    }
+    EXPECT_EQ(taken, 0) << "batches of " << max_batch;
+    EXPECT_GT(*sum, 0);
+  }
+}
+
 TEST(Allocation, ModelsOfOnnxTakeNothingFromTheHeapOnceAThreadHasScoredARow) {
   for (const std::string& bytes :
        {testing::network_model(), testing::stumps_model(), testing::neighbours_model()}) {

@@ -429,6 +429,89 @@ TEST(ScoreBatch, IsPassedOnBeforeATimerFires) {
   }
 }
 
+// --------------------------------------------------------------------------------------------------------- plans
+
+// Adds up its inputs.
+class Summing final : public Model {
+ public:
+  explicit Summing(std::vector<std::string> inputs) : Model({"summing", "1"}, {std::move(inputs), {"y"}}) {}
+
+ private:
+  void evaluate(const RowBatch& rows, std::span<float> scores) const override {
+    for (std::size_t i = 0; i < rows.rows(); ++i) {
+      scores[i] = 0;
+      for (const float value : rows.row(i)) scores[i] = scores[i] * 10 + value;
+    }
+  }
+};
+
+// The amount, missing below 0, and the country.
+std::array<Cell, 2> cells_of(const std::string& country, Number amount) {
+  return {amount < 0 ? Cell() : Cell(static_cast<double>(amount)), country};
+}
+std::string plain_score(Number, std::span<const float> scores) {
+  return std::to_string(static_cast<int>(scores[0]));
+}
+
+TEST(ScorePlan, MakesTheModelsRowOfNumbersAndTexts) {
+  const auto plan = RowCleaner::make(
+      {.columns = {{.name = "amount", .steps = {impute(2), clip(0, 5)}, .when_missing = WhenMissing::kRefuse},
+                   {.name = "country", .steps = {one_hot({"DE", "FR"})}}}});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const auto model =
+      std::make_shared<Summing>(std::vector<std::string>(plan->outputs().begin(), plan->outputs().end()));
+  const auto models = fixed_model(model, std::make_shared<const RowCleaner>(*plan));
+  for (const std::size_t max_batch : {1, 2, 64}) {
+    BatchTask task([&](StreamBuilder& builder) {
+      builder.stream<std::string, Number>("in")
+          .apply(score({.models = models, .name = "score", .max_batch = max_batch}, cells_of, plain_score))
+          .to("out");
+    });
+    for (const auto& [country, amount] : {std::pair("DE", 3), {"FR", 900}, {"XX", -1}, {"DE", -1}})
+      task.add<std::string, Number>("in", country, amount, 0);
+    ASSERT_TRUE(task.work().ok());
+    EXPECT_EQ(texts(task.written("out")), "DE:3010@0 FR:5001@0 XX:2100@0 DE:2010@0") << max_batch;
+  }
+}
+
+TEST(ScorePlan, ARowThatItRefusesDoesNotSpoilItsNeighbours) {
+  const auto plan =
+      RowCleaner::make({.columns = {{.name = "amount", .when_missing = WhenMissing::kRefuse},
+                                    {.name = "country", .steps = {label_encode({"DE", "FR"})}}}});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const auto model = std::make_shared<Summing>(std::vector<std::string>{"amount", "country"});
+  const auto models = fixed_model(model, std::make_shared<const RowCleaner>(*plan));
+  for (const std::size_t max_batch : {1, 64}) {
+    BatchTask task([&](StreamBuilder& builder) {
+      builder.stream<std::string, Number>("in")
+          .apply(score(
+              {.models = models, .name = "score", .max_batch = max_batch, .on_error = ErrorPolicy::kSkip},
+              cells_of, plain_score))
+          .to("out");
+    });
+    for (const auto& [country, amount] : {std::pair("DE", 3), {"FR", -1}, {"FR", 4}})
+      task.add<std::string, Number>("in", country, amount, 0);
+    ASSERT_TRUE(task.work().ok());
+    EXPECT_EQ(texts(task.written("out")), "DE:31@0 FR:42@0") << max_batch;
+  }
+}
+
+TEST(ScorePlan, TextsNeedOne) {
+  BatchTask task([&](StreamBuilder& builder) {
+    builder.stream<std::string, Number>("in")
+        .apply(score({.model = std::make_shared<Summing>(std::vector<std::string>{"amount", "country"}),
+                      .name = "score"},
+                     cells_of, plain_score))
+        .to("out");
+  });
+  task.add<std::string, Number>("in", "DE", 3, 0);
+  const absl::Status status = task.work();
+  EXPECT_NE(
+      status.message().find("model summing: the input 'country' is a text, and there is no cleaning plan"),
+      std::string_view::npos)
+      << status;
+}
+
 // --------------------------------------------------------------------------------------------------------- a shadow
 
 // Answers with what a test gives it.

@@ -234,7 +234,7 @@ TEST(InferenceRows, ComeFromOneTensorOrFromOneForEachInput) {
   const auto rows = [&](std::vector<InferenceTensor> tensors,
                         MissingValues missing = MissingValues::kRefused) {
     std::vector<float> values{-1};
-    const auto made = rows_of({.inputs = std::move(tensors)}, model, missing, kLimits, values);
+    const auto made = rows_of({.inputs = std::move(tensors)}, model.inputs(), missing, kLimits, values);
     if (!made.ok()) return std::string(made.status().message());
     EXPECT_EQ(*made * 2, values.size());
     std::string text;
@@ -297,7 +297,7 @@ TEST(InferenceFormats, DamagedRequestsNeverDoMoreThanFail) {
       const auto read = read_request(format, bytes, kLimits);
       if (read.ok()) {
         std::vector<float> rows;
-        std::ignore = rows_of(*read, model, MissingValues::kScored, kLimits, rows);
+        std::ignore = rows_of(*read, model.inputs(), MissingValues::kScored, kLimits, rows);
         std::ignore = check_outputs(*read, model);
       } else {
         EXPECT_TRUE(absl::IsInvalidArgument(read.status())) << read.status();

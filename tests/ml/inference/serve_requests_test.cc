@@ -98,6 +98,18 @@ class ServeRequests : public testing::Test {
   std::string body_;
 };
 
+TEST_F(ServeRequests, CleansTheRowsByThePlanOfTheModel) {
+  const std::string request = row("1,2.5", R"(,"model_name":"m")");
+  EXPECT_NE(ask(request).find(R"("data":[3,7.5])"), std::string::npos);
+  ModelManifest manifest = scale_manifest("v3", "3", 0);
+  manifest.cleaning =
+      CleaningPlan{.columns = {{.name = "x", .steps = {clip(0, 2)}, .when_missing = WhenMissing::kRefuse}}};
+  ASSERT_TRUE(
+      (driver_->pipe<std::string, Request>("models", registry_key("m", "2"), text_of(manifest), 0)).ok());
+  const std::string answer = ask(request);
+  EXPECT_NE(answer.find(R"("data":[3,6])"), std::string::npos) << answer;
+}
+
 TEST_F(ServeRequests, ScoresTheRowsOfARequestAndSaysWhichModelItWas) {
   EXPECT_EQ(
       ask(row("1,2.5", R"(,"id":"r1")")),

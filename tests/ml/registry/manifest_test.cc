@@ -29,6 +29,10 @@ ModelManifest full() {
   manifest.golden = {{{2.0F}, {6.0F}}, {{std::nullopt}, {0.25F}}};
   manifest.tolerance = 1e-6;
   manifest.note = "a note";
+  manifest.cleaning = CleaningPlan{.columns = {{.name = "x",
+                                                .steps = {impute(2), clip(0, 5), standardise(1, 2)},
+                                                .when_infinite = WhenInfinite::kRefuse}}};
+  manifest.references = {{.name = "x", .edges = {1, 2}, .counts = {3, 4, 5}, .missing = 6}};
   return manifest;
 }
 
@@ -48,6 +52,8 @@ TEST(Manifest, NeedsOnlyWhatDecides) {
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_TRUE(check_manifest(read).ok());
   EXPECT_EQ(read.weight, ModelManifest::kWhole);
+  EXPECT_EQ(read.cleaning, std::nullopt);
+  EXPECT_TRUE(read.references.empty());
   EXPECT_FALSE(Serde<ModelManifest>::decode(R"({"name":"m"})", read).ok());
 }
 
@@ -69,6 +75,11 @@ TEST(Manifest, RefusesWhatContradictsItself) {
   EXPECT_TRUE(refuses([](auto& m) { m.effective_from = -1; }));
   EXPECT_TRUE(refuses([](auto& m) { m.tolerance = std::nan(""); }));
   EXPECT_TRUE(refuses([](auto& m) { m.golden[1].row.emplace_back(1.0F); }));
+  EXPECT_TRUE(refuses([](auto& m) { m.cleaning->version = 2; }));
+  EXPECT_TRUE(refuses([](auto& m) { m.cleaning->columns.clear(); }));
+  EXPECT_TRUE(refuses([](auto& m) { m.cleaning->columns[0].steps.push_back({}); }));
+  EXPECT_TRUE(refuses([](auto& m) { m.references[0].counts.pop_back(); }));
+  EXPECT_TRUE(refuses([](auto& m) { m.references.push_back(m.references[0]); }));
 }
 
 TEST(Manifest, KeysTellModelAndRecord) {
@@ -115,6 +126,30 @@ TEST(Admission, RefusesWhatIsNot) {
   manifest = scale_manifest("1", "{", 0);
   manifest.format = "auto";
   EXPECT_FALSE(admitted(manifest, "{").ok());
+}
+
+TEST(Admission, RefusesAPlanThatMakesOtherColumns) {
+  ModelManifest manifest = scale_manifest("1", "3", 0);
+  manifest.cleaning = CleaningPlan{.columns = {{.name = "x", .steps = {impute(2)}}}};
+  EXPECT_TRUE(admitted(manifest, "3").ok()) << admitted(manifest, "3");
+  manifest.cleaning->columns[0].name = "amount";
+  EXPECT_TRUE(says(admitted(manifest, "3"), "from 0 on: it makes 1 ('amount'), the model takes 1 ('x')"))
+      << admitted(manifest, "3");
+  manifest.cleaning =
+      CleaningPlan{.columns = {{.name = "x"}, {.name = "country", .steps = {one_hot({"DE"})}}}};
+  EXPECT_TRUE(
+      says(admitted(manifest, "3"), "from 1 on: it makes 3 ('country=?'), the model takes 1 ('none')"))
+      << admitted(manifest, "3");
+}
+
+TEST(Admission, RefusesAReferenceOfWhatItDoesNotKnow) {
+  ModelManifest manifest = scale_manifest("1", "3", 0);
+  const std::vector<double> numbers{1, 2, 3};
+  manifest.references = {drift_reference("x", numbers), drift_reference("y", numbers)};
+  EXPECT_TRUE(admitted(manifest, "3").ok()) << admitted(manifest, "3");
+  manifest.references.push_back(drift_reference("amount", numbers));
+  EXPECT_TRUE(says(admitted(manifest, "3"), "the drift reference 'amount' is of nothing"))
+      << admitted(manifest, "3");
 }
 
 TEST(Admission, GoldenRowsCanBeMadeUp) {

@@ -2,9 +2,11 @@
 #include <weir/ml/registry/model_table.h>
 
 #include <array>
+#include <cmath>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -20,7 +22,8 @@ namespace {
 
 using Number = std::int64_t;
 
-std::array<float, 1> row_of(Number value) { return {static_cast<float>(value)}; }
+// A number below 0 is missing.
+std::array<float, 1> row_of(Number value) { return {value < 0 ? std::nanf("") : static_cast<float>(value)}; }
 Number scaled(Number, std::span<const float> scores) { return static_cast<Number>(scores[0]); }
 
 // A program that scores "in" into "out" with the model "m", on a driver.
@@ -323,6 +326,85 @@ TEST_F(ModelTableTest, AShadowIsHeardBesideTheResults) {
   const auto shadows = driver_->read<std::string, ShadowScore>("shadows");
   ASSERT_EQ(shadows.size(), 1u);
   EXPECT_EQ(shadows[0].value, (ShadowScore{"in-0-1", "m", "v2", "v3", {2}, {3}, ""}));
+}
+
+// ---------------------------------------------------------------------------------------------------------- plans
+
+// What a plan makes of the value, by the name of its input.
+CleaningPlan clipped_at(double high) { return {.columns = {{.name = "x", .steps = {clip(0, high)}}}}; }
+
+TEST_F(ModelTableTest, AModelBringsItsPlanAtTheSameRecord) {
+  start({});
+  for (const auto& [id, factor, from, high] :
+       {std::tuple("1", "2", 0, 10.0), std::tuple("2", "3", 100, 5.0), std::tuple("3", "2", 200, 7.0)}) {
+    // The first and the last are the same bytes with other plans.
+    ModelManifest manifest = scale_manifest(std::string("v") + factor, factor, from);
+    manifest.cleaning = clipped_at(high);
+    chunk(manifest.digest, 0, factor);
+    announce(id, manifest);
+  }
+  for (const Timestamp time : {50, 100, 99, 200, 150, 0})
+    ASSERT_TRUE((driver_->pipe<std::string, Number>("in", "k", 1'000, time).ok()));
+  EXPECT_EQ(written(), "20 15 20 14 15 20");
+}
+
+TEST_F(ModelTableTest, APlanOfOtherColumnsIsNotUsed) {
+  start({});
+  publish("1", "2", 0);
+  ModelManifest manifest = scale_manifest("v3", "3", 50);
+  manifest.cleaning = CleaningPlan{.columns = {{.name = "amount"}}};
+  chunk(manifest.digest, 0, "3");
+  announce("2", manifest);
+  EXPECT_EQ(scores({60}), "2");
+  const std::string told = states();
+  EXPECT_NE(told.find("the cleaning plan makes other columns than the model takes"), std::string::npos)
+      << told;
+}
+
+TEST_F(ModelTableTest, ARowThatThePlanRefusesFailsAlone) {
+  start({}, ErrorPolicy::kDeadLetter);
+  ModelManifest manifest = scale_manifest("v3", "3", 0);
+  manifest.cleaning = CleaningPlan{
+      .columns = {{.name = "x", .steps = {label_encode({"7", "8"})}, .when_missing = WhenMissing::kRefuse}}};
+  chunk(manifest.digest, 0, "3");
+  announce("1", manifest);
+  for (const Number value : {8, 1, 7})
+    ASSERT_TRUE((driver_->pipe<std::string, Number>("in", "k", value, 0).ok()));
+  EXPECT_EQ(written(), "6 0 3");  // numbers stand for their texts; what is no category is 0
+  manifest = scale_manifest("v4", "4", 10);
+  manifest.cleaning = CleaningPlan{.columns = {{.name = "x", .when_missing = WhenMissing::kRefuse}}};
+  chunk(manifest.digest, 0, "4");
+  announce("2", manifest);
+  ASSERT_TRUE((driver_->pipe<std::string, Number>("in", "k", -1, 10).ok()));
+  EXPECT_EQ(scores({11}), "4");
+  const auto letters = driver_->read_raw("aside");
+  ASSERT_EQ(letters.size(), 1u);
+  EXPECT_NE(letters[0]
+                .record.headers.last("__streams.errors.message")
+                ->value->find("model m: column 'x': the number is missing"),
+            std::string::npos);
+}
+
+TEST_F(ModelTableTest, AShadowHasItsOwnPlan) {
+  start({}, ErrorPolicy::kFail, "", /*shadow=*/true);
+  ModelManifest manifest = scale_manifest("v2", "2", 0);
+  manifest.cleaning = CleaningPlan{.columns = {{.name = "x", .steps = {impute(4)}}}};
+  chunk(manifest.digest, 0, "2");
+  announce("1", manifest);
+  manifest = scale_manifest("v3", "3", 0, ModelRole::kShadow);
+  manifest.cleaning =
+      CleaningPlan{.columns = {{.name = "x", .steps = {clip(0, 5)}, .when_missing = WhenMissing::kRefuse}}};
+  chunk(manifest.digest, 0, "3");
+  announce("2", manifest);
+  for (const Number value : {100, -1})
+    ASSERT_TRUE((driver_->pipe<std::string, Number>("in", "k", value, 0).ok()));
+  EXPECT_EQ(written(), "200 8");
+  const auto shadows = driver_->read<std::string, ShadowScore>("shadows");
+  ASSERT_EQ(shadows.size(), 2u);
+  EXPECT_EQ(shadows[0].value, (ShadowScore{"in-0-0", "m", "v2", "v3", {200}, {15}, ""}));
+  // What it cannot have changes nothing of the result.
+  EXPECT_EQ(shadows[1].value,
+            (ShadowScore{"in-0-1", "m", "v2", "v3", {8}, {}, "model m: column 'x': the number is missing"}));
 }
 
 // ---------------------------------------------------------------------------------------------------------- library

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -93,6 +94,26 @@ TEST_F(PublisherTest, AsksAgainForTopicsThatWereJustMade) {
   EXPECT_TRUE(first.ok()) << first.status();
 }
 
+TEST_F(PublisherTest, KeepsPlanAndReferences) {
+  auto publisher = open();
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  ModelManifest cleaned = manifest("1", 0);
+  cleaned.cleaning = CleaningPlan{.columns = {{.name = "x", .steps = {clip(0, 9)}}}};
+  cleaned.references = {drift_reference("x", std::vector<double>{1, 2, 2})};
+  ASSERT_TRUE((*publisher)->publish(cleaned, "2").ok());
+  ASSERT_TRUE((*publisher)->activate("m", "1", ModelRole::kChampion, ModelManifest::kWhole, 10).ok());
+  const auto entries = (*publisher)->list("m");
+  ASSERT_EQ(entries.size(), 2u);
+  for (const Publisher::Entry& entry : entries) {
+    EXPECT_EQ(entry.manifest.cleaning, cleaned.cleaning);
+    EXPECT_EQ(entry.manifest.references, cleaned.references);
+  }
+  cleaned.version = "2";
+  cleaned.cleaning->columns[0].name = "z";
+  EXPECT_FALSE((*publisher)->publish(cleaned, "3").ok());
+  EXPECT_EQ((*publisher)->list("m").size(), 2u);
+}
+
 TEST_F(PublisherTest, RefusesWhatWouldNotBeAdmitted) {
   auto publisher = open();
   ASSERT_TRUE(publisher.ok()) << publisher.status();
@@ -158,6 +179,24 @@ TEST(ModelCommandTest, PublishesAFile) {
       "publish --bootstrap embedded: --name fraud --version 1 --role shadow --weight 500 " WEIR_FRAUD_MODEL);
   EXPECT_EQ(code, 0) << text;
   EXPECT_EQ(text, "published fraud version 1 as 00000001\n");
+}
+
+TEST(ModelCommandTest, TakesPlanAndReferencesFromAFile) {
+  const std::string path = testing::TempDir() + "/weir-manifest-of-a-model.json";
+  const auto publish = [&](const std::string& manifest) {
+    std::ofstream(path) << manifest;
+    return weir_model("publish --bootstrap embedded: --name fraud --version 1 --manifest " + path +
+                      " " WEIR_FRAUD_MODEL);
+  };
+  const std::string reference = R"({"edges":[0,1],"counts":[5,5,0],"missing":0,"name":)";
+  EXPECT_EQ(publish(R"({"references":[)" + reference + R"("card_present"}]})"),
+            (std::pair<int, std::string>(0, "published fraud version 1 as 00000001\n")));
+  const auto [code, text] = publish(R"({"cleaning":{"version":1,"columns":[{"name":"height"}]}})");
+  EXPECT_EQ(code, 1);
+  EXPECT_NE(text.find("makes 1 ('height'), the model takes"), std::string::npos) << text;
+  EXPECT_EQ(publish(R"({"references":[)" + reference + R"("height"}]})").first, 1);
+  EXPECT_EQ(publish(R"({"cleaning":{"columns":[]}})").first, 1);  // what version?
+  std::remove(path.c_str());
 }
 
 TEST(ModelCommandTest, SaysWhatIsWrongWithItsUse) {
