@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 #include <weir/operators/source.h>
 
@@ -38,6 +39,23 @@ struct WallClockTime {
   template <class K, class V>
   Timestamp operator()(const K&, const V&, const SourceInfo& info) const {
     return info.wall_time;
+  }
+};
+
+// Kafka's time, unless it is more than `most` ahead of the wall clock: one such record would take stream time with it, and what
+// comes after it would be late for every window. It is handled as the source's error policy says; a record without a time is
+// dropped and counted. A broker refuses both kinds itself with message.timestamp.after.max.ms (KIP-937).
+struct RefuseIfAhead {
+  Duration most;
+
+  template <class K, class V>
+  Timestamp operator()(const K&, const V&, const SourceInfo& info) const {
+    if (info.timestamp > info.wall_time + most.count()) {
+      throw std::runtime_error("the record's time is " + std::to_string(info.timestamp - info.wall_time) +
+                               " ms ahead of the wall clock, at most " + std::to_string(most.count()) +
+                               " are allowed");
+    }
+    return info.timestamp;
   }
 };
 

@@ -97,5 +97,28 @@ TEST(Timestamps, WallClockTimeIsTheClocks) {
   EXPECT_EQ((driver.take<std::string, std::int64_t>("out")), "a:1@100 b:1@120");
 }
 
+TEST(Timestamps, RefuseIfAheadKeepsTheFutureOutOfStreamTime) {
+  const auto within_a_second = [](ErrorPolicy policy) {
+    return [policy](StreamBuilder& builder) {
+      builder
+          .stream<std::string, std::int64_t>("in",
+                                             {.on_error = policy, .timestamp = RefuseIfAhead{.most = 1s}})
+          .to("out");
+    };
+  };
+  TextDriver skipping(within_a_second(ErrorPolicy::kSkip), {.wall_clock = 10'000});
+  skipping.feed<std::string, std::int64_t>("in",
+                                           "a:1@10000 b:2@11000 c:3@11001 d:4@4070908800000 e:5@-1 f:6@7");
+  EXPECT_EQ((skipping.take<std::string, std::int64_t>("out")), "a:1@10000 b:2@11000 f:6@7");
+  EXPECT_EQ(skipping.dropped(DropReason::kFailed), 2U);
+  EXPECT_EQ(skipping.dropped(DropReason::kBadTimestamp), 1U);
+
+  TextDriver failing(within_a_second(ErrorPolicy::kFail), {.wall_clock = 10'000});
+  const absl::Status status = failing.try_feed<std::string, std::int64_t>("in", "a:1@12000");
+  EXPECT_NE(std::string(status.message()).find("2000 ms ahead of the wall clock, at most 1000"),
+            std::string::npos)
+      << status;
+}
+
 }  // namespace
 }  // namespace weir
