@@ -43,9 +43,12 @@ class Database {
   virtual void drop() = 0;
 };
 
-// Opens the database in `directory`, or makes it. Unavailable (retriable) if somebody has it open.
+// What the directory of a database in memory begins with: the resources keep it when it is closed (state/memory_databases.h).
+inline constexpr std::string_view kInMemory = "memory:";
+
+// Opens the database in `directory`, or makes it: a RocksDB, or one in memory. Unavailable (retriable) if somebody has it open.
 // `resources` must come from make_state_resources.
-[[nodiscard]] absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(
+[[nodiscard]] absl::StatusOr<std::unique_ptr<Database>> open_database(
     const std::string& directory, std::shared_ptr<StateResources> resources);
 
 }  // namespace weir

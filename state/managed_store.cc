@@ -49,7 +49,8 @@ absl::Status ManagedStore::stage(ChangelogWriter* changelog) {
       overlay_.set_value_bytes(slot, value.size());
     } else if (!overlay_.known_absent(slot)) {
       bytes_->erase(key);
-      if (log_of_rows != nullptr && !WEIR_PLANTED("deletes-not-logged"))
+      if (log_of_rows != nullptr && !WEIR_PLANTED("deletes-not-logged") &&
+          !(WEIR_PLANTED("first-deletion-not-logged") && slot == overlay_.first_dirty()))
         log_of_rows->append(spec_, changelog_key(key, key_buffer_), std::nullopt, overlay_.timestamp(slot));
     }
   }

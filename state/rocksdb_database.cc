@@ -17,6 +17,7 @@
 
 #include <weir/core/planted.h>
 #include <weir/core/status.h>
+#include <weir/state/memory_databases.h>
 #include <weir/state/resources.h>
 
 namespace weir {
@@ -58,6 +59,7 @@ class RocksResources final : public SharedResources {
   const std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
   const std::uint64_t log_bytes_max;
   const std::size_t write_buffer_bytes;
+  MemoryDatabases in_memory;
 };
 
 rocksdb::ColumnFamilyOptions family_options(const RocksResources& resources) {
@@ -317,12 +319,13 @@ absl::StatusOr<std::shared_ptr<SharedResources>> make_state_resources(const Stat
   return std::make_shared<RocksResources>(limits.memory_bytes);
 }
 
-absl::StatusOr<std::unique_ptr<Database>> open_rocksdb(const std::string& directory,
-                                                       std::shared_ptr<StateResources> resources) {
+absl::StatusOr<std::unique_ptr<Database>> open_database(const std::string& directory,
+                                                        std::shared_ptr<StateResources> resources) {
   auto handle = std::make_shared<Handle>();
   handle->resources = std::dynamic_pointer_cast<RocksResources>(resources);
   if (handle->resources == nullptr)
     return absl::InvalidArgumentError("the resources are not those of RocksDB");
+  if (directory.starts_with(kInMemory)) return handle->resources->in_memory.open(directory);
   if (directory.empty()) return absl::InvalidArgumentError("persistent stores need a directory");
   std::error_code error;
   std::filesystem::create_directories(directory, error);

@@ -167,7 +167,8 @@ absl::Status TaskStores::open(const std::string& directory, std::span<const Stor
       context.bytes = member.shared.get();
     }
     member.store = std::any_cast<const StoreBuilder&>(spec.builder)(std::move(context));
-    if (const auto memo = meta_.values.find(memo_name(spec.name)); memo != meta_.values.end()) {
+    const auto memo = meta_.values.find(memo_name(spec.name));
+    if (memo != meta_.values.end() && !WEIR_PLANTED("memo-not-loaded")) {
       WEIR_RETURN_IF_ERROR(with_task(member.store->load_memo(memo->second)));
       member.memo = memo->second;
     }
@@ -179,7 +180,7 @@ absl::Status TaskStores::open(const std::string& directory, std::span<const Stor
 // A store is there when the list of stores has it: the list and the meta change in one write, before a store is dropped and
 // after it is made, so that a crash in between leaves at most an unlisted store, which is dropped and made anew.
 absl::Status TaskStores::open_database(const std::string& directory, std::span<const StoreSpec> specs) {
-  absl::StatusOr<std::unique_ptr<Database>> database = open_rocksdb(directory, resources_);
+  absl::StatusOr<std::unique_ptr<Database>> database = weir::open_database(directory, resources_);
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
 

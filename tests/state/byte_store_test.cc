@@ -19,7 +19,7 @@ class ByteStoreTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (GetParam()) {
-      auto opened = open_rocksdb(directory_.path(), *make_state_resources({}));
+      auto opened = open_database(directory_.path(), *make_state_resources({}));
       ASSERT_TRUE(opened.ok()) << opened.status();
       database_ = *std::move(opened);
       ASSERT_TRUE(database_->make_store("s").ok());

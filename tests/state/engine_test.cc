@@ -281,7 +281,7 @@ TEST_P(EngineTest, RefusesDamagedMetaAndDamagedFiles) {
   commit_at(1);
   close();
   {
-    auto database = open_rocksdb(path(), resources_);
+    auto database = open_database(path(), resources_);
     ASSERT_TRUE(database.ok()) << database.status();
     (*database)->put_value("meta", "garbage");
     ASSERT_TRUE((*database)->apply().ok());
@@ -300,7 +300,7 @@ TEST_P(EngineTest, DropsWhatACrashLeftOfAStoreInTheMaking) {
   close();
   {
     // A column family that the list of stores does not have yet, with something in it.
-    auto database = open_rocksdb(path(), resources_);
+    auto database = open_database(path(), resources_);
     ASSERT_TRUE(database.ok()) << database.status();
     ASSERT_TRUE((*database)->make_store("b").ok());
     (*database)->store("b")->put("k", std::string(8, '\0') + "stale");
@@ -308,6 +308,39 @@ TEST_P(EngineTest, DropsWhatACrashLeftOfAStoreInTheMaking) {
   }
   open({text_store("a"), text_store("b")});
   EXPECT_EQ(row("b", "k"), "-");
+}
+
+TEST(MemoryDatabases, KeepWhatWasAppliedAndLoseWhatWasNot) {
+  const auto resources = *make_state_resources({});
+  const std::vector<StoreSpec> specs{text_store("a")};
+  TaskStoreOptions options;
+  options.directory = std::string(kInMemory) + "task";
+  options.task = "0_0";
+  options.resources = resources;
+  testing::RecordedChangelog changelog;
+  {
+    auto task = state_engine()->open(options, specs);
+    ASSERT_TRUE(task.ok()) << task.status();
+    auto& rows = dynamic_cast<Store&>(*(*task)->find("a"));
+    rows.put("k", "applied", 1);
+    ASSERT_TRUE((*task)->encode(changelog).ok());
+    TaskMeta meta;
+    meta.changelogs["a"] = 7;
+    ASSERT_TRUE((*task)->apply(meta).ok());
+    rows.put("k", "staged", 2);
+    ASSERT_TRUE((*task)->encode(changelog).ok());
+    EXPECT_EQ(class_of(state_engine()->open(options, specs).status()), ErrorClass::kRetriable);
+  }
+  auto task = state_engine()->open(options, specs);
+  ASSERT_TRUE(task.ok()) << task.status();
+  const auto* row = dynamic_cast<Store&>(*(*task)->find("a")).find("k");
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->value, "applied");
+  EXPECT_EQ((*task)->meta().changelogs.at("a"), 7);
+  options.directory += "-2";
+  auto other = state_engine()->open(options, specs);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(dynamic_cast<Store&>(*(*other)->find("a")).find("k"), nullptr);
 }
 
 TEST_P(EngineTest, SharesItsBudgetAmongTheStores) {
