@@ -112,9 +112,7 @@ inline constexpr std::array kPlantedBugs{
     PlantedBug{"old-epoch-accepted", "the broker takes what producers of former epochs send"},
     PlantedBug{"flights-not-awaited", "a commit passes records that wait for their scores"},
     PlantedBug{"answers-as-they-come", "scores are passed on as they come, not in the order of the records"},
-    PlantedBug{"global-rebuilt-on-top", "a global store that is to be rebuilt keeps its rows"},
     PlantedBug{"memo-not-loaded", "what a store remembers beside its rows is not read when it is opened"},
-    PlantedBug{"positions-unknown-goes-on", "a task begins before the group knows where"},
     PlantedBug{"first-deletion-not-logged",
                "a deletion that is the first change of a commit is not in the changelog"},
 };

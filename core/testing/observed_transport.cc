@@ -52,13 +52,22 @@ class ObservedConsumer final : public Consumer {
   }
   void poll(std::vector<ConsumerEvent>& events) override {
     around_->reached(waiting_);
+    const std::size_t before = events.size();
     inner_->poll(events);
+    for (std::size_t i = before; i < events.size(); ++i) {
+      const auto* rebalance = std::get_if<RebalanceEvent>(&events[i]);
+      if (rebalance == nullptr) continue;
+      // Nobody waits for an answer to a loss, nor to what was said before it.
+      unanswered_ = rebalance->kind == RebalanceEvent::Kind::kLost ? 0 : unanswered_ + 1;
+    }
     if (waiting_ == Phase::kPolling) return;
     around_->reached(waiting_);
     if (ready_()) waiting_ = Phase::kPolling;
   }
   void complete_rebalance() override {
     around_->reached(Phase::kReleasing);
+    if (unanswered_-- == 0)
+      around_->observer->violated("membership", "an answer was given that the group does not wait for");
     inner_->complete_rebalance();
     around_->reached(Phase::kReleasing);
   }
@@ -106,6 +115,7 @@ class ObservedConsumer final : public Consumer {
   const SharedSurroundings around_;
   const std::unique_ptr<Consumer> inner_;
   Phase waiting_ = Phase::kPolling;  // for what was started last
+  int unanswered_ = 0;               // of what the group said
   std::function<bool()> ready_;      // whether that is over
 };
 

@@ -17,6 +17,10 @@ namespace {
 
 // Of so many batches of a global store the first is looked at.
 constexpr std::uint64_t kGlobalChecks = 4;
+// What the engine of the state room takes for the directory of a database in memory begins so.
+constexpr char kInMemory[] = "memory:";
+constexpr std::size_t kLittleMemory = std::size_t{1} << 20;
+constexpr std::size_t kEnoughMemory = std::size_t{64} << 20;
 
 }  // namespace
 
@@ -43,12 +47,6 @@ class ObservedStore final : public TaskStore {
   ~ObservedStore() override {
     folder_.open = false;
     check("when it was closed", /*complete=*/false);
-    const bool stays =
-        std::any_of(specs_.begin(), specs_.end(), [](const StoreSpec& spec) { return spec.persistent; });
-    if (disk_.options_.real || !stays) return;
-    // What was not applied is lost, whoever closes it.
-    inner_->drop();
-    folder_.parked = std::move(inner_);
   }
 
   StateStore* find(std::string_view name) override {
@@ -77,6 +75,7 @@ class ObservedStore final : public TaskStore {
     WEIR_RETURN_IF_ERROR(inner_->apply(meta));
     for (auto& [store, key, value, timestamp] : staged_) put(store, key, std::move(value), timestamp);
     staged_.clear();
+    folder_.committed_at = disk_.clock_.steady();
     note_applied();
     if (task_ == kGlobalTask.name() && ++applied_ % kGlobalChecks == 1) check_global();
     // It is written, and nobody hears of a failure any more.
@@ -114,7 +113,9 @@ class ObservedStore final : public TaskStore {
 
   absl::Status clear(std::string_view store) override {
     // A global store begins anew as it likes: its topic is all it is made of.
-    if (!disk_.options_.may_age && task_ != kGlobalTask.name()) {
+    const bool young = disk_.options_.tombstones.count() > 0 &&
+                       disk_.clock_.steady() - folder_.committed_at <= disk_.options_.tombstones;
+    if ((!disk_.options_.may_age || young) && task_ != kGlobalTask.name()) {
       observer_.violated("economy", fmt::format("the store '{}' of task {} of instance {} is wiped", store,
                                                 task_, instance_));
     }
@@ -235,7 +236,10 @@ class ObservedStore final : public TaskStore {
     StateStore* const store = inner_->find(specs_.front().name);
     if (!disk_.options_.check_state || !disk_.options_.read || specs_.size() != 1 || store == nullptr) return;
     SimulatedDisk::Rows expected;
-    for (const auto& [where, position] : inner_->meta().positions) disk_.fold(where, position, expected);
+    for (const auto& [where, position] : inner_->meta().positions) {
+      // What was up to there may be gone from its topic, when there is more.
+      if (disk_.fold(where, position, expected) != kNoOffset && disk_.options_.compacts) return;
+    }
     std::size_t found = 0;
     bool same = true;
     const bool readable = disk_.options_.read(*store, [&](BytesView key, BytesView value, Timestamp) {
@@ -283,27 +287,17 @@ class ObservedEngine final : public StateEngine {
       return retriable_error(
           fmt::format("the stores of task {} are open already: {}", options.task, options.directory));
     }
-    auto inner = disk_.options_.real ? inner_->open(options, specs) : open_simulated(folder, options, specs);
+    if (folder.number == 0) folder.number = ++disk_.folders_made_;
+    TaskStoreOptions simulated = options;
+    simulated.directory = fmt::format("{}{}", kInMemory, folder.number);
+    simulated.resources = disk_.resources_;
+    auto inner = inner_->open(disk_.options_.real ? options : simulated, specs);
     if (!inner.ok()) return inner.status();
     return std::make_unique<ObservedStore>(disk_, folder, options, specs, instance_, observer_,
                                            *std::move(inner));
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<TaskStore>> open_simulated(SimulatedDisk::Folder& folder,
-                                                            const TaskStoreOptions& options,
-                                                            std::span<const StoreSpec> specs) const {
-    if (folder.parked != nullptr) {
-      for (const StoreSpec& spec : specs) {
-        if (!spec.persistent) WEIR_RETURN_IF_ERROR(folder.parked->clear(spec.name));
-      }
-      return std::move(folder.parked);
-    }
-    std::vector<StoreSpec> in_memory(specs.begin(), specs.end());
-    for (StoreSpec& spec : in_memory) spec.persistent = false;
-    return inner_->open(options, in_memory);
-  }
-
   SimulatedDisk& disk_;
   const std::shared_ptr<const StateEngine> inner_;  // shared with the topology
   const int instance_;
@@ -312,6 +306,12 @@ class ObservedEngine final : public StateEngine {
 
 std::shared_ptr<const StateEngine> SimulatedDisk::engine(std::shared_ptr<const StateEngine> inner,
                                                          int instance, SimulationObserver& observer) {
+  if (resources_ == nullptr && !options_.real) {
+    auto made =
+        inner->make_resources({.memory_bytes = options_.little_memory ? kLittleMemory : kEnoughMemory});
+    if (!made.ok()) observer.violated("scenario", message_of(made.status()));
+    if (made.ok()) resources_ = *std::move(made);
+  }
   return std::make_shared<ObservedEngine>(*this, std::move(inner), instance, observer);
 }
 

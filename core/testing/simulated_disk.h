@@ -1,8 +1,7 @@
 // The disks of simulated instances, and the engine through which their tasks' stores are opened.
 //
-// A disk is simulated by keeping the stores of a task that was closed in memory, without what was not applied: what a killed
-// process leaves behind. That is quicker than opening a RocksDB by orders of magnitude. With `real` set stores are opened in
-// directories instead.
+// A disk is simulated by databases that stay in memory, with what was applied: what a killed process leaves behind. That is
+// quicker than opening a RocksDB by orders of magnitude. With `real` set stores are opened in directories instead.
 //
 // Beside each persistent store the disk keeps what went to its changelog and was applied. So it can be said at any time
 // whether a store is what its changelog says.
@@ -15,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include <weir/core/clock.h>
 #include <weir/core/embedded/broker.h>
 #include <weir/core/task_store.h>
 #include <weir/core/testing/simulation.h>
@@ -27,13 +27,20 @@ struct SimulatedDiskOptions {
   bool check_state = true;  // stores must be what their changelogs say
   bool may_age = false;     // wall clocks jump, so that a store may be too old to be trusted
   bool compacts = false;    // changelogs lose what later records replace
+  Duration tombstones{
+      0};  // how long changelogs keep deletions, if a store can be too old for that; 0: unknown
+  bool little_memory = false;  // so that stores read again what they had
   SimulatedReader read = {};
 };
 
 class SimulatedDisk {
  public:
-  SimulatedDisk(SimulatedDiskOptions options, std::string application_id, EmbeddedBroker& broker)
-      : options_(std::move(options)), application_id_(std::move(application_id)), broker_(broker) {}
+  SimulatedDisk(SimulatedDiskOptions options, std::string application_id, EmbeddedBroker& broker,
+                const Clock& clock)
+      : options_(std::move(options)),
+        application_id_(std::move(application_id)),
+        broker_(broker),
+        clock_(clock) {}
   SimulatedDisk(const SimulatedDisk&) = delete;
   SimulatedDisk& operator=(const SimulatedDisk&) = delete;
 
@@ -65,9 +72,10 @@ class SimulatedDisk {
 
   using Rows = std::map<Bytes, std::pair<Bytes, Timestamp>>;
   struct Folder {
-    std::unique_ptr<TaskStore> parked;      // closed; null if there is nothing, or on a real disk
+    int number = 0;                         // names its database in memory; not used again when it is lost
     std::map<std::string, Rows> rows;       // by store
     std::map<std::string, Offset> applied;  // of the changelog of each persistent store
+    Duration committed_at{0};               // when something was applied last
     bool open = false;
   };
 
@@ -84,7 +92,11 @@ class SimulatedDisk {
   const SimulatedDiskOptions options_;
   const std::string application_id_;
   EmbeddedBroker& broker_;
+  const Clock& clock_;
+  std::shared_ptr<StateResources>
+      resources_;  // shared with the stores, which are open; has the databases in memory
   std::map<std::string, Folder> folders_;
+  int folders_made_ = 0;
   std::uint64_t restored_ = 0;
 };
 

@@ -167,6 +167,7 @@ SimulationPlan peaceful(SimulationPlan plan) {
   plan.instances = 1;
   plan.workers = 1;
   plan.on_disk = false;
+  plan.in_memory = false;
   plan.standbys = 0;
   plan.quiet = Duration{0};
   plan.tombstones = Duration{0};

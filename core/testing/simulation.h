@@ -33,6 +33,7 @@
 //                       | right was taken from it, which it names
 //   memory              | a worker commits before it processes more than may be uncommitted, and buffers what it may
 //   paused              | what is paused, all or a sub-topology, takes no record and fires no timer
+//   membership          | a member answers what its group asks, once
 //   finality            | what is told once is told once
 //   closing             | a closed application ends, and leaves no transaction and no store open
 //   replay              | a new application that reads the same input again without faults writes the same bytes
@@ -71,6 +72,8 @@ struct SimulatedInput {
   int weight = 1;
   // Of the topic; 0: as many as the plan says.
   Partition partitions = 0;
+  // In plans whose changelogs forget deletions soon, the topic is compacted and forgets them as soon.
+  bool compacts = false;
 };
 
 enum class OutputRule {

@@ -384,7 +384,7 @@ void draw_administration(SimulationPlan& plan, const SimulationLimits& limits) {
   if (!limits.recreating || !recreate.active(90)) return;
   for (std::int64_t left = recreate.chance().between(1, 2); left > 0; --left) {
     SimulationFault fault = recreate.make();
-    fault.lasts = Duration{recreate.chance().magnitude(50, 6'000)};
+    fault.lasts = Duration{recreate.chance().magnitude(1, 6'000)};
     plan.faults.push_back(fault);
   }
 }
@@ -440,7 +440,7 @@ void draw_standbys_behind(SimulationPlan& plan) {
 // Changelogs that forget deletions soon, so that who was away for a while has to begin anew. How old a store is counts from
 // when it was last up to date by the wall clock of its instance; one that is read into for longer than tombstones live may miss
 // some. So here clocks do not jump, and nothing keeps readers behind.
-void draw_tombstones(SimulationPlan& plan) {
+void draw_tombstones(SimulationPlan& plan, std::vector<SimulationFault>& naps) {
   SimulationChance chance(plan.seed, "tombstones");
   plan.tombstones = Duration{chance.between(1'000, 4'000)};
   plan.standbys = 0;
@@ -451,23 +451,66 @@ void draw_tombstones(SimulationPlan& plan) {
            fault.kind == FaultKind::kLateMarkers || fault.kind == FaultKind::kPause ||
            fault.kind == FaultKind::kForbid;
   });
-  // Somebody is away for longer, and comes back with what it had. What is deleted soon after that is compacted then; the first time
-  // compaction meets a tombstone, a later time it may take it.
+  // What is deleted soon after somebody went is compacted then; the first time compaction meets a tombstone, a later time it may
+  // take it.
   plan.instances = std::max(plan.instances, 2);
-  plan.input_time = std::max(plan.input_time, plan.tombstones + Duration{4'000});
   const auto compact = [&](Duration at) { plan.faults.push_back({.kind = FaultKind::kCompact, .at = at}); };
-  for (std::int64_t left = chance.between(1, 3); left > 0; --left) {
-    SimulationFault away;
-    away.kind = chance.percent(50) ? FaultKind::kKill : FaultKind::kStop;
-    away.at = Duration{chance.between(100, plan.input_time.count() / 2)};
-    away.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
-    away.lasts = plan.tombstones + Duration{chance.between(1'000, 6'000)};
-    plan.faults.push_back(away);
-    for (const int after : {300, 600, 900}) compact(away.at + Duration{after});
-    for (const int before : {1, 100}) compact(away.at + away.lasts - Duration{before});
+  const auto somebody = [&] {
+    return static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+  };
+  if (chance.percent(40)) {
+    // Somebody is away twice, neither time for too long, and dies when it has just begun to read what it missed: it is as old as
+    // before. The others have its tasks meanwhile, and it gets its share of them back.
+    plan.guarantee = Guarantee::kExactlyOnce;
+    plan.instances = 2;
+    plan.partitions = std::clamp(plan.partitions, 2, 6);
+    plan.keys = std::max(plan.keys, 16);
+    plan.in_memory = false;
+    plan.session_timeout = Duration{1'000};
+    plan.tombstones = Duration{chance.between(3'000, 6'000)};
+    plan.input_time = std::max(plan.input_time, 3 * plan.tombstones);
+    plan.faults.clear();
+    const auto nap = [&] { return plan.tombstones * chance.between(70, 95) / 100; };
+    SimulationFault first;
+    first.at = Duration{chance.between(500, plan.input_time.count() / 3)};
+    first.instance = somebody();
+    first.lasts = nap();
+    SimulationFault second = first;
+    second.follows = true;
+    second.at = first.lasts;
+    second.during = chance.percent(50) ? Phase::kRestoring : Phase::kApplying;
+    second.skip = static_cast<int>(second.during == Phase::kRestoring ? chance.magnitude(2, 100)
+                                                                      : chance.between(1, 8));
+    second.lasts = nap();
+    naps = {first, second};
+    for (const int percent : {25, 32, 40, 48, 56, 64, 72, 95})
+      compact(first.at + plan.tombstones * percent / 100);
+    for (int percent = 120; percent < 220; percent += 6) compact(first.at + plan.tombstones * percent / 100);
+  } else {
+    // Somebody is away for longer, and comes back with what it had.
+    plan.input_time = std::max(plan.input_time, plan.tombstones + Duration{4'000});
+    for (std::int64_t left = chance.between(1, 3); left > 0; --left) {
+      SimulationFault away;
+      away.kind = chance.percent(50) ? FaultKind::kKill : FaultKind::kStop;
+      away.at = Duration{chance.between(100, plan.input_time.count() / 2)};
+      away.instance = somebody();
+      away.lasts = plan.tombstones + Duration{chance.between(1'000, 6'000)};
+      plan.faults.push_back(away);
+      for (const int after : {300, 600, 900}) compact(away.at + Duration{after});
+      for (const int before : {1, 100}) compact(away.at + away.lasts - Duration{before});
+    }
   }
   for (std::int64_t left = chance.between(2, 6); left > 0; --left)
     compact(Duration{chance.between(100, plan.input_time.count())});
+}
+
+// Puts a fault and those that follow it into the plan.
+void insert(SimulationPlan& plan, const std::vector<SimulationFault>& chain) {
+  if (chain.empty()) return;
+  const auto after = std::find_if(plan.faults.begin(), plan.faults.end(), [&](const SimulationFault& fault) {
+    return !fault.follows && fault.at > chain.front().at;
+  });
+  plan.faults.insert(after, chain.begin(), chain.end());
 }
 
 // What goes wrong while the application is busy with what went wrong before.
@@ -558,6 +601,21 @@ void place(SimulationPlan& plan) {
   }
 }
 
+// At least once, positions that are not committed when hardly anything comes any more.
+void draw_lost_positions(SimulationPlan& plan) {
+  SimulationChance chance(plan.seed, "lost-positions");
+  if (plan.guarantee == Guarantee::kExactlyOnce || !chance.percent(50)) return;
+  for (std::int64_t left = chance.between(1, 4); left > 0; --left) {
+    SimulationFault fault;
+    fault.kind = chance.percent(50) ? FaultKind::kLostRequest : FaultKind::kRefused;
+    fault.at = Duration{chance.between(plan.input_time.count() * 3 / 4, plan.input_time.count())};
+    fault.instance = static_cast<int>(chance.below(static_cast<std::uint64_t>(plan.instances)));
+    fault.operation = Operation::kCommitOffsets;
+    fault.lasts = Duration{chance.magnitude(1, 500)};
+    plan.faults.push_back(fault);
+  }
+}
+
 // A commit, or its positions, that comes to the broker when its worker has lost its tasks to others.
 void draw_zombies(SimulationPlan& plan) {
   SimulationChance chance(plan.seed, "zombies");
@@ -576,10 +634,7 @@ void draw_zombies(SimulationPlan& plan) {
     gone.at = Duration{chance.magnitude(1, 100)};
     gone.instance = late.instance;
     if (gone.kind == FaultKind::kKill) gone.lasts = Duration{chance.magnitude(1, 6'000)};
-    const auto after =
-        std::find_if(plan.faults.begin(), plan.faults.end(),
-                     [&](const SimulationFault& fault) { return !fault.follows && fault.at > late.at; });
-    plan.faults.insert(plan.faults.insert(after, late) + 1, gone);
+    insert(plan, {late, gone});
   }
 }
 
@@ -675,6 +730,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   draw_others(plan);
   draw_operations(plan);
   draw_late_ends(plan);
+  draw_lost_positions(plan);
   draw_outages(plan, limits);
   if (limits.beside) draw_beside(plan);
   draw_control(plan, limits);
@@ -684,7 +740,10 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   if (plan.standbys != 0 && more.percent(60)) draw_standbys_behind(plan);
   if (more.percent(10)) plan.quiet = Duration{more.between(35'000, 50'000)};
   if (more.percent(25)) plan.fetched_records = static_cast<std::size_t>(more.magnitude(1, 16));
-  if (more.percent(25)) draw_tombstones(plan);
+  // What is in memory stays there when its task goes, if it may be a standby.
+  if (more.percent(plan.standbys != 0 ? 40 : 8)) plan.in_memory = true;
+  std::vector<SimulationFault> naps;  // one after the other
+  if (more.percent(25)) draw_tombstones(plan, naps);
   if (limits.abreast) {
     std::erase_if(plan.faults, [](const SimulationFault& fault) {
       return fault.kind == FaultKind::kUnreadable || fault.kind == FaultKind::kPin ||
@@ -694,6 +753,7 @@ SimulationPlan draw_plan(std::uint64_t seed, const std::string& scenario, const 
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const SimulationFault& a, const SimulationFault& b) { return a.at < b.at; });
   place(plan);
+  insert(plan, naps);
   draw_zombies(plan);
   draw_followers(plan);
   spare_changelogs(plan);
@@ -726,6 +786,7 @@ std::string SimulationPlan::script() const {
   add("quiet", quiet.count(), defaults.quiet.count());
   add("tombstones", tombstones.count(), defaults.tombstones.count());
   if (on_disk) text += "on-disk yes\n";
+  if (in_memory) text += "in-memory yes\n";
   if (schedule != defaults.schedule) text += fmt::format("schedule {}\n", name_of(schedule));
   for (const SimulationFault& fault : faults) text += line_of(fault) + "\n";
   return text;
@@ -763,6 +824,8 @@ absl::StatusOr<SimulationPlan> SimulationPlan::parse(const std::string& script) 
       plan.standbys = -1;
     } else if (name == "on-disk") {
       plan.on_disk = value == "yes";
+    } else if (name == "in-memory") {
+      plan.in_memory = value == "yes";
     } else if (name == "schedule") {
       const auto schedule = find<SimulationSchedule>(kScheduleNames, value);
       if (!schedule) return wrong("there is no such schedule");

@@ -150,7 +150,8 @@ struct SimulationPlan {
   // For so long nothing comes once the faults are over; then the group forgets the positions that nobody has committed
   // within half a minute, and all instances are killed. They commit theirs every two seconds in such a plan.
   Duration quiet{0};
-  bool on_disk = false;  // with RocksDB; otherwise disks are simulated as well
+  bool on_disk = false;    // with RocksDB; otherwise disks are simulated as well
+  bool in_memory = false;  // no store is persistent, whatever the topology says
   SimulationSchedule schedule = SimulationSchedule::kUniform;
   // Tombstones stay that long in changelogs that are compacted; 0: as long as the broker's default has it.
   Duration tombstones{0};

@@ -90,9 +90,11 @@ SimulationRun::SimulationRun(const SimulatedScenario& scenario, const Simulation
               .check_state = plan.guarantee == Guarantee::kExactlyOnce,
               .may_age = has(plan, FaultKind::kClockJump) || plan.tombstones.count() > 0,
               .compacts = has(plan, FaultKind::kCompact),
+              .tombstones = has(plan, FaultKind::kClockJump) ? Duration{0} : plan.tombstones,
+              .little_memory = SimulationChance(plan.seed, "memory").percent(50),
               .read = scenario.read,
           },
-          kApplication, *broker_),
+          kApplication, *broker_, clock_),
       application_(kApplication),
       order_(plan.seed, "order"),
       cost_(plan.seed, "cost"),
@@ -126,8 +128,13 @@ void SimulationRun::begin() {
       violated("scenario", message_of(made));
     }
   };
-  for (const SimulatedInput& input : scenario_.inputs)
-    create(input.topic, input.partitions > 0 ? input.partitions : plan_.partitions, {});
+  for (const SimulatedInput& input : scenario_.inputs) {
+    std::map<std::string, std::string> config;
+    if (input.compacts && plan_.tombstones.count() > 0)
+      config = {{"cleanup.policy", "compact"},
+                {"delete.retention.ms", std::to_string(plan_.tombstones.count())}};
+    create(input.topic, input.partitions > 0 ? input.partitions : plan_.partitions, config);
+  }
   for (const SimulatedOutput& output : scenario_.outputs)
     create(output.topic, plan_.partitions, output.config);
   if (scenario_.prepare) {
@@ -183,6 +190,8 @@ void SimulationRun::start(int index) {
 
 void SimulationRun::run_topology(int index, Topology topology) {
   Host& host = *hosts_[static_cast<std::size_t>(index)];
+  for (StoreSpec& store : topology.stores) store.persistent = store.persistent && !plan_.in_memory;
+  for (const NodeSpec& node : topology.nodes) begins_late_ |= node.offset_reset == OffsetReset::kLatest;
   if (consumed_.empty()) {
     for (const SubTopology& part : topology.sub_topologies) {
       for (const TopicName& source : part.sources) {
@@ -929,7 +938,9 @@ void SimulationRun::judge_commits() {
 }
 
 void SimulationRun::judge_conservation() {
-  if (!plan_.faults.empty() || plan_.instances > 1 || plan_.workers > 1 || plan_.quiet.count() > 0) return;
+  if (begins_late_ || !plan_.faults.empty() || plan_.instances > 1 || plan_.workers > 1 ||
+      plan_.quiet.count() > 0)
+    return;
   std::uint64_t came = 0;
   for (const TopicPartition& where : consumed_) {
     // Topics between tasks are deleted from.

@@ -171,6 +171,7 @@ class SimulationRun final : private SimulationObserver {
   std::map<std::string, std::pair<Duration, Partition>> gone_;
   std::set<std::size_t> begun_;      // faults that struck, by their places in the plan
   std::set<std::string> recreated_;  // topics; their positions begin anew
+  bool begins_late_ = false;         // what is in the sources before is not all processed
   bool healed_ = false;
   const Worker* stepped_ = nullptr;  // the worker whose step it is
   std::uint64_t looks_ = 0;

@@ -177,7 +177,7 @@ SimulatedScenario models_at_a_barrier() {
           .topology = [] { return scoring(ml::Activation::kBarrier, with_prediction); },
           .inputs = {{"in", number, 40}, {"models", live_model, 1, /*partitions=*/1}},
           .outputs = {{"out", OutputRule::kNotCompared}},
-          .limits = {.at_least_once = false, .on_disk = false},
+          .limits = {.at_least_once = false, .on_disk = false, .beside = true},
           .prepare = publish_first,
           .check = one_score_each};
 }

@@ -55,6 +55,7 @@ std::vector<BrokerRecord> plainly_counted(const std::vector<BrokerRecord>& in) {
 
 constexpr std::int64_t kSize = 500;
 constexpr std::int64_t kGrace = 200;
+constexpr std::int64_t kSliced = 400;  // of windows that overlap
 
 // Of all windows of that size that begin at multiples of `advance`.
 std::vector<BrokerRecord> plainly_counted_in(const std::vector<BrokerRecord>& in, std::int64_t size,
@@ -97,12 +98,13 @@ std::vector<BrokerRecord> plainly_counted_with_partition_times(std::vector<Broke
 }
 
 std::vector<BrokerRecord> plainly_counted_in_slices(const std::vector<BrokerRecord>& in) {
-  return plainly_counted_in(in, 400, 100);
+  return plainly_counted_in(in, kSliced, 100);
 }
 
 // Each window that is over has been told of once, with all that was not too late for it: with the headers of the last record in
 // it, or of whichever record closed it.
-absl::Status has_closed_windows(EmbeddedBroker& broker, const SimulationPlan& plan, bool own_headers) {
+absl::Status has_closed_windows(EmbeddedBroker& broker, const SimulationPlan& plan, bool own_headers,
+                                const Plain& counted, std::int64_t size) {
   std::map<Bytes, BrokerRecord> expected;
   std::map<Bytes, BrokerRecord> actual;
   const auto add = [&](std::map<Bytes, BrokerRecord>& windows, BrokerRecord record) {
@@ -115,9 +117,9 @@ absl::Status has_closed_windows(EmbeddedBroker& broker, const SimulationPlan& pl
     const std::vector<BrokerRecord> in = broker.read("in", partition);
     Timestamp now = kNoTimestamp;
     for (const BrokerRecord& record : in) now = std::max(now, record.timestamp);
-    for (const BrokerRecord& record : plainly_counted_in_windows(in)) {
+    for (const BrokerRecord& record : counted(in)) {
       const Timestamp start = std::strtoll(record.key->c_str() + record.key->find('@') + 1, nullptr, 10);
-      if (start + kSize + kGrace <= now) add(expected, record);
+      if (start + size + kGrace <= now) add(expected, record);
     }
     for (const BrokerRecord& record : broker.read("out", partition)) add(actual, record);
   }
@@ -127,11 +129,15 @@ absl::Status has_closed_windows(EmbeddedBroker& broker, const SimulationPlan& pl
 }
 
 absl::Status has_all_closed_windows(EmbeddedBroker& broker, const SimulationPlan& plan) {
-  return has_closed_windows(broker, plan, /*own_headers=*/false);
+  return has_closed_windows(broker, plan, /*own_headers=*/false, plainly_counted_in_windows, kSize);
+}
+
+absl::Status has_all_closed_slices(EmbeddedBroker& broker, const SimulationPlan& plan) {
+  return has_closed_windows(broker, plan, /*own_headers=*/false, plainly_counted_in_slices, kSliced);
 }
 
 absl::Status has_all_suppressed_windows(EmbeddedBroker& broker, const SimulationPlan& plan) {
-  return has_closed_windows(broker, plan, /*own_headers=*/true);
+  return has_closed_windows(broker, plan, /*own_headers=*/true, plainly_counted_in_windows, kSize);
 }
 
 constexpr std::int64_t kApart = 150;
@@ -325,6 +331,55 @@ SimulatedScenario copy(const std::string& name, bool growing) {
           .check = growing ? nullptr : as_plain(plainly_copied)};
 }
 
+// Whoever has begun with a record does not leave out any after it, although there are no positions yet: what comes first is
+// known only to who has taken it.
+SimulatedScenario copy_from_latest() {
+  using Begun = std::map<Partition, Offset>;
+  const auto begun = std::make_shared<Begun>();  // shared with the program, in all its lives
+  return {
+      .name = "copy-from-latest",
+      .topology =
+          [begun] {
+            StreamBuilder builder;
+            builder.stream<std::string, std::string>("in", {.offset_reset = OffsetReset::kLatest})
+                .map_values([begun](const std::string&, const std::string& value, const RecordInfo& info) {
+                  const auto [first, is_new] = begun->try_emplace(info.origin.partition, info.origin.offset);
+                  first->second = std::min(first->second, info.origin.offset);
+                  return value;
+                })
+                .to("out");
+            return builder.build();
+          },
+      .inputs = {{"in", numbered}},
+      .outputs = {{"out", OutputRule::kNotCompared}},
+      .limits = {.on_disk = false},
+      .prepare =
+          [begun](EmbeddedBroker&) {
+            begun->clear();
+            return absl::OkStatus();
+          },
+      .check =
+          [begun](EmbeddedBroker& broker, const SimulationPlan& plan) {
+            for (const auto& [partition, first] : *begun) {
+              std::vector<Bytes> expected;
+              std::vector<Bytes> actual;
+              for (const BrokerRecord& record : broker.read("in", partition, first))
+                expected.push_back(*record.value);
+              for (const BrokerRecord& record : broker.read("out", partition))
+                actual.push_back(*record.value);
+              const bool right = plan.guarantee == Guarantee::kExactlyOnce
+                                     ? expected == actual
+                                     : std::set<Bytes>(expected.begin(), expected.end()) ==
+                                           std::set<Bytes>(actual.begin(), actual.end());
+              if (!right)
+                return absl::InternalError(fmt::format(
+                    "partition {} was read from {} on, where {} records are, and has {}, or others",
+                    partition, first, expected.size(), actual.size()));
+            }
+            return absl::OkStatus();
+          }};
+}
+
 // Numbers the records of each key, and cannot take some at present.
 class Busy final : public Processor<std::string, std::string, std::string, std::string> {
  public:
@@ -336,8 +391,10 @@ class Busy final : public Processor<std::string, std::string, std::string, std::
     const auto* row = counts_->find(record.key);
     const std::int64_t count = (row == nullptr ? 0 : row->value) + 1;
     counts_->put(record.key, count, record.timestamp);
+    const bool busy = context_->wall_time() % 8 < 5;
+    if (number_of(record.value) % 29 == 7 && busy) throw Retriable("busy already");
     context_->forward(record.key, fmt::format("{}!{}", record.value, count));
-    if (number_of(record.value) % 23 == 5 && context_->wall_time() % 8 < 5) throw Retriable("busy");
+    if (number_of(record.value) % 23 == 5 && busy) throw Retriable("busy");
   }
 
  private:
@@ -774,6 +831,25 @@ SimulatedScenario final_windows() {
           .check = has_all_closed_windows};
 }
 
+SimulatedScenario final_slices() {
+  return {.name = "final-slices",
+          .topology =
+              [] {
+                StreamBuilder builder;
+                builder.stream<std::string, std::string>("in")
+                    .group_by_key()
+                    .windowed_by(hopping({.size = Duration{kSliced}, .advance = 100ms, .grace = 200ms}))
+                    .count({.store = "slices", .emit = WindowEmit::kOnWindowClose})
+                    .to_stream(window_name)
+                    .to("out");
+                return builder.build();
+              },
+          .inputs = {{"in", numbered}},
+          .outputs = {{.topic = "out", .whole = true, .once = true}},
+          .limits = {.at_least_once = false},
+          .check = has_all_closed_slices};
+}
+
 constexpr Timestamp kWithin = 20;
 constexpr Timestamp kJoinGrace = 2'000;
 
@@ -924,7 +1000,10 @@ SimulatedScenario joined_tables() {
           .check = has_the_outer_join};
 }
 
-// A key's values are its records', whatever the rows are at that moment.
+constexpr int kRowsBefore = 10;
+std::string row_before(std::int64_t number) { return fmt::format("before-{}", number % kRowsBefore); }
+
+// A key's values are its records', whatever the rows are at that moment. What is there before the program is always found.
 SimulatedScenario global_rows() {
   return {.name = "global-rows",
           .topology =
@@ -932,6 +1011,12 @@ SimulatedScenario global_rows() {
                 StreamBuilder builder;
                 const auto rows = builder.global_table<std::string, std::string>("rows", {.store = "rows"});
                 builder.stream<std::string, std::int64_t>("in")
+                    .left_join(
+                        rows, [](const std::string&, const std::int64_t& value) { return row_before(value); },
+                        [](const std::int64_t& value, const std::optional<std::string>& row) {
+                          if (!row) throw std::runtime_error("there was a row " + row_before(value));
+                          return value;
+                        })
                     .left_join(
                         rows, [](const std::string& key, const std::int64_t&) { return key; },
                         [](const std::int64_t& value, const std::optional<std::string>&) { return value; })
@@ -948,8 +1033,18 @@ SimulatedScenario global_rows() {
                         return record;
                       },
                       3},
-                     {"rows", row_or_deletion}},
+                     {.topic = "rows", .make = row_or_deletion, .compacts = true}},
           .outputs = {{.topic = "out", .rule = OutputRule::kSameCounts, .whole = true}},
+          .prepare =
+              [](EmbeddedBroker& broker) {
+                absl::Status done;
+                for (int i = 0; i < kRowsBefore; ++i)
+                  done.Update(broker
+                                  .append("rows", kAnyPartition,
+                                          {.key = row_before(i), .value = "x", .timestamp = kBegin})
+                                  .status());
+                return done;
+              },
           .check = as_plain(plainly_counted)};
 }
 
@@ -1118,6 +1213,7 @@ std::vector<SimulatedScenario> scenarios() {
       foreign_keys(),
       count("count-on-commit", {.store = "counts", .emit = Emit::kOnCommit}, OutputRule::kSameLast),
       final_windows(),
+      final_slices(),
       stream_clock(),
       sessions(),
       global_rows(),
@@ -1131,6 +1227,7 @@ std::vector<SimulatedScenario> scenarios() {
       outer_joined_streams(),
       refused(),
       retried(),
+      copy_from_latest(),
       copy("copy-growing", /*growing=*/true),
       copy_recreated(),
       models_as_of(),
