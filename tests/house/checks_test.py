@@ -63,6 +63,33 @@ class IncludeDirection(unittest.TestCase):
             self.assertEqual(self.about("examples/a.cc", include), ["examples/a.cc:2"], include)
 
 
+class ComparedOperations(unittest.TestCase):
+    PARTS = "".join(
+        f"[[nodiscard]] Operation<F> {part}(int a) {{\n"
+        for part in ("category_counts", "of_pauses", "picked", "picked_by", "summary_of")
+    )
+
+    def about(self, cases):
+        operations = (
+            "[[nodiscard]] auto outside(int a);\nnamespace agg {\n[[nodiscard]] inline Operation<> count() {\n"
+            "[[nodiscard]] auto sum(std::string name) {\n[[nodiscard]] OperationSpec::Question ask(int a) {\n"
+            + self.PARTS
+            + "}  // namespace agg\n"
+        )
+        return findings(
+            "compared_operations",
+            {"ml/features/operations.h": operations, "tests/ml/features/reference_cases.h": cases},
+        )
+
+    def test_accepts_operations_that_have_a_case(self):
+        self.assertEqual(self.about("use(Case{count(), {}});\nuse(Case{\n  sum(1), {}});\n"), [])
+
+    def test_names_the_line_of_one_that_has_none(self):
+        place = "ml/features/operations.h"
+        self.assertEqual(self.about("use(Case{sum(1), {}});\n"), [place + ":3"])
+        self.assertEqual(self.about("use(Case{count(), {}});\n// Case{sum(1)\ncheck(sum(1));\n"), [place + ":4"])
+
+
 class MappingTests(unittest.TestCase):
     TESTS = {
         "tests/operators/filter_test.cc": "TEST(Filter, Drops) {}\nTEST_F(Filter,\n       Keeps) {}\n",

@@ -20,17 +20,19 @@ struct Sample {
   std::string key;
   Timestamp time = 0;
   std::optional<double> number;
-  double other = 0;
-  std::string category;
+  std::optional<double> other;
+  std::optional<std::string> category;
+  int zone = 0;
   bool flag = false;
   std::vector<double> vector;
 };
 
 struct Known {
-  Sample sample;
+  const Sample* sample = nullptr;
   Timestamp time = 0;
   std::int64_t order = 0;  // also that of arrival
 };
+using Records = std::vector<Known>;
 
 inline Timestamp floor_of(Timestamp time, Timestamp unit) { return time - ((time % unit) + unit) % unit; }
 
@@ -40,9 +42,9 @@ struct WindowReference {
   FeatureWindow window;
   Timestamp hop = 0;
 
-  [[nodiscard]] std::vector<Known> operator()(const std::vector<Known>& all, Timestamp time,
-                                              std::int64_t order, Timestamp view_delay) const {
-    std::vector<Known> taken;
+  [[nodiscard]] Records operator()(const Records& all, Timestamp time, std::int64_t order,
+                                   Timestamp view_delay) const {
+    Records taken;
     const Timestamp length = window.length.count();
     const Timestamp delay = window.delay.count() < 0 ? view_delay : window.delay.count();
     const Timestamp end = time - delay;
@@ -82,25 +84,63 @@ struct WindowReference {
     return taken;
   }
 
+  // The width of the tiles that the view takes one after the other; 0 if all records are one tile.
+  [[nodiscard]] Timestamp tile() const {
+    if (window.kind == WindowKind::kExact) return 1;
+    return window.kind == WindowKind::kAsView || window.kind == WindowKind::kSawtooth ? hop : 0;
+  }
+  // Where it begins; nothing if that is no time.
+  [[nodiscard]] std::optional<Timestamp> begin(Timestamp time) const {
+    const Timestamp from = time - std::max<Timestamp>(window.delay.count(), 0) - window.length.count();
+    if (window.kind == WindowKind::kExact) return from;
+    if (window.kind == WindowKind::kTumbling) return floor_of(time, window.length.count());
+    if (tile() > 0) return floor_of(from, hop);
+    return std::nullopt;
+  }
+
  private:
-  static void sort_by_tile(std::vector<Known>& records, Timestamp unit) {
+  static void sort_by_tile(Records& records, Timestamp unit) {
     std::stable_sort(records.begin(), records.end(), [unit](const Known& a, const Known& b) {
       return floor_of(a.time, unit) < floor_of(b.time, unit);
     });
   }
 
-  static std::vector<Known> session(std::vector<Known> all, Timestamp time, Timestamp gap) {
-    sort_by_tile(all, 1);
-    std::vector<Known> current;
-    std::vector<Known> found;
+  // A record comes after all of the sessions that it prolongs, of which it makes one.
+  static Records session(const Records& all, Timestamp time, Timestamp gap) {
+    struct Session {
+      Timestamp first = 0;
+      Timestamp last = 0;
+      Records records;
+    };
+    std::vector<Session> sessions;  // by time
     for (const Known& one : all) {
-      if (!current.empty() && one.time - current.back().time > gap) current.clear();
-      current.push_back(one);
-      // The whole of a session that began and is not over.
-      if (current.front().time <= time) found = current;
+      Session made{one.time, one.time, {}};
+      std::vector<Session> others;
+      bool placed = false;
+      for (Session& other : sessions) {
+        if (one.time - other.last <= gap && other.first - one.time <= gap) {
+          made.first = std::min(made.first, other.first);
+          made.last = std::max(made.last, other.last);
+          made.records.insert(made.records.end(), other.records.begin(), other.records.end());
+          continue;
+        }
+        if (!placed && other.first > one.time) {
+          placed = true;
+          made.records.push_back(one);
+          others.push_back(made);
+        }
+        others.push_back(std::move(other));
+      }
+      if (!placed) {
+        made.records.push_back(one);
+        others.push_back(std::move(made));
+      }
+      sessions = std::move(others);
     }
-    if (found.empty() || time - found.back().time > gap) return {};
-    return found;
+    // The whole of the newest one that began and is not over.
+    const Session* found = nullptr;
+    for (const Session& one : sessions) found = one.first <= time ? &one : found;
+    return found == nullptr || time - found->last > gap ? Records() : found->records;
   }
 };
 
@@ -110,13 +150,23 @@ struct Asked {
   Timestamp time = 0;
   const Sample* own = nullptr;
   double seconds = 0;
+  Timestamp tile = 0;
 };
-using Answer = std::function<double(const std::vector<Known>&, const Asked&)>;
 
-inline std::vector<double> numbers(const std::vector<Known>& records) {
+// What an answer may be.
+struct Bounds {
+  Bounds(double exact) : low(exact), high(exact) {}  // NOLINT(google-explicit-constructor)
+  Bounds(double least, double most) : low(least), high(most) {}
+
+  double low;
+  double high;
+};
+using Answer = std::function<Bounds(const Records&, const Asked&)>;
+
+inline std::vector<double> numbers(const Records& records) {
   std::vector<double> result;
   for (const Known& one : records) {
-    if (one.sample.number && std::isfinite(*one.sample.number)) result.push_back(*one.sample.number);
+    if (one.sample->number && std::isfinite(*one.sample->number)) result.push_back(*one.sample->number);
   }
   return result;
 }
