@@ -95,6 +95,7 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
         columns_(*plan_, std::move(readers)),
         row_(plan_->outputs().size()) {
     result_.row = BasicFeatureRow<Scalar>(plan_->hash(), row_.size());
+    stamp_features(*plan_, stamps_);
   }
 
   void open() override {
@@ -146,12 +147,17 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
     result_.time = time;
     result_.late = late;
     if (!options_.stamp) return this->emit(record.with_value(result_));
+    if (record.headers.empty()) return pass_on(record, stamps_);
     Headers headers = record.headers;
     stamp_features(*plan_, headers);
-    this->emit({record.key, result_, record.timestamp, headers, record.origin, record.key_bytes});
+    pass_on(record, headers);
   }
 
  private:
+  void pass_on(const Record<K, V>& record, const Headers& headers) {
+    this->emit({record.key, result_, record.timestamp, headers, record.origin, record.key_bytes});
+  }
+
   void answer() {
     seat_->answer([this](BytesView key, Timestamp time, std::vector<double>& values) {
       const std::optional<Timestamp> newest = store_->look(key, time, row_.data());
@@ -168,6 +174,7 @@ class FeatureNode final : public UnaryNode<K, V, K, Featured<T, Scalar>> {
   const std::string store_name_;
   ColumnsOf<T> columns_;
   KeyEncoder<K> key_encoder_;
+  Headers stamps_;  // of a record that has none of its own
   FeatureStore* store_ = nullptr;
   std::unique_ptr<LiveFeatures::Seat> seat_;  // at options_.live; null without
   Timestamp* now_ = nullptr;                  // the largest time that came; committed with the task

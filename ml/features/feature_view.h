@@ -184,7 +184,7 @@ class FeatureView {
     node_.on_error = policy;
     return std::move(*this);
   }
-  // Whether rows have the headers weir.features.view, .version and .hash. They cost a copy of the record's headers.
+  // Whether rows have the headers weir.features.view, .version and .hash. They cost a copy of the record's headers, if it has some.
   [[nodiscard]] FeatureView stamp(bool headers) && {
     node_.stamp = headers;
     return std::move(*this);

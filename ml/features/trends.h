@@ -25,7 +25,8 @@ enum class PausesOf : int {
   kSinceLast,  // seconds from the newest record; negative if that is newer than the record whose features are asked for
   kSinceFirst,  // seconds from the oldest
   kMean,        // seconds between two records, from the oldest to the newest: exact in any order
-  // Of the pauses as they were when records came: one that came after a newer one of its tile makes none.
+  // Of the pauses as they were when records came: one that came after a newer one of its tile makes none. Between tiles it
+  // is the pause from the newest record of one to the oldest of the next.
   kDeviation,
   kSpan,  // seconds from the oldest to the newest
 };

@@ -1,4 +1,5 @@
-// Counts what predict(), and a record on its way through a score operator, take from the heap. A program of its own, because it replaces operator new.
+// Counts what predict(), and a record on its way through a score operator or a feature view, take from the heap. A program of
+// its own, because it replaces operator new.
 #include <weir/ml/double_forest_model.h>
 #include <weir/ml/forest_model.h>
 
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <weir/ml/ensemble.h>
+#include <weir/ml/features/feature_view.h>
 #include <weir/ml/load_model.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
@@ -155,6 +157,66 @@ TEST(Allocation, ARecordIsCleanedAndScoredWithoutTheHeap) {
     EXPECT_EQ(taken, 0) << "batches of " << max_batch;
     EXPECT_GT(*sum, 0);
   }
+}
+
+// With stamps: the strings of the headers, of which only the prediction's id is made anew.
+TEST(Allocation, ARecordThatIsScoredAndStampedTakesOneString) {
+  BatchTask task([&](StreamBuilder& builder) {
+    builder.stream<std::string, std::int64_t>("in-of-a-long-name")
+        .apply(score(
+            {.model = shared_stumps()}, [](std::int64_t) { return std::array<float, 5>{}; },
+            [](std::int64_t, std::span<const float> scores) { return scores[0]; }))
+        .for_each([](float) {});
+  });
+  long taken = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (std::int64_t i = 0; i < 1'000; ++i)
+      task.add<std::string, std::int64_t>("in-of-a-long-name", "k", i, i);
+    const long before = allocations.load();
+    const absl::Status worked = task.work();
+    taken = allocations.load() - before;
+    ASSERT_TRUE(worked.ok()) << worked;
+  }
+  EXPECT_LE(taken, 1'000);
+}
+
+// A view of four windows and their moments, of one key; rounds are of so many records, `pause` apart.
+void expect_features_to_take(Duration pause, std::int64_t records, long most) {
+  using namespace agg;
+  const auto amount = [](std::int64_t value) { return static_cast<double>(value); };
+  const auto view = features<std::int64_t>("card", 1)
+                        .agg(statistics("amount", amount),
+                             {std::chrono::hours(1), std::chrono::hours(24), days(7), days(30)})
+                        .agg(maximum("amount", amount), {tumbling_window(std::chrono::hours(1))})
+                        .agg(decayed_sum("amount", amount, std::chrono::minutes(10)))
+                        .agg(time_since_last());
+  const auto sum = std::make_shared<double>(0);
+  BatchTask task([&](StreamBuilder& builder) {
+    builder.stream<std::string, std::int64_t>("in").apply(view).for_each(
+        [sum](const Featured<std::int64_t>& value) { *sum += static_cast<double>(value.row.values()[0]); });
+  });
+  Timestamp time = days(20'000).count();
+  long taken = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (std::int64_t i = 0; i < records; ++i, time += pause.count())
+      task.add<std::string, std::int64_t>("in", "k", i, time);
+    const long before = allocations.load();
+    const absl::Status worked = task.work();
+    taken = allocations.load() - before;
+    ASSERT_TRUE(worked.ok()) << worked;
+    ASSERT_TRUE(task.commit().ok());
+  }
+  EXPECT_LE(taken, most);
+  EXPECT_GT(*sum, 0);
+}
+
+TEST(Allocation, ARecordThatIsGivenFeaturesTakesNothing) {
+  expect_features_to_take(Duration(1), 1'000, /*most=*/0);
+}
+
+TEST(Allocation, FeaturesTakeFromTheHeapForTilesAndNotForRecords) {
+  // 14 hours a round: 168 tiles of five minutes, 14 of an hour.
+  expect_features_to_take(std::chrono::seconds(5), 10'000, /*most=*/200);
 }
 
 TEST(Allocation, ModelsOfOnnxTakeNothingFromTheHeapOnceAThreadHasScoredARow) {

@@ -469,7 +469,22 @@ void for_each_exact_case(const Use& use) {
            {of_own_category([](const Counts& counts, const std::string& own) {
              return counts.empty() ? kNoValue : times_of(counts, own) / total_of(counts);
            })}});
+  use(Case{count_of_same("category", category, 2).as("capped"),
+           {of_own_category([](const Counts& counts, const std::string& own) {
+             return times_of(limited(counts, 2), own);
+           })}});
+  use(Case{share_of_same("category", category, 2).as("capped"),
+           {of_own_category([](const Counts& counts, const std::string& own) {
+             return counts.empty() ? kNoValue : times_of(limited(counts, 2), own) / total_of(counts);
+           })}});
   use(Case{entropy("category", category), {of_categories(entropy_of)}});
+  // Those beyond the limit are one category.
+  use(Case{entropy("category", category, 2).as("capped"), {of_categories([](const Counts& counts) {
+             Counts one_of_others = limited(counts, 2);
+             const double others = total_of(counts) - total_of(one_of_others);
+             if (others > 0) one_of_others["others"] = others;
+             return entropy_of(one_of_others);
+           })}});
   use(Case{mode_share("category", category),
            {of_categories([](const Counts& counts) { return share_of_most(counts, 1); })}});
   use(Case{mode("zone", &Sample::zone), {[](const Records& all, const Asked&) {
