@@ -10,6 +10,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <concepts>
 #include <functional>
 #include <optional>
@@ -95,6 +96,8 @@ void read_value(const R& result, bool lasting, Value& value, ReadBuffer& buffer)
     const auto end = std::to_chars(digits, digits + sizeof(digits), result).ptr;
     buffer.text.assign(digits, end);
     value.text = buffer.text;
+    // For the view's policy about what is not finite.
+    if (!std::isfinite(result)) value.number = static_cast<double>(result);
   } else {
     buffer.text = std::to_string(static_cast<long long>(result));
     value.text = buffer.text;

@@ -62,6 +62,7 @@ class ColumnsOf {
     std::uint64_t not_finite = 0;
     for (std::size_t i = 0; i < readers_.size(); ++i) {
       readers_[i](record, values_[i], buffers_[i]);
+      for (const double element : values_[i].numbers) not_finite += std::isfinite(element) ? 0 : 1;
       if (std::isfinite(values_[i].number)) continue;
       ++not_finite;
       if (non_finite_ == NonFinite::kAsNull) values_[i].null = true;

@@ -208,7 +208,8 @@ template <class F>
 [[nodiscard]] auto kurtosis(std::string name, F read) {
   return aggregate(std::move(name), std::move(read), shape(), {ask("kurtosis", ShapeOf::kKurtosis)});
 }
-// An answer for each element of vectors of that width: "<element>_<suffix>". The four below are it with a name.
+// An answer for each element of vectors of that width: "<element>_<suffix>". Elements that are not finite are passed over. The
+// four below are it with a name.
 template <class F>
 [[nodiscard]] auto elements(std::string name, F read, std::size_t width, const std::string& suffix,
                             SummaryOf what) {

@@ -2,6 +2,7 @@
 #include <weir/ml/features/operations.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <random>
@@ -123,6 +124,71 @@ TEST(FeatureOperations, MeanWhatTheyAreDefinedAs) {
     }
     history.emplace_back(now, trip);
   }
+}
+
+struct Reading {
+  double level = 0;
+  std::vector<double> place;
+};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+TEST(FeatureOperations, TakeCategoriesThatAreNotFiniteByThePolicy) {
+  for (const auto& [policy, distinct] : {std::pair(NonFinite::kAsNull, 2.0F), {NonFinite::kKeep, 4.0F}}) {
+    auto computer = FeatureComputer<Reading>::of(features<Reading>("readings", 1)
+                                                     .not_finite(policy)
+                                                     .include_current(true)
+                                                     .agg(distinct_count("level", &Reading::level)));
+    ASSERT_TRUE(computer.ok()) << computer.status();
+    FeatureRow row;
+    for (const double level : {1.0, kNoValue, kInfinity, 2.5}) row = computer->row("k", {level, {}}, 1'000);
+    EXPECT_EQ(row.at(0), distinct);
+  }
+}
+
+TEST(FeatureOperations, CountWhatIsNotFiniteOnceForEachColumnAndElement) {
+  const auto view = features<Reading>("readings", 1)
+                        .agg(sum("level", &Reading::level))
+                        .agg(distinct_count("level", &Reading::level))
+                        .agg(element_sums("place", &Reading::place, 3));
+  const auto plan = view.plan();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ColumnsOf<Reading> columns(**plan, view.readers());
+  EXPECT_EQ(columns.read({1, {1, 2, 3}}), 0u);
+  EXPECT_EQ(columns.read({1, {kNoValue, 2, -kInfinity}}), 2u);
+  EXPECT_EQ(columns.read({kInfinity, {1, kNoValue, 3}}), 3u);
+  auto computer = FeatureComputer<Reading>::of(view);
+  ASSERT_TRUE(computer.ok()) << computer.status();
+  computer->row("k", {1, {kNoValue, 2, 3}}, 1'000);
+  EXPECT_EQ(computer->row("k", {1, {1, 2, 3}}, 1'000).at(2), std::nullopt);
+  EXPECT_EQ(computer->row("k", {1, {1, 2, 3}}, 1'000).at(3), 4);
+}
+
+TEST(FeatureOperations, LetWhatIsNotFiniteInWhereTheViewKeepsIt) {
+  auto computer = FeatureComputer<Reading>::of(features<Reading>("readings", 1)
+                                                   .not_finite(NonFinite::kKeep)
+                                                   .include_current(true)
+                                                   .agg(value_count("level", &Reading::level))
+                                                   .agg(sum("level", &Reading::level))
+                                                   .agg(minimum("level", &Reading::level))
+                                                   .agg(maximum("level", &Reading::level))
+                                                   .agg(top_k("level", &Reading::level, 2))
+                                                   .agg(bins("level", &Reading::level, {2.0}))
+                                                   .agg(quantiles("level", &Reading::level, {0.5}, 0.001))
+                                                   .agg(largest_rise("level", &Reading::level)));
+  ASSERT_TRUE(computer.ok()) << computer.status();
+  const auto text_after = [&](double level) {
+    const FeatureRow& row = computer->row("k", {level, {}}, 1'000);
+    std::string text;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      text += row.has(i) ? fmt::format("{:.3g} ", row.values()[i]) : std::string("- ");
+    return text;
+  };
+  EXPECT_EQ(text_after(1), "1 1 1 1 1 - 1 0 1 0 ");
+  EXPECT_EQ(text_after(3), "2 4 1 3 3 1 1 1 1 2 ");
+  // A quantile is one of the finite numbers; other orders know where infinity is.
+  EXPECT_EQ(text_after(kInfinity), "3 inf 1 inf inf 3 1 2 1 inf ");
+  EXPECT_EQ(text_after(kNoValue), "4 - 1 inf inf 3 1 2 1 inf ");
 }
 
 TEST(FeatureOperations, BoundTheErrorOfTopShares) {

@@ -326,7 +326,7 @@ inline Answer relative_quantile(double q, double accuracy) {
 // Three times what 99 of 100 keep.
 inline Answer ranked_quantile(double q, double size) {
   return of_numbers([=](const Numbers& values) {
-    return by_rank(values, q, values.size() <= size ? 0 : 3 * 2.296 / std::pow(size, 0.9723));
+    return by_rank(values, q, count_of(values) <= size ? 0 : 3 * 2.296 / std::pow(size, 0.9723));
   });
 }
 // Within a cluster's ranks; the ends are exact.
