@@ -34,15 +34,24 @@ class Promoter final : public Processor<std::string, PromotionEvidence, std::str
         !std::isfinite(evidence.champion_value) || !std::isfinite(evidence.challenger_value))
       return;
     const std::vector<RegistryEntry> entries = entries_of(*registry_, rule_.model);
-    const RegistryEntry* challenger = challenger_in(entries);
+    const RegistryEntry* challenger = challenger_in(entries, rule_.role);
     if (challenger == nullptr || challenger->manifest.version != evidence.challenger) return;
+    if (!evidence.champion.empty() && !is_champion(entries, evidence.champion)) return;
 
-    double gain = evidence.challenger_value - evidence.champion_value;
-    if (!rule_.larger_is_better) gain = -gain;
+    const double difference = evidence.challenger_value - evidence.champion_value;
+    double gain = difference;
+    double gain_least = evidence.difference_low.value_or(difference);
+    double gain_most = evidence.difference_high.value_or(difference);
+    if (!rule_.larger_is_better) {
+      gain = -gain;
+      std::swap(gain_least, gain_most);
+      gain_least = -gain_least;
+      gain_most = -gain_most;
+    }
     // Counted by record of the registry: a version that challenges once more begins anew.
-    if (gain < -rule_.max_loss) return decide(record, *challenger, ModelRole::kChallenger, 0, gain);
+    if (gain_most < -rule_.max_loss) return decide(record, *challenger, rule_.role, 0, gain);
     std::int64_t won = 0;
-    if (gain >= rule_.min_gain) {
+    if (gain_least >= rule_.min_gain) {
       const auto* row = wins_->find(challenger->key);
       won = (row == nullptr ? 0 : row->value) + 1;
     }
@@ -53,13 +62,18 @@ class Promoter final : public Processor<std::string, PromotionEvidence, std::str
 
  private:
   // The record that has the challenger's place, if anybody has.
-  static const RegistryEntry* challenger_in(const std::vector<RegistryEntry>& entries) {
+  static const RegistryEntry* challenger_in(const std::vector<RegistryEntry>& entries, ModelRole role) {
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
       if (entry->manifest.role == ModelRole::kChampion) return nullptr;
-      if (entry->manifest.role == ModelRole::kChallenger)
-        return entry->manifest.weight > 0 ? &*entry : nullptr;
+      if (entry->manifest.role == role) return entry->manifest.weight > 0 ? &*entry : nullptr;
     }
     return nullptr;
+  }
+  static bool is_champion(const std::vector<RegistryEntry>& entries, const std::string& version) {
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      if (entry->manifest.role == ModelRole::kChampion) return entry->manifest.version == version;
+    }
+    return false;
   }
 
   void decide(const Record<std::string, PromotionEvidence>& record, const RegistryEntry& challenger,
@@ -95,6 +109,7 @@ class Promoter final : public Processor<std::string, PromotionEvidence, std::str
 std::string problem_with(const PromotionRule& rule) {
   if (!is_model_name(rule.model)) return "rule.model is no model's name";
   if (rule.store.empty()) return "rule.store has no name";
+  if (rule.role == ModelRole::kChampion) return "rule.role is the champion's";
   if (rule.wins < 1) return "rule.wins is less than 1";
   if (!(rule.min_gain >= 0) || !(rule.max_loss >= 0)) return "rule.min_gain or rule.max_loss is negative";
   if (rule.lead.count() < 0) return "rule.lead is negative";

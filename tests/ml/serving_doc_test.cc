@@ -1,9 +1,11 @@
 // The examples of docs/serving.md and of the headers, as they are written there.
 #include <array>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -13,7 +15,9 @@
 #include <weir/ml/async/scripted_scorer.h>
 #include <weir/ml/cascade.h>
 #include <weir/ml/ensemble.h>
+#include <weir/ml/feedback/feedback.h>
 #include <weir/ml/inference/serve_requests.h>
+#include <weir/ml/registry/evidence.h>
 #include <weir/ml/registry/model_table.h>
 #include <weir/ml/score.h>
 #include <weir/weir.h>
@@ -29,6 +33,9 @@ struct Decision {
   std::string id;
   float fraud = 0;
 };
+struct Chargeback {
+  bool is_fraud = false;
+};
 
 }  // namespace serving_doc
 
@@ -43,9 +50,15 @@ struct weir::Serde<serving_doc::Decision> : weir::JsonSerde<serving_doc::Decisio
   using T = serving_doc::Decision;
   static constexpr auto kFields = fields(field("id", &T::id), field("fraud", &T::fraud));
 };
+template <>
+struct weir::Serde<serving_doc::Chargeback> : weir::JsonSerde<serving_doc::Chargeback> {
+  static constexpr auto kFields = fields(field("is_fraud", &serving_doc::Chargeback::is_fraud));
+};
 
 namespace serving_doc {
 namespace {
+
+using std::chrono_literals::operator""h;
 
 class Ratio final : public weir::ml::Model {
  public:
@@ -161,6 +174,29 @@ TEST(ServingDoc, FollowsARegistry) {
           [](const weir::ml::ShadowScore& score, const weir::ml::ShadowComparison& so_far) {
             return so_far.with(score, /*threshold=*/0.5F);
           });
+
+  const auto chargebacks =
+      builder.stream<std::string, Chargeback>("chargebacks");  // key: the prediction's id
+  const auto judged =
+      shadows
+          .map([](const std::string&, const weir::ml::ShadowScore& score) {
+            return std::pair(score.prediction, score);
+          })
+          .apply(weir::ml::feedback({.store = "fraud-feedback", .horizon = 720h, .grace = 1h}, chargebacks)
+                     .otherwise(Chargeback{.is_fraud = false}));
+  const auto evidence = judged.examples.apply(weir::ml::paired_evidence(
+      {.store = "fraud-evidence", .window = 24h, .grace = 1h, .loss = weir::ml::Loss::kLogLoss},
+      [](const weir::ml::Example<weir::ml::ShadowScore, Chargeback>& example) {
+        return weir::ml::paired_outcome(example.prediction, example.label.is_fraud ? 1.0 : 0.0);
+      }));
+  weir::ml::promote(models, evidence,
+                    {.model = "fraud",
+                     .store = "fraud-promotion",
+                     .role = weir::ml::ModelRole::kShadow,
+                     .larger_is_better = false,
+                     .min_gain = 0.01,
+                     .wins = 3})
+      .to("models");
   const auto topology = builder.build();
   EXPECT_TRUE(topology.ok()) << topology.status();
 }

@@ -79,7 +79,8 @@ absl::Status append_chunk(EmbeddedBroker& broker, const std::string& factor) {
   return append(broker, "artifacts", ml::chunk_key(*ml::sha256_hex(factor), 0), factor);
 }
 
-// A new champion each second of record time, a challenger now and then, and some that nobody must use.
+// A new champion each second of record time, a challenger now and then, and some that nobody must use; every other one with a
+// plan of its own.
 absl::Status publish_history(EmbeddedBroker& broker) {
   WEIR_RETURN_IF_ERROR(broker.create_topic("models", 1, {{"cleanup.policy", "compact"}}));
   WEIR_RETURN_IF_ERROR(broker.create_topic("artifacts", 1, {{"cleanup.policy", "compact"}}));
@@ -90,6 +91,8 @@ absl::Status publish_history(EmbeddedBroker& broker) {
         ml::scale_manifest("v" + factor, factor, i == 0 ? 0 : kFirstTime + i * 1'000,
                            i % 5 == 3 ? ml::ModelRole::kChallenger : ml::ModelRole::kChampion);
     if (manifest.role == ml::ModelRole::kChallenger) manifest.weight = 3'000;
+    if (i % 2 == 1)
+      manifest.cleaning = ml::CleaningPlan{.columns = {{.name = "x", .steps = {ml::clip(i, 50 * i)}}}};
     if (i % 7 == 5) manifest.golden = {{{1.0F}, {0.5F}}};
     WEIR_RETURN_IF_ERROR(
         append(broker, "models", ml::registry_key("m", fmt::format("{:04}", i)), ml::text_of(manifest)));
@@ -104,12 +107,15 @@ absl::Status publish_first(EmbeddedBroker& broker) {
                 ml::text_of(ml::scale_manifest("0", "1", 0)));
 }
 
-// Its version is its number, so that later ones are larger; its factor is one of those there are bytes of.
+// Its version is its number, so that later ones are larger; its factor is one of those there are bytes of, and its plan takes the
+// version off.
 NewRecord live_model(SimulationChance&, const SimulationPlan&, int n) {
   const std::string factor = std::to_string(n % kLiveModels + 1);
   NewRecord record;
   record.key = ml::registry_key("m", fmt::format("live{:06}", n));
-  record.value = ml::text_of(ml::scale_manifest(std::to_string(n + 1), factor, 0));
+  ml::ModelManifest manifest = ml::scale_manifest(std::to_string(n + 1), factor, 0);
+  manifest.cleaning = ml::CleaningPlan{.columns = {{.name = "x", .steps = {ml::standardise(n + 1, 1)}}}};
+  record.value = ml::text_of(manifest);
   record.timestamp = kFirstTime;
   return record;
 }
@@ -140,7 +146,8 @@ absl::Status one_score_each(EmbeddedBroker& broker, const SimulationPlan& plan) 
             fmt::format("two scores of {}: {} and {}", prediction, scored[prediction], value));
       const int factor = version == "0" ? 1 : (number_in(version) - 1) % kLiveModels + 1;
       const std::size_t equals = result.find('=');
-      if (number_in(result) * factor != number_in(std::string_view(result).substr(equals + 1)))
+      if ((number_in(result) - number_in(version)) * factor !=
+          number_in(std::string_view(result).substr(equals + 1)))
         return absl::InternalError(fmt::format("not what the model {} says: {}", version, value));
       const std::size_t dash = prediction.rfind('-');
       versions[prediction.substr(0, dash)][number_in(std::string_view(prediction).substr(dash + 1))] =

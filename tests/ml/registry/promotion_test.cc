@@ -60,8 +60,11 @@ class PromotionTest : public testing::Test {
   // Returns what the registry was told: "role weight from".
   std::string tell(double champion, double challenger, Timestamp time, std::uint64_t rows = 100,
                    const std::string& version = "v3", const std::string& model = "m") {
-    const absl::Status status = driver_->pipe<std::string, PromotionEvidence>(
-        "evidence", model, {"v2", version, rows, champion, challenger}, time);
+    return tell({"v2", version, rows, champion, challenger}, time, model);
+  }
+  std::string tell(const PromotionEvidence& evidence, Timestamp time, const std::string& model = "m") {
+    const absl::Status status =
+        driver_->pipe<std::string, PromotionEvidence>("evidence", model, evidence, time);
     EXPECT_TRUE(status.ok()) << status;
     std::string text;
     for (const auto& output : driver_->read<std::string, ModelManifest>("models")) {
@@ -108,6 +111,25 @@ TEST_F(PromotionTest, TakesOnlyEvidenceThatCounts) {
   }
 }
 
+TEST_F(PromotionTest, IsNotDecidedByWhatMayBeChance) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(tell({"v2", "v3", 100, 0.8, 0.9, -0.01, 0.21}, i), "");
+    EXPECT_EQ(tell({"v2", "v3", 100, 0.8, 0.6, -0.35, -0.05}, i), "");  // a loss of 0.1 is allowed
+  }
+  EXPECT_EQ(tell({"v2", "v3", 100, 0.8, 0.9, 0.02, 0.18}, 3), "");
+  EXPECT_EQ(tell({"v2", "v3", 100, 0.8, 0.9, 0.02, 0.18}, 4), "champion 10000 54");
+}
+
+TEST_F(PromotionTest, EndsAChallengeThatIsWorseBeyondChance) {
+  EXPECT_EQ(tell({"v2", "v3", 100, 0.8, 0.6, -0.25, -0.15}, 22), "challenger 0 72");
+}
+
+TEST_F(PromotionTest, TakesNoEvidenceAgainstAnotherChampion) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(tell({"v1", "v3", 100, 0.8, 0.9}, i), "");
+  EXPECT_EQ(tell({"", "v3", 100, 0.8, 0.9}, 3), "");
+  EXPECT_EQ(tell({"", "v3", 100, 0.8, 0.9}, 4), "champion 10000 54");
+}
+
 TEST_F(PromotionTest, CountsOnAfterARestart) {
   EXPECT_EQ(tell(0.8, 0.9, 1), "");
   ASSERT_TRUE(driver_->restart().ok());
@@ -118,6 +140,8 @@ TEST(PromotionRule, RefusesWhatIsNone) {
   PromotionRule rule{.model = "m", .store = "s"};
   EXPECT_EQ(problem_with(rule), "");
   rule.wins = 0;
+  EXPECT_NE(problem_with(rule), "");
+  rule = {.model = "m", .store = "s", .role = ModelRole::kChampion};
   EXPECT_NE(problem_with(rule), "");
   rule = {.model = "m/1", .store = "s"};
   EXPECT_NE(problem_with(rule), "");
