@@ -117,6 +117,13 @@ class MappingTests(unittest.TestCase):
         self.assertEqual(self.about("| `f` | `f` | `oracle/stateless.cc::filt` |"), [place + ":5"])
         self.assertEqual(self.about("| `f` | `f` | |"), [place + ":5"])
 
+    def test_looks_for_the_tests_of_field_bugs_as_well(self):
+        row = "| A-1: x | `outputs`, `operators/filter_test.cc::Filter.{}` |\n"
+        page = "| bug | is shown by |\n|---|---|\n" + row + "| A-2: y | `offsets` |\n"
+        place = "tests/sim/field-bugs.md"
+        self.assertEqual(findings("mapping_tests", {place: page.format("Drops"), **self.TESTS}), [])
+        self.assertEqual(findings("mapping_tests", {place: page.format("Gone"), **self.TESTS}), [place + ":3"])
+
 
 class DocExamples(unittest.TestCase):
     PAGE = "# A page\n\nThe examples are compiled and run as `tests/a_test.cc`.\n\n```cpp\n{}```\n"

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Each row of docs/from-kafka-streams.md names tests that exist, or says why the thing is absent.
 
+The tests that tests/sim/field-bugs.md names exist as well; a row of it may have no test but a simulation.
+
 A test is named as `FILE::TEST`, FILE below tests/: TEST is Suite.Name of a test in it or, in tests/oracle, a topology that
 it registers.
 """
@@ -10,6 +12,7 @@ import re
 import tree
 
 MAPPING = "docs/from-kafka-streams.md"
+FIELD_BUGS = "tests/sim/field-bugs.md"
 NAMED = re.compile(r"`([\w/-]+\.cc)::([\w.-]+)`")
 
 
@@ -22,25 +25,26 @@ def exists(text, path, test):
 
 def check(root):
     files = {str(name) for name in tree.files_of(root)}
-    if MAPPING not in files:
-        return
     texts = {}
-    for number, line in tree.lines_of(root, MAPPING):
-        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-        if not line.startswith("|") or line.startswith("|---") or line.startswith("| Kafka Streams |"):
+    for mapping in (MAPPING, FIELD_BUGS):
+        if mapping not in files:
             continue
-        named = NAMED.findall(line)
-        if not named and not any(cell.startswith("absent: ") for cell in cells):
-            yield f"{MAPPING}:{number}: the row names no test and does not say why the thing is absent"
-        for file, test in named:
-            path = f"tests/{file}"
-            if path not in files:
-                yield f"{MAPPING}:{number}: there is no file {path}"
+        for number, line in tree.lines_of(root, mapping):
+            cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+            if not line.startswith("|") or line.startswith(("|---", "| Kafka Streams |")):
                 continue
-            if path not in texts:
-                texts[path] = (root / path).read_text(encoding="utf-8")
-            if not exists(texts[path], path, test):
-                yield f"{MAPPING}:{number}: there is no test {test} in {path}"
+            named = NAMED.findall(line)
+            if mapping == MAPPING and not named and not any(cell.startswith("absent: ") for cell in cells):
+                yield f"{mapping}:{number}: the row names no test and does not say why the thing is absent"
+            for file, test in named:
+                path = f"tests/{file}"
+                if path not in files:
+                    yield f"{mapping}:{number}: there is no file {path}"
+                    continue
+                if path not in texts:
+                    texts[path] = (root / path).read_text(encoding="utf-8")
+                if not exists(texts[path], path, test):
+                    yield f"{mapping}:{number}: there is no test {test} in {path}"
 
 
 if __name__ == "__main__":
