@@ -51,7 +51,8 @@ absl::StatusOr<MetadataHandle> ask_metadata(rd_kafka_t* client, rd_kafka_topic_t
   const rd_kafka_metadata_t* answer = nullptr;
   const rd_kafka_resp_err_t error =
       rd_kafka_metadata(client, topic == nullptr ? 1 : 0, topic, &answer, kRequestTimeoutMs);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return status_of_code(error, fmt::format("cannot ask {} for topics", bootstrap_of(client)));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return status_of_code(error, fmt::format("cannot ask {} for topics", bootstrap_of(client)));
   return MetadataHandle(answer);
 }
 
