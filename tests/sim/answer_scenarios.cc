@@ -178,6 +178,8 @@ SimulatedScenario scores_from_elsewhere() {
           },
       .inputs = {{"in", to_be_scored}},
       .outputs = {{"out"}, {"counts-out", OutputRule::kSameCounts}, {"any-order", OutputRule::kSameRecords}},
+      // A key's records wait for each other, some 25 ms each: more of them would take longer than the patience with progress.
+      .limits = {.records_max = 600},
       .check = has_scores_in_order};
 }
 
