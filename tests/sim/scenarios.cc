@@ -812,15 +812,16 @@ SimulatedScenario distinct() {
   return scenario;
 }
 
-SimulatedScenario final_windows() {
-  return {.name = "final-windows",
+SimulatedScenario counted_at_the_close(const std::string& name, const std::string& store,
+                                       const TimeWindows& windows, decltype(SimulatedScenario::check) check) {
+  return {.name = name,
           .topology =
-              [] {
+              [store, windows] {
                 StreamBuilder builder;
                 builder.stream<std::string, std::string>("in")
                     .group_by_key()
-                    .windowed_by(tumbling({.size = 500ms, .grace = 200ms}))
-                    .count({.store = "windows", .emit = WindowEmit::kOnWindowClose})
+                    .windowed_by(windows)
+                    .count({.store = store, .emit = WindowEmit::kOnWindowClose})
                     .to_stream(window_name)
                     .to("out");
                 return builder.build();
@@ -828,26 +829,18 @@ SimulatedScenario final_windows() {
           .inputs = {{"in", numbered}},
           .outputs = {{.topic = "out", .whole = true, .once = true}},
           .limits = {.at_least_once = false},
-          .check = has_all_closed_windows};
+          .check = std::move(check)};
+}
+
+SimulatedScenario final_windows() {
+  return counted_at_the_close("final-windows", "windows", tumbling({.size = 500ms, .grace = 200ms}),
+                              has_all_closed_windows);
 }
 
 SimulatedScenario final_slices() {
-  return {.name = "final-slices",
-          .topology =
-              [] {
-                StreamBuilder builder;
-                builder.stream<std::string, std::string>("in")
-                    .group_by_key()
-                    .windowed_by(hopping({.size = Duration{kSliced}, .advance = 100ms, .grace = 200ms}))
-                    .count({.store = "slices", .emit = WindowEmit::kOnWindowClose})
-                    .to_stream(window_name)
-                    .to("out");
-                return builder.build();
-              },
-          .inputs = {{"in", numbered}},
-          .outputs = {{.topic = "out", .whole = true, .once = true}},
-          .limits = {.at_least_once = false},
-          .check = has_all_closed_slices};
+  return counted_at_the_close("final-slices", "slices",
+                              hopping({.size = Duration{kSliced}, .advance = 100ms, .grace = 200ms}),
+                              has_all_closed_slices);
 }
 
 constexpr Timestamp kWithin = 20;
